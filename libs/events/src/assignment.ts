@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { Template } from "./deployment.ts";
+import { DeploymentId, NodeName, PodName, WorkloadId } from "./names.ts";
+import { Resources } from "./spec.ts";
+
+/** Orders to one node, at a generation that only grows per workload. An agent ignores what is not newer. */
+export const AssignmentEvent = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("WorkloadAssigned"),
+    node: NodeName,
+    pod: PodName,
+    workload: WorkloadId,
+    deployment: DeploymentId,
+    generation: z.int().min(1),
+    template: Template,
+    resources: Resources,
+  }),
+  z.strictObject({
+    type: z.literal("WorkloadStopAssigned"),
+    node: NodeName,
+    workload: WorkloadId,
+    generation: z.int().min(1),
+    /** Seconds between SIGTERM and SIGKILL. */
+    graceSeconds: z.int().min(0),
+  }),
+]);
+export type AssignmentEvent = z.infer<typeof AssignmentEvent>;

@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { DeploymentId, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
+import { Resources } from "./spec.ts";
+
+/** Why a node could not take one more workload. Amounts in the resource's own unit. */
+export const NodeRejection = z.strictObject({
+  node: NodeName,
+  filter: z.enum([
+    "not_included",
+    "excluded",
+    "label",
+    "cordoned",
+    "not_alive",
+    "engine_down",
+    "no_capacity_known",
+    "cpu",
+    "memory",
+    "nodes_limit",
+  ]),
+  /** A sentence with the amounts: "cpu: 2 wanted, 0.4 of 2 free". */
+  detail: z.string(),
+});
+export type NodeRejection = z.infer<typeof NodeRejection>;
+
+/** A candidate as the strategy saw it before placing. */
+export const NodeScore = z.strictObject({
+  node: NodeName,
+  /** Workloads of the same app and entrypoint already there. */
+  count: z.int(),
+  /** How many more would fit. */
+  capacity: z.int(),
+  /** How many it got. */
+  placed: z.int(),
+});
+export type NodeScore = z.infer<typeof NodeScore>;
+
+/** The reasons of one placement, kept for ever. Lists are bounded; the totals say what was left out. */
+export const Reasons = z.strictObject({
+  /** Which rules decided: changes when the same input would be answered differently. */
+  policy: z.string(),
+  /** The log up to here was seen. */
+  inputSeq: z.int(),
+  wanted: z.int(),
+  resources: Resources,
+  nodesTotal: z.int(),
+  candidatesTotal: z.int(),
+  /** The chosen first, then the best of the rest. */
+  scores: z.array(NodeScore),
+  /** Number of nodes each filter rejected. */
+  rejectedTotals: z.record(z.string(), z.int()),
+  rejected: z.array(NodeRejection),
+  /** The smallest change that would let the rest fit; empty when everything fits. */
+  wouldHelp: z.array(z.string()),
+});
+export type Reasons = z.infer<typeof Reasons>;
+
+const Placed = z.strictObject({ workload: WorkloadId, node: NodeName });
+
+/** The scheduler's recorded answers, one history per pod: the pod owns the capacity of its nodes. */
+export const DecisionEvent = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("PlacementDecided"),
+    deployment: DeploymentId,
+    release: ReleaseName,
+    /** Why now: "deployed", "scaled", "upgrade", "node_lost", "failed", "room". */
+    because: z.enum(["deployed", "scaled", "upgrade", "node_lost", "failed", "room"]),
+    placed: z.array(Placed),
+    /** Workloads still without a node after this decision. */
+    waiting: z.int().min(0),
+    reasons: Reasons,
+  }),
+  /** Nothing could be placed; the deployment waits for room. Recorded once per reason, not once per try. */
+  z.strictObject({
+    type: z.literal("PlacementDeferred"),
+    deployment: DeploymentId,
+    waiting: z.int().min(1),
+    reasons: Reasons,
+  }),
+  /** The deployment asked not to wait and did not fit as a whole: `refused` workloads will not be placed. */
+  z.strictObject({
+    type: z.literal("PlacementRefused"),
+    deployment: DeploymentId,
+    refused: z.int().min(1),
+    reasons: Reasons,
+  }),
+  /** The workload shall go. Its endpoint drains first when traffic may reach it. */
+  z.strictObject({
+    type: z.literal("RemovalDecided"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    node: NodeName,
+    because: z.enum(["removed", "scaled", "upgraded", "failed", "node_lost", "rolled_back"]),
+    /** ELBs drain the endpoint and report; the stop is assigned when all live ones did, or at the deadline. */
+    drain: z.boolean(),
+    /** Milliseconds the drain may take. */
+    drainDeadlineMs: z.int().min(0),
+  }),
+  /** The stop was sent to the node. */
+  z.strictObject({
+    type: z.literal("StopDecided"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    node: NodeName,
+    because: z.enum(["drained", "drain_deadline", "not_routed", "node_lost"]),
+  }),
+  /** One step of an upgrade. Absolute numbers: how many of each release there are after the step. */
+  z.strictObject({
+    type: z.literal("RolloutStepped"),
+    deployment: DeploymentId,
+    release: ReleaseName,
+    step: z.enum(["started", "placing", "retiring", "completed", "halted"]),
+    fresh: z.int().min(0),
+    stale: z.int().min(0),
+    detail: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("NodeLost"),
+    pod: PodName,
+    node: NodeName,
+    silentMs: z.int().min(0),
+    workloads: z.int().min(0),
+  }),
+  z.strictObject({ type: z.literal("NodeRecovered"), pod: PodName, node: NodeName }),
+  /** Too many nodes fell silent at once to believe that they died: nothing is moved until they return or an operator acts. */
+  z.strictObject({
+    type: z.literal("NodeLossHeld"),
+    pod: PodName,
+    nodes: z.array(NodeName),
+    nodesTotal: z.int(),
+  }),
+]);
+export type DecisionEvent = z.infer<typeof DecisionEvent>;

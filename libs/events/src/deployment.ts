@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { ImageRef } from "./app.ts";
+import { AppName, DeploymentId, EntrypointName, NodeName, PodName, ReleaseName } from "./names.ts";
+import { Labels } from "./node.ts";
+import { Entrypoint, Env, Resources } from "./spec.ts";
+
+/** The largest number of workloads one deployment may ask for. */
+export const countMax = 1_000_000;
+const Count = z.int("count is a whole number").min(0, "count must not be negative").max(countMax);
+
+/** Which nodes of the pod may be chosen. */
+export const NodeFilter = z.strictObject({
+  /** Only these nodes, when not empty. */
+  includes: z.array(NodeName).max(10_000).default([]),
+  excludes: z.array(NodeName).max(10_000).default([]),
+  /** Labels a node must have, by equality. */
+  labels: Labels.default({}),
+});
+export type NodeFilter = z.infer<typeof NodeFilter>;
+
+/** AUTO evens out the workloads of an entrypoint over nodes: reference semantics in docs/scheduling.md. */
+export const Strategy = z.enum(["auto"]);
+export type Strategy = z.infer<typeof Strategy>;
+
+/** What runs: frozen into the deployment by command-api, so that a decision can be replayed from its own history. */
+export const Template = z.strictObject({
+  app: AppName,
+  release: ReleaseName,
+  entrypointName: EntrypointName,
+  image: ImageRef,
+  entrypoint: Entrypoint,
+  env: Env,
+});
+export type Template = z.infer<typeof Template>;
+
+/**
+ * A deployment is a standing wish to have `count` workloads of one entrypoint in one pod. Its history lives at
+ * `eru.deployment.<pod>.<id>`; counts are absolute, so a repeated command changes nothing.
+ */
+export const DeploymentEvent = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("DeploymentRequested"),
+    deployment: DeploymentId,
+    pod: PodName,
+    template: Template,
+    count: Count,
+    resources: Resources,
+    strategy: Strategy,
+    /** AUTO: most workloads of this entrypoint on one node, old ones included; 0 is no limit. */
+    nodesLimit: z.int().min(0).max(countMax),
+    filter: NodeFilter,
+    /** What to do with workloads that fit nowhere now: keep them waiting for room, or refuse them. */
+    onShortage: z.enum(["wait", "refuse"]),
+  }),
+  z.strictObject({ type: z.literal("ScaleRequested"), deployment: DeploymentId, count: Count }),
+  /** Replace every workload by the template's, start-first, `surge` at a time. */
+  z.strictObject({
+    type: z.literal("UpgradeRequested"),
+    deployment: DeploymentId,
+    template: Template,
+    surge: z.int().min(1).max(1_000),
+  }),
+  z.strictObject({ type: z.literal("RemovalRequested"), deployment: DeploymentId }),
+]);
+export type DeploymentEvent = z.infer<typeof DeploymentEvent>;

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { NodeName, WorkloadId } from "./names.ts";
+import { Port, Resources } from "./spec.ts";
+
+const of = { node: NodeName, workload: WorkloadId, generation: z.int().min(1) };
+
+/** Where a published port can be reached from the ELB. */
+export const Endpoint = z.strictObject({
+  /** The port as the entrypoint published it. */
+  port: Port,
+  ip: z.union([z.ipv4(), z.ipv6()]),
+  /** The port to dial, which differs from `port` when the node maps it. */
+  hostPort: Port,
+});
+export type Endpoint = z.infer<typeof Endpoint>;
+
+/** What an agent observed on its node. Transitions only: the same state is not reported twice. */
+export const FactEvent = z.discriminatedUnion("type", [
+  /** The agent came up and looked at its machine. */
+  z.strictObject({
+    type: z.literal("NodeObserved"),
+    node: NodeName,
+    /** What may be booked when the user named no amounts. */
+    resources: Resources,
+    engine: z.string(),
+    agentVersion: z.string(),
+  }),
+  /** The engine stopped answering: nothing is known about containers until EngineBack. */
+  z.strictObject({ type: z.literal("EngineUnreachable"), node: NodeName, error: z.string() }),
+  z.strictObject({ type: z.literal("EngineBack"), node: NodeName }),
+  z.strictObject({ type: z.literal("ContainerCreated"), ...of, containerId: z.string() }),
+  z.strictObject({
+    type: z.literal("ContainerStarted"),
+    ...of,
+    containerId: z.string(),
+    /** Counts the starts of this workload on this node, the first is 1. */
+    attempt: z.int().min(1),
+    endpoints: z.array(Endpoint),
+  }),
+  z.strictObject({ type: z.literal("ContainerHealthy"), ...of, attempt: z.int().min(1) }),
+  z.strictObject({
+    type: z.literal("ContainerUnhealthy"),
+    ...of,
+    attempt: z.int().min(1),
+    /** The failing answer: status and first bytes, or the error. */
+    reason: z.string(),
+  }),
+  /** The process ended without being told to. `retryInMs` absent: the agent gave up. */
+  z.strictObject({
+    type: z.literal("ContainerExited"),
+    ...of,
+    attempt: z.int().min(1),
+    exitCode: z.int(),
+    outOfMemory: z.boolean(),
+    retryInMs: z.int().min(0).optional(),
+  }),
+  /** The engine refused a step. `error` is its whole text. `retryInMs` absent: the agent gave up. */
+  z.strictObject({
+    type: z.literal("ContainerFailed"),
+    ...of,
+    step: z.enum(["pull", "create", "start", "inspect", "stop", "remove"]),
+    error: z.string(),
+    attempt: z.int().min(1),
+    retryInMs: z.int().min(0).optional(),
+  }),
+  /** Nothing of the workload is left on the node: its resources are free. */
+  z.strictObject({
+    type: z.literal("ContainerRemoved"),
+    ...of,
+    /** Absent when there was no container to ask. */
+    exitCode: z.int().optional(),
+    /** False: it disappeared without an order. */
+    ordered: z.boolean(),
+  }),
+]);
+export type FactEvent = z.infer<typeof FactEvent>;

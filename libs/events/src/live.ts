@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { Reasons } from "./decision.ts";
+import { NodeFilter, Strategy, Template } from "./deployment.ts";
+import { DeploymentId, ElbName, NodeName, PodName } from "./names.ts";
+import { Resources } from "./spec.ts";
+
+// Messages on core NATS: never stored, lost without harm.
+
+/** Once a second from every agent. */
+export const NodeHeartbeat = z.strictObject({
+  node: NodeName,
+  bootId: z.string(),
+  engineReachable: z.boolean(),
+});
+export type NodeHeartbeat = z.infer<typeof NodeHeartbeat>;
+
+/** Once a second from every router-sync whose load balancer serves. */
+export const ElbHeartbeat = z.strictObject({ elb: ElbName, bootId: z.string(), appliedSeq: z.int() });
+export type ElbHeartbeat = z.infer<typeof ElbHeartbeat>;
+
+/** A dry run: the deployment as it would be requested. */
+export const PlanRequest = z.strictObject({
+  deployment: DeploymentId,
+  pod: PodName,
+  template: Template,
+  count: z.int().min(0),
+  resources: Resources,
+  strategy: Strategy,
+  nodesLimit: z.int().min(0),
+  filter: NodeFilter,
+});
+export type PlanRequest = z.infer<typeof PlanRequest>;
+
+/** What the scheduler would decide now, by the very function that decides. */
+export const PlanReply = z.strictObject({
+  atSeq: z.int(),
+  placed: z.array(z.strictObject({ node: NodeName, count: z.int().min(1) })),
+  waiting: z.int().min(0),
+  reasons: Reasons,
+});
+export type PlanReply = z.infer<typeof PlanReply>;

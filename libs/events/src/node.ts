@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { NodeName, PodName } from "./names.ts";
+import { Resources } from "./spec.ts";
+
+/** Labels of a node: what constraints are matched against. */
+export const Labels = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/, "not a label name"),
+    z.string().max(256),
+  )
+  .refine((labels) => Object.keys(labels).length <= 256, "at most 256 labels");
+export type Labels = z.infer<typeof Labels>;
+
+/** A node is a machine with a Docker engine and an agent; it belongs to one pod for its whole life. */
+export const NodeEvent = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("NodeAdded"),
+    node: NodeName,
+    pod: PodName,
+    labels: Labels,
+    /** What may be booked. Absent: what the agent reports, all cores and 80 % of the memory. */
+    resources: Resources.optional(),
+  }),
+  z.strictObject({ type: z.literal("NodeResourcesSet"), node: NodeName, resources: Resources }),
+  /** The whole set: labels that are not named are gone. */
+  z.strictObject({ type: z.literal("NodeLabelled"), node: NodeName, labels: Labels }),
+  z.strictObject({ type: z.literal("NodeCordoned"), node: NodeName, reason: z.string().max(1_024) }),
+  z.strictObject({ type: z.literal("NodeUncordoned"), node: NodeName }),
+  z.strictObject({ type: z.literal("NodeRemoved"), node: NodeName }),
+]);
+export type NodeEvent = z.infer<typeof NodeEvent>;

@@ -1,0 +1,83 @@
+import { z } from "zod";
+
+/** Amounts a workload books on its node. CPU in cores with three decimals (0.1 is a tenth of a core), memory in MiB. */
+export const Resources = z.strictObject({
+  cpu: z
+    .number()
+    .min(0, "cpu must be zero or more cores")
+    .max(1024, "cpu is at most 1024 cores")
+    .refine((cores) => Number.isInteger(Number((cores * 1000).toFixed(6))), "cpu has at most three decimals"),
+  memoryMib: z.int("memoryMib is a whole number of MiB").min(0).max(16_777_216),
+});
+export type Resources = z.infer<typeof Resources>;
+
+const Port = z.int("a port is a whole number").min(1, "a port is from 1 to 65535").max(65_535);
+
+export { Port };
+
+const PositiveMs = (most: number) => z.int().min(1).max(most);
+
+/**
+ * How the agent decides that a workload is healthy. All `tcpPorts` must accept a connection and, when `http` is given, a
+ * GET must answer `http.code` (absent: any status from 200 to 399). Without a health check running is healthy.
+ */
+export const HealthCheck = z
+  .strictObject({
+    tcpPorts: z.array(Port).max(16).default([]),
+    http: z
+      .strictObject({
+        port: Port,
+        path: z.string().startsWith("/", "an HTTP check's path begins with /").max(1024).default("/"),
+        code: z.int().min(100).max(599).optional(),
+      })
+      .optional(),
+    /** Milliseconds between two probes. */
+    intervalMs: PositiveMs(3_600_000).default(2_000),
+    /** Milliseconds until a probe counts as failed. */
+    timeoutMs: PositiveMs(60_000).default(1_000),
+    /** Successes in a row until healthy. */
+    healthyAfter: z.int().min(1).max(100).default(1),
+    /** Failures in a row until unhealthy. */
+    unhealthyAfter: z.int().min(1).max(100).default(3),
+    /** Milliseconds after start in which failures do not count. The first success ends it. */
+    startPeriodMs: z.int().min(0).max(3_600_000).default(10_000),
+  })
+  .refine((check) => check.tcpPorts.length > 0 || check.http !== undefined, {
+    message: "a health check needs tcpPorts or http",
+  });
+export type HealthCheck = z.infer<typeof HealthCheck>;
+
+/** What the agent does when the process ends by itself. Restarts back off, doubling from 1 s to 60 s. */
+export const RestartPolicy = z.strictObject({
+  policy: z.enum(["always", "on-failure", "no"]).default("always"),
+  /** Restarts without a healthy minute in between, after which the workload is failed for good and replaced. */
+  retriesMax: z.int().min(0).max(1_000).default(5),
+});
+export type RestartPolicy = z.infer<typeof RestartPolicy>;
+
+const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "not an environment variable name");
+/** Names the agent sets itself; users cannot. */
+export const reservedEnv = /^(ERU_|APP_NAME$)/;
+/** Environment variables of a workload. */
+export const Env = z
+  .record(
+    EnvName.refine((key) => !reservedEnv.test(key), "names with ERU_ and APP_NAME are set by Eru itself"),
+    z.string().max(32_768),
+  )
+  .refine((env) => Object.keys(env).length <= 256, "at most 256 variables");
+
+/** One way to run a release. Commands are argument lists; no shell is involved. */
+export const Entrypoint = z.strictObject({
+  /** Arguments of the process; empty: what the image says. */
+  command: z.array(z.string().max(4_096)).max(256).default([]),
+  /** Ports the process listens on inside its network. */
+  publish: z.array(Port).max(32).default([]),
+  healthcheck: HealthCheck.optional(),
+  restart: RestartPolicy.prefault({}),
+  network: z.enum(["bridge", "host"]).default("bridge"),
+  dir: z.string().startsWith("/").max(1_024).optional(),
+  env: Env.default({}),
+  /** Seconds between SIGTERM and SIGKILL. */
+  graceSeconds: z.int().min(0).max(3_600).default(10),
+});
+export type Entrypoint = z.infer<typeof Entrypoint>;

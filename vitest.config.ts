@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+// The suffix of a test file names what it needs: nothing but Node, a nats-server, Docker engines, or nginx.
+const needs = ["nats", "docker", "nginx", "e2e"] as const;
+const anywhere = "{libs,services,clients,infra,test}/**";
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: [`${anywhere}/*.test.ts`],
+          exclude: ["**/node_modules/**", ...needs.map((need) => `**/*.${need}.test.ts`)],
+        },
+      },
+      ...needs.map((need) => ({
+        test: {
+          name: need,
+          include: [`${anywhere}/*.${need}.test.ts`],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      })),
+    ],
+  },
+});
