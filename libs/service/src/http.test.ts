@@ -1,0 +1,105 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { createHttp } from "./http.ts";
+import { createMetrics } from "./metrics.ts";
+import { Problem } from "./problem.ts";
+import { createLog } from "./process.ts";
+import { hashToken, Tokens } from "./tokens.ts";
+
+function frame(notReady: () => string | undefined = () => undefined) {
+  const tokens = new Tokens();
+  tokens.apply({ type: "TokenIssued", user: "ada", tokenHash: hashToken("right") });
+  const app = createHttp({
+    log: createLog("test", "error"),
+    metrics: createMetrics("test"),
+    notReady,
+    tokens,
+  });
+  app.get("/who", async (request) => ({ user: request.user }));
+  app.post("/parse", async (request) => z.strictObject({ cpu: z.number().min(0) }).parse(request.body));
+  app.get("/refused", async () => {
+    throw new Problem(409, "pod_exists", "the pod demo exists", { headers: { "retry-after": "5" } });
+  });
+  app.get("/bug", async () => {
+    throw new Error("password in a stack trace");
+  });
+  return app;
+}
+const auth = { authorization: "Bearer right" };
+
+test("health and metrics answer without a token", async () => {
+  const app = frame();
+  for (const url of ["/healthz", "/readyz", "/metrics"])
+    expect((await app.inject({ url })).statusCode, url).toBe(200);
+});
+
+test("a service that cannot work says why and is not ready", async () => {
+  const answer = await frame(() => "the log is not reachable").inject({ url: "/readyz" });
+  expect(answer.statusCode).toBe(503);
+  expect(answer.json()).toMatchObject({ reason: "the log is not reachable" });
+});
+
+test.each([
+  [undefined, "token_missing"],
+  ["Basic right", "token_missing"],
+  ["Bearer", "token_missing"],
+  ["Bearer right wrong", "token_missing"],
+  ["Bearer wrong", "token_unknown"],
+])("authorization %j is refused as %s", async (authorization, code) => {
+  const answer = await frame().inject({ url: "/who", headers: authorization ? { authorization } : {} });
+  expect(answer.statusCode).toBe(401);
+  expect(answer.headers["www-authenticate"]).toContain("Bearer");
+  expect(answer.headers["content-type"]).toContain("application/problem+json");
+  expect(answer.json()).toMatchObject({ code, status: 401 });
+});
+
+test("a known token names its user", async () => {
+  expect((await frame().inject({ url: "/who", headers: auth })).json()).toEqual({ user: "ada" });
+});
+
+test("a refusal keeps its status, code and headers", async () => {
+  const answer = await frame().inject({ url: "/refused", headers: auth });
+  expect(answer.statusCode).toBe(409);
+  expect(answer.headers["retry-after"]).toBe("5");
+  expect(answer.json()).toMatchObject({ code: "pod_exists", detail: "the pod demo exists" });
+});
+
+test("a field that is wrong or unknown is named with its value", async () => {
+  const payload = { cpu: -1, cpus: 2 };
+  const answer = await frame().inject({ method: "POST", url: "/parse", headers: auth, payload });
+  expect(answer.statusCode).toBe(400);
+  const { faults } = answer.json();
+  expect(faults).toContainEqual(expect.objectContaining({ field: "cpu", value: -1 }));
+  expect(faults).toContainEqual(expect.objectContaining({ field: "cpus" }));
+});
+
+test("invalid JSON and a body beyond the limit are the caller's fault", async () => {
+  const post = (payload: string) =>
+    frame().inject({
+      method: "POST",
+      url: "/parse",
+      headers: { ...auth, "content-type": "application/json" },
+      payload,
+    });
+  expect((await post("{")).statusCode).toBe(400);
+  expect((await post(JSON.stringify({ cpu: "x".repeat(2_000_000) }))).json()).toMatchObject({
+    code: "body_too_large",
+  });
+});
+
+test("a bug tells the caller nothing but the correlation id", async () => {
+  const headers = { ...auth, "x-correlation-id": "trace-7" };
+  const app = frame();
+  app.log.level = "silent";
+  const answer = await app.inject({ url: "/bug", headers });
+  expect(answer.statusCode).toBe(500);
+  expect(answer.body).not.toContain("password");
+  expect(answer.json()).toMatchObject({ correlationId: "trace-7" });
+  expect(answer.headers["x-correlation-id"]).toBe("trace-7");
+});
+
+test("an unknown path is a problem, also without a token", async () => {
+  const answer = await frame().inject({ url: "/nothing" });
+  expect(answer.statusCode).toBe(404);
+  expect(answer.json()).toMatchObject({ code: "no_such_path" });
+});

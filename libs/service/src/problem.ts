@@ -1,0 +1,81 @@
+import { z } from "zod";
+
+/** One field of a request that is not as it must be. */
+export const FieldFault = z.object({
+  /** Where: a JSON path such as `resources.cpu`, or `line 4, column 3` of a YAML text. */
+  field: z.string(),
+  /** What was sent, shortened. */
+  value: z.unknown().optional(),
+  message: z.string(),
+});
+export type FieldFault = z.infer<typeof FieldFault>;
+
+/** The body of every error answer: RFC 9457, `application/problem+json`. */
+export const ProblemBody = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number(),
+  /** What happened, with names and values, and what to do. */
+  detail: z.string(),
+  /** Machine-readable reason, stable across versions. */
+  code: z.string(),
+  correlationId: z.string().optional(),
+  faults: z.array(FieldFault).optional(),
+});
+export type ProblemBody = z.infer<typeof ProblemBody>;
+
+/** An answer that is an error: thrown anywhere below a route, rendered once by the HTTP frame. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly faults: readonly FieldFault[];
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    more: { faults?: readonly FieldFault[]; headers?: Record<string, string>; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: more.cause });
+    this.status = status;
+    this.code = code;
+    this.faults = more.faults ?? [];
+    this.headers = more.headers ?? {};
+  }
+}
+
+const shownLengthMax = 120;
+
+/** Zod's issues as faults a person can act on; `input` is what was parsed, so that the value can be shown. */
+export function faultsOf(error: z.ZodError, input: unknown): FieldFault[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.map(String);
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => ({
+        field: [...path, key].join("."),
+        message: `unknown field ${JSON.stringify(key)}: remove it or correct its spelling`,
+      }));
+    const value = valueAt(input, issue.path);
+    return [
+      {
+        field: path.join(".") || "(the whole body)",
+        ...(value === undefined ? {} : { value: shorten(value) }),
+        message: issue.message,
+      },
+    ];
+  });
+}
+
+const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (at, key) =>
+      typeof at === "object" && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
+
+const shorten = (value: unknown): unknown => {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= shownLengthMax
+    ? value
+    : `${text.slice(0, shownLengthMax)}… (${text.length} characters)`;
+};
