@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { HostName } from "./names.ts";
+import { historyKind, historyKinds, subjects } from "./subjects.ts";
+
+test("every kind of history has a subject that names it", () => {
+  const examples = [
+    subjects.app("a"),
+    subjects.pod("p"),
+    subjects.node("n"),
+    subjects.deployment("p", "d"),
+    subjects.decision("p"),
+    subjects.assignment("n"),
+    subjects.fact("n"),
+    subjects.route("h"),
+    subjects.elb("e"),
+    subjects.user("u"),
+  ];
+  expect(examples.map(historyKind)).toEqual([...historyKinds]);
+});
+
+test("a subject of somebody else names no history", () => {
+  expect(historyKind("eru.planet.mars")).toBeUndefined();
+  expect(historyKind("other.app.a")).toBeUndefined();
+});
+
+test.each(["", "a.b", "a b", "*", ">", "ü", "x".repeat(129)])(
+  "%j never becomes part of a subject",
+  (name) => {
+    expect(() => subjects.app(name)).toThrow(RangeError);
+  },
+);
+
+const label = fc.stringMatching(/^[ab]([ab-]{0,2}[ab])?$/);
+const host = fc.oneof(
+  fc.constant("*"),
+  fc
+    .tuple(fc.boolean(), fc.array(label, { minLength: 1, maxLength: 3 }))
+    .map(([wild, labels]) => (wild ? ["*", ...labels] : labels).join(".")),
+);
+
+test("two hosts never share a subject", () => {
+  fc.assert(
+    fc.property(host, host, (one, other) => {
+      expect(HostName.safeParse(one).success).toBe(true);
+      expect(subjects.route(one) === subjects.route(other)).toBe(one === other);
+    }),
+  );
+});
