@@ -19,6 +19,7 @@ export const ImageRef = z
   .max(512)
   .regex(/^[a-z0-9]([a-zA-Z0-9._:/@-]*[a-zA-Z0-9])?$/, "an image is [registry/]name[:tag|@digest]");
 
+/** An app is a named program; a release is one built version of it, with the spec it was registered with. */
 export const AppEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("AppRegistered"), app: AppName }),
   z.strictObject({
