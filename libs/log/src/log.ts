@@ -1,4 +1,4 @@
-import type { NewMessage } from "@eru/events";
+import { messageBytesMax, type NewMessage } from "@eru/events";
 
 /** A message as it is stored. `body` is what `encodeMessage` made; `decodeMessage` reads it. */
 export type StoredMessage = { subject: string; seq: number; messageId: string; body: string };
@@ -35,17 +35,19 @@ export type FollowOptions = {
  */
 export interface Log {
   /**
-   * Stores one message. When the promise resolves it is durable. A repeated message id with the same subject is answered
-   * with the first one's place, for as long as it is the subject's newest message or younger than the duplicate window.
-   * An answer that does not come is asked for again with the same id until `retryMs`.
+   * Stores one message. When the promise resolves it is durable. A message id names a message of its subject: repeated
+   * with the same `expectedLastSeq` it is answered with the first one's place for ever, repeated without within the
+   * duplicate window. An answer that does not come is asked for again with the same id until `retryMs`.
    * @throws ConflictError another message came first
    * @throws LogUnavailableError no answer in time: whether it was stored is unknown, append the same id again to find out
    * @throws LogFullError the log refuses because it is out of room
+   * @throws MessageTooLargeError the body is larger than `bodyBytesMax`
    */
   append(append: Append): Promise<Appended>;
   /**
-   * Stores messages of different subjects, all or none, in order and next to each other; at most `batchMessagesMax`.
-   * Errors as `append`; a ConflictError names the subject that moved when the broker says which.
+   * Stores messages of one or more subjects, all or none, in order and next to each other; at most `batchMessagesMax`.
+   * Of several messages for one subject only the first may name an `expectedLastSeq`. Errors as `append`; a ConflictError
+   * names the subject that moved when that can be told.
    * @returns the place of each message
    */
   appendBatch(appends: readonly Append[]): Promise<readonly Appended[]>;
@@ -55,9 +57,12 @@ export interface Log {
   last(subject: string): Promise<StoredMessage | undefined>;
   /** The sequence of the newest message of the whole log, 0 when it is empty. */
   lastSeq(): Promise<number>;
+  /** Names this log: when it was created, ISO 8601. A log that was lost and made anew has another. */
+  epoch(): Promise<string>;
   /**
    * Pages from `fromSeq` on: first what is stored, then what comes, in order, without gap or repetition, across
    * reconnects and server restarts. A first page comes at once, also when nothing is stored. Ends when the signal aborts.
+   * @throws CheckpointAheadError the log ends before `fromSeq - 1`
    */
   follow(options: FollowOptions): AsyncIterable<Page>;
   /**
@@ -105,3 +110,12 @@ export interface Broker {
 
 /** Messages in one atomic batch, the server's limit. */
 export const batchMessagesMax = 1_000;
+
+/** Bytes of one message's body: the stream's limit less room for headers. */
+export const bodyBytesMax = messageBytesMax - 1_024;
+
+/** Messages in one page of `follow`. */
+export const pageMessagesMax = 500;
+
+/** Messages a live subscriber may lag behind before it loses the oldest. */
+export const liveBacklogMax = 10_000;
