@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DeploymentId, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
+import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
 import { Resources } from "./spec.ts";
 
 /** Why a node could not take one more workload. Amounts in the resource's own unit. */
@@ -64,6 +64,8 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     release: ReleaseName,
     /** Why now: "deployed", "scaled", "upgrade", "node_lost", "failed", "room". */
     because: z.enum(["deployed", "scaled", "upgrade", "node_lost", "failed", "room"]),
+    /** The sequence of the request whose template runs: two upgrades may name the same release. */
+    templateSeq: z.int().min(1),
     placed: z.array(Placed),
     /** Workloads still without a node after this decision. */
     waiting: z.int().min(0),
@@ -101,7 +103,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     deployment: DeploymentId,
     workload: WorkloadId,
     node: NodeName,
-    because: z.enum(["drained", "drain_deadline", "not_routed", "node_lost"]),
+    because: z.enum(["drained", "drain_deadline", "not_routed", "node_lost", "node_removed"]),
   }),
   /** One step of an upgrade. Absolute numbers: how many of each release there are after the step. */
   z.strictObject({
@@ -112,7 +114,30 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     fresh: z.int().min(0),
     stale: z.int().min(0),
     detail: z.string(),
+    /** The load balancers alive at the step and the table each had applied: old ones retire behind this barrier. */
+    elbs: z.array(z.strictObject({ elb: ElbName, appliedSeq: z.int().min(0) })),
   }),
+  /**
+   * Replacement after replacement failed for good: no more of them until one workload has been healthy for a minute, or
+   * the user scales, upgrades or removes.
+   */
+  z.strictObject({
+    type: z.literal("DeploymentHalted"),
+    deployment: DeploymentId,
+    failures: z.int().min(1),
+    /** The last failure, with the engine's text. */
+    detail: z.string(),
+  }),
+  /** A workload placed after the last failure has been healthy for a minute: failures count from zero again. */
+  z.strictObject({ type: z.literal("DeploymentSteady"), deployment: DeploymentId }),
+  /** A short silence: the node keeps its workloads and gets no new ones. */
+  z.strictObject({
+    type: z.literal("NodeSuspected"),
+    pod: PodName,
+    node: NodeName,
+    silentMs: z.int().min(0),
+  }),
+  /** A long silence: its workloads are replaced elsewhere. */
   z.strictObject({
     type: z.literal("NodeLost"),
     pod: PodName,
@@ -120,6 +145,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     silentMs: z.int().min(0),
     workloads: z.int().min(0),
   }),
+  /** The node's heartbeats arrive: for the first time, or again after NodeSuspected or NodeLost. */
   z.strictObject({ type: z.literal("NodeRecovered"), pod: PodName, node: NodeName }),
   /** Too many nodes fell silent at once to believe that they died: nothing is moved until they return or an operator acts. */
   z.strictObject({

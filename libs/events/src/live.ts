@@ -39,3 +39,7 @@ export const PlanReply = z.strictObject({
   reasons: Reasons,
 });
 export type PlanReply = z.infer<typeof PlanReply>;
+
+/** The answer to a dry run that cannot be made: the request is not readable, or the scheduler is not caught up yet. */
+export const PlanRefusal = z.strictObject({ error: z.string() });
+export type PlanRefusal = z.infer<typeof PlanRefusal>;
