@@ -1,0 +1,149 @@
+import {
+  accept,
+  type Decider,
+  type Decision,
+  type DeploymentEvent,
+  type NodeFilter,
+  type Resources,
+  refuse,
+  type Strategy,
+  type Template,
+  unreachable,
+} from "@eru/events";
+import type { App } from "./app.ts";
+import type { Refusal } from "./refusal.ts";
+import { same } from "./same.ts";
+import { freeze, type Wanted } from "./template.ts";
+
+type Live = { phase: "live"; pod: string; template: Template; count: number };
+
+/** A deployment as its history tells it. */
+export type Deployment = { phase: "absent" } | Live | { phase: "removed"; pod: string };
+
+/** What a new deployment asks for, with what must be known about its neighbours. */
+export type DeploymentWish = Wanted & {
+  deployment: string;
+  pod: string;
+  count: number;
+  resources: Resources;
+  strategy: Strategy;
+  nodesLimit: number;
+  filter: NodeFilter;
+  onShortage: "wait" | "refuse";
+  appState: App;
+  podPhase: "absent" | "present" | "removed";
+  /** The pods of the nodes that the filter names; a node that is not there is missing. */
+  podOfNode: ReadonlyMap<string, string>;
+};
+
+/** What may be asked of a deployment. */
+export type DeploymentCommand =
+  | ({ type: "RequestDeployment" } & DeploymentWish)
+  | { type: "ScaleDeployment"; deployment: string; count: number }
+  | {
+      type: "UpgradeDeployment";
+      deployment: string;
+      release: string;
+      surge: number;
+      /** Absent: as it is now. */
+      env?: Template["env"] | undefined;
+      /** The app of the deployment. */
+      appState: App;
+    }
+  | { type: "RemoveDeployment"; deployment: string };
+
+type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;
+
+/** An id is used once: what was removed stays removed. */
+export const deployment: Decider<Deployment, DeploymentCommand, DeploymentEvent, Refusal> = {
+  initial: { phase: "absent" },
+
+  evolve: (state, event) => {
+    if (event.type === "DeploymentRequested")
+      return { phase: "live", pod: event.pod, template: event.template, count: event.count };
+    if (state.phase !== "live") return state;
+    switch (event.type) {
+      case "ScaleRequested":
+        return { ...state, count: event.count };
+      case "UpgradeRequested":
+        return { ...state, template: event.template };
+      case "RemovalRequested":
+        return { phase: "removed", pod: state.pod };
+      default:
+        return unreachable(event);
+    }
+  },
+
+  decide: (state, command) => {
+    const { deployment } = command;
+    if (command.type === "RequestDeployment") {
+      if (state.phase !== "absent") return refuse({ code: "deployment_id_taken", deployment });
+      const request = requestOf(command);
+      return request.ok ? accept(request.event) : request;
+    }
+    if (state.phase === "removed" && command.type === "RemoveDeployment") return accept();
+    if (state.phase !== "live")
+      return refuse({ code: "deployment_unknown", deployment, removed: state.phase === "removed" });
+    return change(state, command);
+  },
+};
+
+/** The request in full, as it is recorded and as a dry run asks it; or why it cannot be made. */
+export function requestOf(
+  wish: DeploymentWish,
+): { ok: true; event: Requested } | { ok: false; refusal: Refusal } {
+  const { deployment, pod, count, resources, strategy, nodesLimit, filter, onShortage, podPhase } = wish;
+  if (podPhase !== "present") return refuse({ code: "pod_unknown", pod, removed: podPhase === "removed" });
+  const frozen = freeze(wish.appState, wish);
+  if (!frozen.ok) return frozen;
+  const misplaced = misplacedNode(wish);
+  if (misplaced) return refuse(misplaced);
+  return {
+    ok: true,
+    event: {
+      type: "DeploymentRequested",
+      deployment,
+      pod,
+      template: frozen.template,
+      count,
+      resources,
+      strategy,
+      nodesLimit,
+      filter,
+      onShortage,
+    },
+  };
+}
+
+// A misspelt node must not pass: the filter would silently mean something else than its author.
+function misplacedNode({ filter, pod, podOfNode }: DeploymentWish): Refusal | undefined {
+  const missing = [...filter.includes, ...filter.excludes].find((node) => !podOfNode.has(node));
+  if (missing !== undefined) return { code: "node_unknown", node: missing, removed: false };
+  const elsewhere = filter.includes.find((node) => podOfNode.get(node) !== pod);
+  if (elsewhere === undefined) return undefined;
+  return { code: "node_in_other_pod", node: elsewhere, pod: podOfNode.get(elsewhere) ?? "", wanted: pod };
+}
+
+function change(
+  state: Live,
+  command: Exclude<DeploymentCommand, { type: "RequestDeployment" }>,
+): Decision<DeploymentEvent, Refusal> {
+  const { deployment } = command;
+  switch (command.type) {
+    case "ScaleDeployment":
+      if (state.count === command.count) return accept();
+      return accept({ type: "ScaleRequested", deployment, count: command.count });
+    case "UpgradeDeployment": {
+      const { app, entrypointName: entrypoint } = state.template;
+      const { release, surge, env = state.template.env } = command;
+      const frozen = freeze(command.appState, { app, release, entrypoint, env });
+      if (!frozen.ok) return frozen;
+      if (same(frozen.template, state.template)) return accept();
+      return accept({ type: "UpgradeRequested", deployment, template: frozen.template, surge });
+    }
+    case "RemoveDeployment":
+      return accept({ type: "RemovalRequested", deployment });
+    default:
+      return unreachable(command);
+  }
+}

@@ -1,0 +1,121 @@
+import {
+  accept,
+  type Decider,
+  type Decision,
+  type Labels,
+  type NodeEvent,
+  type Resources,
+  refuse,
+  unreachable,
+} from "@eru/events";
+import { names, type Refusal } from "./refusal.ts";
+import { same } from "./same.ts";
+
+type Present = {
+  phase: "present";
+  pod: string;
+  labels: Labels;
+  resources: Resources | undefined;
+  /** The reason it takes no new workloads; undefined: it takes them. */
+  cordon: string | undefined;
+};
+
+/** A node as its history tells it. */
+export type Node = { phase: "absent" } | Present | { phase: "removed"; pod: string };
+
+/** What may be asked of a node, with what must be known about its neighbours. */
+export type NodeCommand =
+  | {
+      type: "AddNode";
+      node: string;
+      pod: string;
+      labels: Labels;
+      resources?: Resources | undefined;
+      /** What is known of the pod. */
+      podPhase: "absent" | "present" | "removed";
+      /** Workloads still assigned to a machine of that name. */
+      workloads: readonly string[];
+    }
+  | { type: "SetNodeResources"; node: string; resources: Resources }
+  | { type: "SetNodeLabels"; node: string; labels: Labels }
+  | { type: "CordonNode"; node: string; reason: string }
+  | { type: "UncordonNode"; node: string }
+  | { type: "RemoveNode"; node: string; workloads: readonly string[]; force: boolean };
+
+/** A node belongs to one pod for its whole life; a removed name may be used again, in another pod once it is empty. */
+export const node: Decider<Node, NodeCommand, NodeEvent, Refusal> = {
+  initial: { phase: "absent" },
+
+  evolve: (state, event) => {
+    if (event.type === "NodeAdded") {
+      const { pod, labels, resources } = event;
+      return { phase: "present", pod, labels, resources, cordon: undefined };
+    }
+    if (state.phase !== "present") return state;
+    switch (event.type) {
+      case "NodeResourcesSet":
+        return { ...state, resources: event.resources };
+      case "NodeLabelled":
+        return { ...state, labels: event.labels };
+      case "NodeCordoned":
+        return { ...state, cordon: event.reason };
+      case "NodeUncordoned":
+        return { ...state, cordon: undefined };
+      case "NodeRemoved":
+        return { phase: "removed", pod: state.pod };
+      default:
+        return unreachable(event);
+    }
+  },
+
+  decide: (state, command) => {
+    if (command.type === "AddNode") return add(state, command);
+    if (command.type === "RemoveNode" && state.phase === "removed") return accept();
+    if (state.phase !== "present")
+      return refuse({ code: "node_unknown", node: command.node, removed: state.phase === "removed" });
+    return change(state, command);
+  },
+};
+
+function add(state: Node, command: Extract<NodeCommand, { type: "AddNode" }>): Decision<NodeEvent, Refusal> {
+  const { node, pod, labels, resources, podPhase, workloads } = command;
+  if (state.phase === "present") {
+    if (state.pod !== pod) return refuse({ code: "node_exists", node, pod: state.pod, differs: "pod" });
+    if (!same(state.labels, labels))
+      return refuse({ code: "node_exists", node, pod: state.pod, differs: "labels" });
+    if (!same(state.resources, resources))
+      return refuse({ code: "node_exists", node, pod: state.pod, differs: "resources" });
+    return accept();
+  }
+  if (podPhase !== "present") return refuse({ code: "pod_unknown", pod, removed: podPhase === "removed" });
+  // Another pod would book the machine as empty while the old pod's containers run on it.
+  if (state.phase === "removed" && state.pod !== pod && workloads.length > 0)
+    return refuse({ code: "node_still_occupied", node, pod: state.pod, workloads: names(workloads) });
+  return accept({ type: "NodeAdded", node, pod, labels, ...(resources && { resources }) });
+}
+
+function change(
+  state: Present,
+  command: Exclude<NodeCommand, { type: "AddNode" }>,
+): Decision<NodeEvent, Refusal> {
+  const { node } = command;
+  switch (command.type) {
+    case "SetNodeResources":
+      if (same(state.resources, command.resources)) return accept();
+      return accept({ type: "NodeResourcesSet", node, resources: command.resources });
+    case "SetNodeLabels":
+      if (same(state.labels, command.labels)) return accept();
+      return accept({ type: "NodeLabelled", node, labels: command.labels });
+    case "CordonNode":
+      if (state.cordon === command.reason) return accept();
+      return accept({ type: "NodeCordoned", node, reason: command.reason });
+    case "UncordonNode":
+      return state.cordon === undefined ? accept() : accept({ type: "NodeUncordoned", node });
+    case "RemoveNode":
+      if (command.workloads.length > 0 && !command.force)
+        return refuse({ code: "node_has_workloads", node, workloads: names(command.workloads) });
+      return accept({ type: "NodeRemoved", node });
+    default:
+      return unreachable(command);
+  }
+}

@@ -1,0 +1,55 @@
+import { accept, type Decider, type PodEvent, refuse, unreachable } from "@eru/events";
+import { names, type Refusal } from "./refusal.ts";
+
+/** A pod as its history tells it. */
+export type Pod = { phase: "absent" } | { phase: "present"; description: string } | { phase: "removed" };
+
+/** What may be asked of a pod, with what must be known about its neighbours. */
+export type PodCommand =
+  | { type: "AddPod"; pod: string; description: string }
+  | {
+      type: "RemovePod";
+      pod: string;
+      /** The nodes in it. */
+      nodes: readonly string[];
+      /** The deployments in it that were not removed. */
+      deployments: readonly string[];
+    };
+
+/** A removed name may be used again: the pod's histories of decisions go on where they ended. */
+export const pod: Decider<Pod, PodCommand, PodEvent, Refusal> = {
+  initial: { phase: "absent" },
+
+  evolve: (_state, event) => {
+    switch (event.type) {
+      case "PodAdded":
+        return { phase: "present", description: event.description };
+      case "PodRemoved":
+        return { phase: "removed" };
+      default:
+        return unreachable(event);
+    }
+  },
+
+  decide: (state, command) => {
+    switch (command.type) {
+      case "AddPod": {
+        const { pod, description } = command;
+        if (state.phase !== "present") return accept({ type: "PodAdded", pod, description });
+        if (state.description === description) return accept();
+        return refuse({ code: "pod_exists", pod, description: state.description });
+      }
+      case "RemovePod": {
+        const { pod, nodes, deployments } = command;
+        if (state.phase === "removed") return accept();
+        if (state.phase === "absent") return refuse({ code: "pod_unknown", pod, removed: false });
+        if (nodes.length > 0) return refuse({ code: "pod_has_nodes", pod, nodes: names(nodes) });
+        if (deployments.length > 0)
+          return refuse({ code: "pod_has_deployments", pod, deployments: names(deployments) });
+        return accept({ type: "PodRemoved", pod });
+      }
+      default:
+        return unreachable(command);
+    }
+  },
+};

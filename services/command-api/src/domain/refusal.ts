@@ -1,0 +1,43 @@
+// Every expected no, as data. The texts are made in one table at the edge (problems.ts), where names can be offered.
+
+/** Some of the names that stand in the way, and how many there are in all. */
+export type Names = { shown: readonly string[]; total: number };
+
+const shownMax = 5;
+
+/** At most five names, in order, with the total. */
+export const names = (all: Iterable<string>): Names => {
+  const sorted = [...all].sort();
+  return { shown: sorted.slice(0, shownMax), total: sorted.length };
+};
+
+/** Why a command is not accepted. */
+export type Refusal =
+  | { code: "pod_unknown"; pod: string; removed: boolean }
+  | { code: "pod_exists"; pod: string; description: string }
+  | { code: "pod_has_nodes"; pod: string; nodes: Names }
+  | { code: "pod_has_deployments"; pod: string; deployments: Names }
+  | { code: "node_unknown"; node: string; removed: boolean }
+  | { code: "node_exists"; node: string; pod: string; differs: "pod" | "labels" | "resources" }
+  | { code: "node_has_workloads"; node: string; workloads: Names }
+  | { code: "node_still_occupied"; node: string; pod: string; workloads: Names }
+  | { code: "node_in_other_pod"; node: string; pod: string; wanted: string }
+  | { code: "app_unknown"; app: string; removed: boolean }
+  | { code: "app_has_deployments"; app: string; deployments: Names }
+  | { code: "app_has_routes"; app: string; hosts: Names }
+  | { code: "app_without_release"; app: string }
+  | { code: "appname_differs"; app: string; appname: string }
+  | { code: "release_unknown"; app: string; release: string; known: Names }
+  | { code: "release_exists"; app: string; release: string; differs: "image" | "gitSha" | "specText" }
+  | { code: "entrypoint_unknown"; app: string; release?: string; entrypoint: string; known: Names }
+  | {
+      code: "port_not_published";
+      app: string;
+      entrypoint: string;
+      port: number;
+      published: readonly number[];
+    }
+  | { code: "nothing_published"; app: string; entrypoint: string }
+  | { code: "deployment_unknown"; deployment: string; removed: boolean }
+  | { code: "deployment_id_taken"; deployment: string }
+  | { code: "route_unknown"; host: string };
