@@ -47,3 +47,10 @@ test("two hosts never share a subject", () => {
     }),
   );
 });
+
+test("the longest host that may be declared has a subject", () => {
+  const host = `${"a".repeat(61)}.`.repeat(4).slice(0, 253).replace(/\.$/, "x");
+  expect(HostName.parse(host)).toBe(host);
+  expect(subjects.route(host)).toHaveLength("eru.route.".length + host.length);
+  expect(() => subjects.route("a".repeat(254))).toThrow(RangeError);
+});

@@ -8,8 +8,13 @@ const token = (value: string): string => {
   return value;
 };
 
-/** Hosts have dots and stars, tokens have neither; `_` is free because no host label contains it. */
-const hostToken = (host: string): string => token(host.replaceAll(".", "_").replaceAll("*", "_"));
+/** Hosts have dots and stars, tokens have neither; `_` is free because no host label contains it. Hosts are longer, too. */
+const hostToken = (host: string): string => {
+  const value = host.replaceAll(".", "_").replaceAll("*", "_");
+  if (!/^[A-Za-z0-9_-]{1,253}$/.test(value))
+    throw new RangeError(`not a host for a subject: ${JSON.stringify(host)}`);
+  return value;
+};
 
 /** Subjects of the log, all below `eru.`; the stream ERU stores exactly these. */
 export const subjects = {
