@@ -18,7 +18,10 @@ function frame(notReady: () => string | undefined = () => undefined) {
   app.get("/who", async (request) => ({ user: request.user }));
   app.post("/parse", async (request) => z.strictObject({ cpu: z.number().min(0) }).parse(request.body));
   app.get("/refused", async () => {
-    throw new Problem(409, "pod_exists", "the pod demo exists", { headers: { "retry-after": "5" } });
+    throw new Problem(409, "pod_exists", "the pod demo exists", {
+      headers: { "retry-after": "5" },
+      commandId: "c1",
+    });
   });
   app.get("/bug", async () => {
     throw new Error("password in a stack trace");
@@ -61,7 +64,7 @@ test("a refusal keeps its status, code and headers", async () => {
   const answer = await frame().inject({ url: "/refused", headers: auth });
   expect(answer.statusCode).toBe(409);
   expect(answer.headers["retry-after"]).toBe("5");
-  expect(answer.json()).toMatchObject({ code: "pod_exists", detail: "the pod demo exists" });
+  expect(answer.json()).toMatchObject({ code: "pod_exists", detail: "the pod demo exists", commandId: "c1" });
 });
 
 test("a field that is wrong or unknown is named with its value", async () => {
@@ -85,6 +88,50 @@ test("invalid JSON and a body beyond the limit are the caller's fault", async ()
   expect((await post(JSON.stringify({ cpu: "x".repeat(2_000_000) }))).json()).toMatchObject({
     code: "body_too_large",
   });
+});
+
+test("what is not JSON is refused with the place", async () => {
+  const post = async (payload: string) => {
+    const headers = { ...auth, "content-type": "application/json" };
+    return (await frame().inject({ method: "POST", url: "/parse", headers, payload })).json();
+  };
+  expect(await post('{"cpu": 1,}')).toMatchObject({ status: 400, code: "invalid_json" });
+  expect((await post('{"cpu": 1,}')).detail).toMatch(/position 10 .line 1 column 11/);
+  expect((await post('{"__proto__": 1}')).detail).toContain("__proto__");
+});
+
+test("the schema of a route names the faults of path, query and body alike", async () => {
+  const app = frame();
+  const schema = {
+    params: z.strictObject({ pod: z.string().max(3) }),
+    querystring: z.strictObject({ force: z.enum(["true"]).optional() }),
+    body: z.strictObject({ cpu: z.number() }).optional(),
+  };
+  app.post("/pods/:pod", { schema }, async (request) => request.body ?? "no body");
+  const post = (url: string, payload?: object) =>
+    app.inject({ method: "POST", url, headers: auth, ...(payload && { payload }) });
+  const long = "x".repeat(300);
+  const faults = async (url: string, payload?: object) => (await post(url, payload)).json().faults;
+  expect(await faults(`/pods/${long}`)).toEqual([
+    expect.objectContaining({ field: "pod", value: expect.stringMatching(/^"x{100}/) }),
+  ]);
+  expect(await faults("/pods/a?force=yes")).toEqual([
+    expect.objectContaining({ field: "force", value: "yes" }),
+  ]);
+  expect(await faults("/pods/a", { cpu: "1" })).toEqual([
+    expect.objectContaining({ field: "cpu", value: "1" }),
+  ]);
+  expect((await post("/pods/a")).body).toBe("no body");
+});
+
+test("a service that has not read all tokens yet calls none wrong", async () => {
+  const answer = await frame(() => "catching up").inject({
+    url: "/who",
+    headers: { authorization: "Bearer new" },
+  });
+  expect(answer.statusCode).toBe(503);
+  expect(answer.headers["retry-after"]).toBe("1");
+  expect(answer.json()).toMatchObject({ code: "not_ready" });
 });
 
 test("a bug tells the caller nothing but the correlation id", async () => {

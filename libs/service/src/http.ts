@@ -7,7 +7,7 @@ import fastify, {
   LogController,
 } from "fastify";
 import type { Logger } from "pino";
-import { ZodError } from "zod";
+import { ZodError, type ZodType } from "zod";
 import type { Metrics } from "./metrics.ts";
 import { faultsOf, Problem } from "./problem.ts";
 import type { Tokens } from "./tokens.ts";
@@ -25,6 +25,8 @@ declare module "fastify" {
 
 /** Largest request body, in bytes. A route may lower it. */
 export const bodyBytesMax = 1024 * 1024;
+/** Longest value of a path parameter, so that what is too long for us is refused by name and not as an unknown path. */
+const paramLengthMax = 1_024;
 /** Correlation ids from outside are taken over when they look like one. */
 const correlationId = /^[A-Za-z0-9_.:-]{1,128}$/;
 
@@ -39,7 +41,8 @@ export type HttpDeps = {
 
 /**
  * The HTTP frame of every service: GET /healthz (the process turns), /readyz (it can do its work), /metrics; bearer
- * tokens on everything else; errors as RFC 9457 problems; a correlation id on each request, answer and log line.
+ * tokens on everything else; errors as RFC 9457 problems; a correlation id on each request, answer and log line. Schemas
+ * of routes are zod's. A body that is empty is no body.
  */
 export function createHttp({ log, metrics, notReady, tokens }: HttpDeps): FastifyInstance {
   const app = fastify({
@@ -47,6 +50,7 @@ export function createHttp({ log, metrics, notReady, tokens }: HttpDeps): Fastif
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "correlationId" }),
     bodyLimit: bodyBytesMax,
     requestTimeout: 60_000,
+    routerOptions: { maxParamLength: paramLengthMax },
     genReqId: (request) => {
       const given = request.headers["x-correlation-id"];
       return typeof given === "string" && correlationId.test(given) ? given : randomUUID();
@@ -59,9 +63,19 @@ export function createHttp({ log, metrics, notReady, tokens }: HttpDeps): Fastif
     ["method", "route", "status"],
   );
   app.decorateRequest("user", "");
+  app.setValidatorCompiler<ZodType>(({ schema }) => (input) => {
+    // What is not there arrives as null.
+    const parsed = schema.safeParse(input ?? undefined);
+    return parsed.success ? { value: parsed.data } : { error: parsed.error };
+  });
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else void parseJson(request, body, (error, value) => (error ? done(jsonFault(body)) : done(null, value)));
+  });
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-correlation-id", request.id);
-    if (request.routeOptions.config.open !== true && !request.is404) authenticate(request, tokens);
+    if (request.routeOptions.config.open !== true && !request.is404) authenticate(request, tokens, notReady);
   });
   app.addHook("onResponse", async (request, reply) => {
     const labels = {
@@ -96,12 +110,33 @@ export function createHttp({ log, metrics, notReady, tokens }: HttpDeps): Fastif
   return app;
 }
 
-function authenticate(request: FastifyRequest, tokens: Tokens | undefined): void {
+/** Where a text stops being JSON, in the engine's words. */
+function jsonFault(body: string): Problem {
+  try {
+    JSON.parse(body);
+    return new Problem(400, "invalid_json", "the body has a key `__proto__` or `constructor`: remove it");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return new Problem(400, "invalid_json", `the body is not valid JSON: ${why}`);
+  }
+}
+
+function authenticate(
+  request: FastifyRequest,
+  tokens: Tokens | undefined,
+  notReady: () => string | undefined,
+): void {
   const [scheme, token, ...rest] = (request.headers.authorization ?? "").split(" ");
   const challenge = { headers: { "www-authenticate": 'Bearer realm="eru"' } };
   if (scheme?.toLowerCase() !== "bearer" || !token || rest.length > 0)
     throw new Problem(401, "token_missing", "send your token as `Authorization: Bearer <token>`", challenge);
   const user = tokens?.userOf(token);
+  const reason = user === undefined ? notReady() : undefined;
+  // A service that has not read all tokens yet must not call one wrong.
+  if (reason !== undefined)
+    throw new Problem(503, "not_ready", `cannot check the token yet: ${reason}; try again soon`, {
+      headers: { "retry-after": "1" },
+    });
   if (user === undefined)
     throw new Problem(
       401,
@@ -121,6 +156,7 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
     code?: string;
     statusCode?: number;
     message?: string;
+    validationContext?: string;
   };
   const zod = error instanceof ZodError ? error : given.cause instanceof ZodError ? given.cause : undefined;
   if (zod)
@@ -129,7 +165,7 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
       "invalid_request",
       "the request is not valid: correct the fields named in `faults`",
       {
-        faults: faultsOf(zod, request.body),
+        faults: faultsOf(zod, partOf(request, given.validationContext)),
       },
     );
   if (given.code === "FST_ERR_CTP_BODY_TOO_LARGE")
@@ -150,6 +186,14 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
   );
 }
 
+/** What was validated when the fault was found. */
+function partOf(request: FastifyRequest, context: string | undefined): unknown {
+  if (context === "params") return request.params;
+  if (context === "querystring") return request.query;
+  if (context === "headers") return request.headers;
+  return request.body;
+}
+
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return reply
     .code(problem.status)
@@ -163,6 +207,7 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
         detail: problem.message,
         code: problem.code,
         correlationId: request.id,
+        commandId: problem.commandId,
         ...(problem.faults.length > 0 && { faults: problem.faults }),
       }),
     );

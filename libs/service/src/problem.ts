@@ -20,6 +20,8 @@ export const ProblemBody = z.object({
   /** Machine-readable reason, stable across versions. */
   code: z.string(),
   correlationId: z.string().optional(),
+  /** The command that was refused, or whose fate is unknown: sent again as `Idempotency-Key` it happens at most once. */
+  commandId: z.string().optional(),
   faults: z.array(FieldFault).optional(),
 });
 export type ProblemBody = z.infer<typeof ProblemBody>;
@@ -30,17 +32,24 @@ export class Problem extends Error {
   readonly code: string;
   readonly faults: readonly FieldFault[];
   readonly headers: Readonly<Record<string, string>>;
+  readonly commandId: string | undefined;
   constructor(
     status: number,
     code: string,
     detail: string,
-    more: { faults?: readonly FieldFault[]; headers?: Record<string, string>; cause?: unknown } = {},
+    more: {
+      faults?: readonly FieldFault[];
+      headers?: Record<string, string>;
+      commandId?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(detail, { cause: more.cause });
     this.status = status;
     this.code = code;
     this.faults = more.faults ?? [];
     this.headers = more.headers ?? {};
+    this.commandId = more.commandId;
   }
 }
 
