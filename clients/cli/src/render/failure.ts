@@ -1,0 +1,32 @@
+import { CliError, exitCodes } from "../errors.ts";
+import { oneLine } from "./text.ts";
+
+/** A failure in words: what, then each fault, then the next step. */
+export function failureText(error: unknown): string {
+  const lines = [`eru: ${messageOf(error)}`];
+  if (error instanceof CliError) {
+    for (const { field, value, message } of error.faults)
+      lines.push(`  ${field}${value === undefined ? "" : ` = ${shown(value)}`}: ${message}`);
+    if (error.next) lines.push(`  → ${error.next}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The same for scripts. */
+export function failureJson(error: unknown): string {
+  const failure =
+    error instanceof CliError
+      ? {
+          message: error.message,
+          exitCode: error.exitCode,
+          ...(error.code && { code: error.code }),
+          ...(error.faults.length > 0 && { faults: error.faults }),
+          ...(error.next && { next: error.next }),
+        }
+      : { message: messageOf(error), exitCode: exitCodes.usage };
+  return `${JSON.stringify({ error: failure })}\n`;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const shown = (value: unknown): string => oneLine(JSON.stringify(value) ?? String(value));
