@@ -5,11 +5,18 @@ import { Signals } from "./signals.ts";
 export class LiveQueue {
   readonly #arrived = new Signals();
   #waiting: { subject: string; body: string }[] = [];
+  #failure: Error | undefined;
 
   push(message: { subject: string; body: string }): void {
     this.#waiting.push(message);
     // Cut in large steps, so that a flood does not move the whole array for every message.
     if (this.#waiting.length >= 2 * liveBacklogMax) this.#waiting = this.#waiting.slice(-liveBacklogMax);
+    this.#arrived.raise();
+  }
+
+  /** Ends the subscription with an error, after what waits. */
+  fail(error: Error): void {
+    this.#failure = error;
     this.#arrived.raise();
   }
 
@@ -21,7 +28,9 @@ export class LiveQueue {
         if (signal.aborted) return;
         yield message;
       }
-      if (this.#waiting.length === 0) await this.#arrived.next(signal);
+      if (this.#waiting.length > 0) continue;
+      if (this.#failure) throw this.#failure;
+      await this.#arrived.next(signal);
     }
   }
 }

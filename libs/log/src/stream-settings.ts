@@ -1,10 +1,79 @@
-import { messageBytesMax } from "@eru/events";
+import { messageBytesMax, subjects } from "@eru/events";
+import type { SettingDifference } from "./errors.ts";
 
 /** The stream of a zone. */
 export const streamName = "ERU";
 
+/** The stream of leases. */
+export const leaseStreamName = "ERU_LEASE";
+
+/** Subjects of leases. */
+export const leaseSubject = (name: string): string => `eru-lease.${name}`;
+
 /** How long the broker remembers message ids. */
 export const duplicateWindowMs = 5 * 60_000;
 
-/** The largest message with its headers. */
-export const streamMessageBytesMax = messageBytesMax;
+/** A stream's configuration as the JetStream API writes it. */
+export type StreamSettings = Readonly<Record<string, unknown>> & { readonly name: string };
+
+/** How the stream of a zone must be: kept for ever, never rewritten, all-or-nothing batches, durable on every replica. */
+export const logSettings = (replicas: number): StreamSettings => ({
+  name: streamName,
+  subjects: [subjects.all],
+  retention: "limits",
+  storage: "file",
+  compression: "s2",
+  num_replicas: replicas,
+  // No limit may ever make the server forget: it would delete the oldest history.
+  max_consumers: -1,
+  max_msgs: -1,
+  max_msgs_per_subject: -1,
+  max_bytes: -1,
+  max_age: 0,
+  max_msg_size: messageBytesMax,
+  discard: "new",
+  duplicate_window: duplicateWindowMs * 1_000_000,
+  deny_delete: true,
+  deny_purge: true,
+  allow_atomic: true,
+  // An agent asks once a minute for its newest assignment, by a subject that its permissions can name.
+  allow_direct: true,
+  republish: { src: subjects.assignment("all").replace(/all$/, ">"), dest: "eru-live.assignment.>" },
+  sealed: false,
+  no_ack: false,
+  allow_rollup_hdrs: false,
+  mirror: undefined,
+  sources: undefined,
+  subject_transform: undefined,
+  // `async` would acknowledge before the disk has the message, whatever the server's sync_interval says.
+  persist_mode: undefined,
+});
+
+/** Leases: one message a name, gone by its own time to live. Losing them costs a pause, never safety. */
+export const leaseSettings = (replicas: number): StreamSettings => ({
+  name: leaseStreamName,
+  subjects: [leaseSubject("*")],
+  retention: "limits",
+  storage: "file",
+  num_replicas: replicas,
+  // With more than one message a subject the server raises short times to live.
+  max_msgs_per_subject: 1,
+  discard: "old",
+  allow_msg_ttl: true,
+});
+
+/** What in a stream's echoed configuration is not as wanted. Old servers drop settings they do not know without a word. */
+export function settingDifferences(
+  wanted: StreamSettings,
+  actual: Readonly<Record<string, unknown>>,
+): SettingDifference[] {
+  return Object.entries(wanted)
+    .filter(([setting, value]) => shown(value) !== shown(actual[setting]))
+    .map(([setting, value]) => ({ setting, wanted: shown(value), actual: shown(actual[setting]) }));
+}
+
+// Servers leave out what is false, empty or zero.
+const shown = (value: unknown): string =>
+  value === undefined || value === null || value === false || value === 0 || value === ""
+    ? "not set"
+    : JSON.stringify(value);

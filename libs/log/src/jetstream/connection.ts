@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  connect,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  errors as natsErrors,
+  headers as newHeaders,
+} from "@nats-io/transport-node";
+import { LogUnavailableError, NotPermittedError } from "../errors.ts";
+import { Signals } from "../signals.ts";
+
+/** Between two attempts to reach a server. */
+const reconnectWaitMs = 250;
+/** A connection that does not answer pings for twice this is given up. */
+const pingIntervalMs = 10_000;
+/** How long the first connection may take: a supervisor starts broker and services at the same time. */
+const connectLimitMs = 15_000;
+
+/** Where the broker is and who we are there. */
+export type ConnectionOptions = {
+  servers: readonly string[];
+  /** Absent: a broker without passwords. */
+  user?: string;
+  password?: string;
+  /** Names the process in the broker's own reports. */
+  name: string;
+  /** Where answers are sent; the user must be allowed to subscribe below it. Absent: `_INBOX_<user>`. */
+  inboxPrefix?: string;
+};
+
+/** What came of asking the broker. */
+export type Answer =
+  | { is: "reply"; msg: Msg }
+  /** Nobody listens there now: no stream leader, or no JetStream. */
+  | { is: "nobody" }
+  /** Nothing came back in time or the connection broke: what was asked may or may not have been done. */
+  | { is: "silent"; why: string }
+  | { is: "forbidden"; error: Error };
+
+/** One connection to the broker that comes back by itself for ever. */
+export class Connection {
+  readonly nc: NatsConnection;
+  readonly user: string;
+  readonly inbox: string;
+  /** Raised when a lost connection is back, and at the end. */
+  readonly returned = new Signals();
+  /** Raised when the connection is lost: what was on its way here will not come. */
+  readonly broken = new Signals();
+  readonly #asking = new Set<(answer: Answer) => void>();
+  #connected = true;
+
+  private constructor(nc: NatsConnection, user: string, inbox: string) {
+    this.nc = nc;
+    this.user = user;
+    this.inbox = inbox;
+    this.#watched = this.#watch();
+  }
+
+  readonly #watched: Promise<void>;
+
+  /**
+   * @throws LogUnavailableError no server answered
+   * @throws NotPermittedError wrong user or password
+   */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const user = options.user ?? "(none)";
+    const inbox = options.inboxPrefix ?? (options.user ? `_INBOX_${options.user}` : "_INBOX");
+    const wanted: NodeConnectionOptions = {
+      servers: [...options.servers],
+      name: options.name,
+      inboxPrefix: inbox,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: reconnectWaitMs,
+      // A server that starts may refuse users for a moment; giving up would need a restart of the process.
+      ignoreAuthErrorAbort: true,
+      pingInterval: pingIntervalMs,
+      noAsyncTraces: true,
+      ...(options.user === undefined ? {} : { user: options.user }),
+      ...(options.password === undefined ? {} : { pass: options.password }),
+    };
+    const deadline = performance.now() + connectLimitMs;
+    for (;;) {
+      try {
+        return new Connection(await connect(wanted), user, inbox);
+      } catch (error) {
+        if (error instanceof natsErrors.AuthorizationError)
+          throw new NotPermittedError(user, `connect to ${options.servers.join(", ")}`, { cause: error });
+        if (performance.now() > deadline)
+          throw new LogUnavailableError(`connecting to ${options.servers.join(", ")}`, undefined, {
+            cause: error,
+          });
+        await sleep(reconnectWaitMs);
+      }
+    }
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.nc.isClosed();
+  }
+
+  /** Resolves when connected, the signal aborts or the time is over. */
+  async whenConnected(limitMs: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.connected) return true;
+    const limit = AbortSignal.timeout(limitMs);
+    await this.returned.next(signal ? AbortSignal.any([signal, limit]) : limit);
+    return this.connected;
+  }
+
+  /** A subject of our own below the inbox. */
+  newInbox(): string {
+    return `${this.inbox}.${crypto.randomUUID()}`;
+  }
+
+  /** Sends one request. Failures of the outside are answers, so that every caller must say what they mean to it. */
+  async ask(
+    subject: string,
+    payload: string,
+    options: { timeoutMs: number; headers?: MsgHdrs },
+  ): Promise<Answer> {
+    const { timeoutMs, headers } = options;
+    this.#checkOpen();
+    if (!(await this.whenConnected(timeoutMs))) return { is: "silent", why: "not connected" };
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    this.#asking.add(resolve);
+    this.nc
+      .request(subject, payload, headers ? { timeout: timeoutMs, headers } : { timeout: timeoutMs })
+      .then(
+        (msg) => resolve({ is: "reply", msg }),
+        (error: unknown) => resolve(failure(error)),
+      );
+    const answer = await promise;
+    this.#asking.delete(resolve);
+    return answer;
+  }
+
+  /** Sends without waiting for an answer. While not connected the message is lost. */
+  send(subject: string, payload: string, headers?: MsgHdrs): void {
+    this.#checkOpen();
+    if (this.connected) this.nc.publish(subject, payload, headers ? { headers } : {});
+  }
+
+  async close(): Promise<void> {
+    await this.nc.close();
+    await this.#watched;
+  }
+
+  #checkOpen(): void {
+    if (this.nc.isClosed()) throw new LogUnavailableError("using a connection that was closed");
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.nc.status()) {
+      if (status.type === "disconnect") {
+        this.#connected = false;
+        // Their answers went to the connection that is gone; waiting for the time limit would only delay the retry.
+        for (const resolve of this.#asking) resolve({ is: "silent", why: "the connection broke" });
+        this.broken.raise();
+      }
+      if (status.type === "reconnect") {
+        this.#connected = true;
+        this.returned.raise();
+      }
+    }
+    this.#connected = false;
+    for (const resolve of this.#asking) resolve({ is: "silent", why: "the connection was closed" });
+    this.broken.raise();
+    this.returned.raise();
+  }
+}
+
+function failure(error: unknown): Answer {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (cause instanceof natsErrors.NoRespondersError) return { is: "nobody" };
+  if (cause instanceof natsErrors.PermissionViolationError) return { is: "forbidden", error: cause };
+  return { is: "silent", why: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/** Headers from pairs. */
+export function headersOf(entries: Record<string, string>): MsgHdrs {
+  const headers = newHeaders();
+  for (const [name, value] of Object.entries(entries)) headers.append(name, value);
+  return headers;
+}
