@@ -110,6 +110,8 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     type: z.literal("RolloutStepped"),
     deployment: DeploymentId,
     release: ReleaseName,
+    /** The sequence of the UpgradeRequested it carries out. */
+    templateSeq: z.int().min(1),
     step: z.enum(["started", "placing", "retiring", "completed", "halted"]),
     fresh: z.int().min(0),
     stale: z.int().min(0),
@@ -130,6 +132,8 @@ export const DecisionEvent = z.discriminatedUnion("type", [
   }),
   /** A workload placed after the last failure has been healthy for a minute: failures count from zero again. */
   z.strictObject({ type: z.literal("DeploymentSteady"), deployment: DeploymentId }),
+  /** Nothing of a removed deployment is left anywhere: the last word about it. */
+  z.strictObject({ type: z.literal("DeploymentEnded"), deployment: DeploymentId }),
   /** A short silence: the node keeps its workloads and gets no new ones. */
   z.strictObject({
     type: z.literal("NodeSuspected"),
