@@ -1,0 +1,125 @@
+import { AppError, type Decision, type EruEvent } from "@eru/events";
+import { ConflictError, type Log } from "@eru/log";
+import type { Refusal } from "./domain/refusal.ts";
+import type { Follower } from "./follower.ts";
+import type { Answer, Ids, Intent } from "./intent.ts";
+import type { Turns } from "./turns.ts";
+
+/** How often a command is decided again when others append to the same history. */
+const attemptsMax = 5;
+
+/** Who asks, and how the asking is recognised when it comes again. */
+export type Caller = { actor: string; commandId: string; digest: string };
+
+/** A decision about one history. */
+export type Decided =
+  | { ok: true; subject: string; ids: Ids; events: readonly EruEvent[] }
+  | { ok: false; refusal: Refusal };
+
+/** What is asked: decided on the intent when its turn has come, again whenever that turned out to be out of date. */
+export type Command = {
+  /** Imperative, for metrics and logs: `AddPod`. */
+  name: string;
+  /** Keys of what the decision depends on, and of what it changes; see Turns. */
+  reads: readonly string[];
+  writes: readonly string[];
+  decide: (intent: Intent) => Decided;
+};
+
+/** How a command ended well: recorded now, recorded before under the same key, or already true. */
+export type Accepted = { ok: true; how: "recorded" | "repeated" | "unchanged"; seq: number; ids: Ids };
+/** How a command ended. */
+export type Outcome =
+  | Accepted
+  | { ok: false; refusal: Refusal | { code: "idempotency_key_reused"; commandId: string } };
+
+/** The log has not been read to its end yet. */
+export class NotCaughtUpError extends AppError {
+  readonly code = "not_caught_up";
+  readonly retryable = true;
+}
+
+/** What handling needs; time and ids come from outside. */
+export type HandleDeps = {
+  log: Log;
+  follower: Follower;
+  turns: Turns;
+  now: () => Date;
+  /** Told how long each append took. */
+  appended: (seconds: number) => void;
+};
+
+/** Puts a decider's answer together with the history it is about. */
+export function about(subject: string, ids: Ids, decision: Decision<EruEvent, Refusal>): Decided {
+  return decision.ok ? { ok: true, subject, ids, events: decision.events } : decision;
+}
+
+/**
+ * Decides a command and records its events. The only I/O around a decider, and the only place that retries a lost race.
+ * @throws ConflictError others kept appending to the history
+ * @throws LogUnavailableError whether it was recorded is unknown: the same command id again finds out
+ * @throws LogFullError nothing was recorded
+ * @throws NotCaughtUpError nothing was decided
+ */
+export async function handle(deps: HandleDeps, caller: Caller, command: Command): Promise<Outcome> {
+  if (!deps.follower.caughtUp)
+    throw new NotCaughtUpError(`still reading the log, at sequence ${deps.follower.position}`);
+  const keys = { shared: command.reads, exclusive: [...command.writes, `command ${caller.commandId}`] };
+  return await deps.turns.take(keys, () => decideAndAppend(deps, caller, command));
+}
+
+async function decideAndAppend(deps: HandleDeps, caller: Caller, command: Command): Promise<Outcome> {
+  const { follower } = deps;
+  let current = false;
+  for (let attempt = 1; ; ) {
+    const first = follower.intent.answerTo(caller.commandId);
+    if (first) return repeated(first, caller);
+    const decided = command.decide(follower.intent);
+    if (decided.ok && decided.events.length > 0) {
+      try {
+        return await append(deps, caller, decided);
+      } catch (error) {
+        if (!(error instanceof ConflictError) || attempt === attemptsMax) throw error;
+        attempt++;
+      }
+    } else if (current) {
+      // No is said, and "already so", only on what the whole log said after the question came.
+      if (!decided.ok) return decided;
+      const seq = follower.intent.lastSeqOf(decided.subject);
+      return { ok: true, how: "unchanged", seq, ids: decided.ids };
+    }
+    await follower.catchUp();
+    current = true;
+  }
+}
+
+async function append(
+  { log, follower, now, appended: measured }: HandleDeps,
+  caller: Caller,
+  { subject, events, ids }: Extract<Decided, { ok: true }>,
+): Promise<Outcome> {
+  const { actor, commandId, digest } = caller;
+  const cause = { correlationId: commandId, causationId: commandId };
+  const begin = performance.now();
+  const { seq, duplicate } = await log.append({
+    subject,
+    expectedLastSeq: follower.intent.lastSeqOf(subject),
+    message: {
+      meta: { id: commandId, time: now().toISOString(), actor, commandId, commandDigest: digest },
+      events: events.map((event) => ({ event, cause })),
+    },
+  });
+  measured((performance.now() - begin) / 1_000);
+  // The next command of this process decides on what this one did. Should the reader lag, the broker's check still holds.
+  await follower.reached(seq);
+  const first = duplicate ? follower.intent.answerTo(commandId) : undefined;
+  if (first) return repeated(first, caller);
+  return { ok: true, how: duplicate ? "repeated" : "recorded", seq, ids };
+}
+
+/** The first answer again, to the same question; another question under the same key is a mistake. */
+function repeated({ seq, ids, digest }: Answer, caller: Caller): Outcome {
+  if (digest !== caller.digest)
+    return { ok: false, refusal: { code: "idempotency_key_reused", commandId: caller.commandId } };
+  return { ok: true, how: "repeated", seq, ids };
+}

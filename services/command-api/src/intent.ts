@@ -1,0 +1,138 @@
+import { type Decider, decodeMessage, type EruEvent, historyKind, type RecordedEvent } from "@eru/events";
+import type { StoredMessage } from "@eru/log";
+import { Tokens } from "@eru/service";
+import { app } from "./domain/app.ts";
+import { deployment } from "./domain/deployment.ts";
+import { node } from "./domain/node.ts";
+import { Occupancy } from "./domain/occupancy.ts";
+import { pod } from "./domain/pod.ts";
+import { route } from "./domain/route.ts";
+import { user } from "./domain/user.ts";
+
+/** The names of what a command made or changed, as its answer shows them. */
+export type Ids = Readonly<Record<string, string>>;
+
+/** The first answer of a command, as the log tells it. */
+export type Answer = { seq: number; ids: Ids; digest: string | undefined };
+
+/** The states of all histories of one kind, by name. */
+class States<S, E> {
+  readonly #decider: Pick<Decider<S, never, E, never>, "initial" | "evolve">;
+  readonly #states = new Map<string, S>();
+
+  constructor(decider: { initial: S; evolve: (state: S, event: E) => S }) {
+    this.#decider = decider;
+  }
+
+  get(name: string): S {
+    return this.#states.get(name) ?? this.#decider.initial;
+  }
+
+  apply(name: string, event: E): void {
+    this.#states.set(name, this.#decider.evolve(this.get(name), event));
+  }
+
+  [Symbol.iterator](): Iterator<[string, S]> {
+    return this.#states.entries();
+  }
+}
+
+/**
+ * What users want, folded from the log: every decision of this process is taken on it, and nothing else. The index of
+ * answers grows by some 300 bytes with every command ever recorded; it is what makes a repeated key safe for ever.
+ */
+export class Intent {
+  readonly pods = new States(pod);
+  readonly nodes = new States(node);
+  readonly apps = new States(app);
+  readonly deployments = new States(deployment);
+  readonly routes = new States(route);
+  readonly users = new States(user);
+  readonly occupancy = new Occupancy();
+  readonly tokens = new Tokens();
+  readonly #lastSeq = new Map<string, number>();
+  readonly #answers = new Map<string, Answer>();
+
+  /** Takes in one message; what this process needs no knowledge of passes by unread. */
+  apply(message: StoredMessage): void {
+    const kind = historyKind(message.subject);
+    if (kind === "decision" || kind === "elb") return;
+    const events = decodeMessage(message);
+    for (const { event } of events) this.#evolve(event);
+    if (kind === "assignment" || kind === "fact") return;
+    this.#lastSeq.set(message.subject, message.seq);
+    this.#remember(events[0]);
+  }
+
+  /** The sequence of the newest message of an intent history; 0 when there is none. */
+  lastSeqOf(subject: string): number {
+    return this.#lastSeq.get(subject) ?? 0;
+  }
+
+  /** The answer to a command that was recorded. */
+  answerTo(commandId: string): Answer | undefined {
+    return this.#answers.get(commandId);
+  }
+
+  #remember(first: RecordedEvent | undefined): void {
+    const commandId = first?.meta.commandId;
+    if (!first || commandId === undefined || this.#answers.has(commandId)) return;
+    const { commandDigest: digest } = first.meta;
+    this.#answers.set(commandId, { seq: first.seq, ids: idsOf(first.event), digest });
+  }
+
+  #evolve(event: EruEvent): void {
+    switch (event.type) {
+      case "PodAdded":
+      case "PodRemoved":
+        this.pods.apply(event.pod, event);
+        break;
+      case "NodeAdded":
+      case "NodeResourcesSet":
+      case "NodeLabelled":
+      case "NodeCordoned":
+      case "NodeUncordoned":
+      case "NodeRemoved":
+        this.nodes.apply(event.node, event);
+        break;
+      case "AppRegistered":
+      case "ReleaseRegistered":
+      case "AppRemoved":
+        this.apps.apply(event.app, event);
+        break;
+      case "DeploymentRequested":
+      case "ScaleRequested":
+      case "UpgradeRequested":
+      case "RemovalRequested":
+        this.deployments.apply(event.deployment, event);
+        break;
+      case "RouteDeclared":
+      case "RouteRemoved":
+        this.routes.apply(event.host, event);
+        break;
+      case "UserAdded":
+      case "TokenIssued":
+        this.tokens.apply(event);
+        this.users.apply(event.user, event);
+        break;
+      case "WorkloadAssigned":
+      case "WorkloadStopAssigned":
+      case "ContainerRemoved":
+        this.occupancy.apply(event);
+        break;
+      default: // What the scheduler, the agents and the load balancers tell each other.
+    }
+  }
+}
+
+/** What the answer to a command names: read from its first event, so that a repeated key gets the same. */
+export function idsOf(event: EruEvent): Ids {
+  if (event.type === "ReleaseRegistered") return { app: event.app, release: event.release };
+  if ("deployment" in event) return { deployment: event.deployment };
+  if ("node" in event) return { node: event.node };
+  if ("pod" in event && event.pod !== undefined) return { pod: event.pod };
+  if ("app" in event) return { app: event.app };
+  if ("host" in event) return { host: event.host };
+  if ("user" in event) return { user: event.user };
+  return {};
+}

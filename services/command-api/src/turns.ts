@@ -1,0 +1,59 @@
+/** What a piece of work depends on: keys it only reads, and keys it changes. */
+export type Keys = { shared: readonly string[]; exclusive: readonly string[] };
+
+type Line = { exclusive: Promise<void> | undefined; shared: Set<Promise<void>> };
+
+/**
+ * Work that depends on the same key happens in the order it came: who changes a key is alone with it, who only reads it
+ * shares. Other work runs side by side. All keys are queued for at once, so nobody can wait in a circle.
+ */
+export class Turns {
+  readonly #lines = new Map<string, Line>();
+
+  /** Runs the work when its turn has come. Its failure is passed on and ends its turn as well. */
+  async take<T>({ shared, exclusive }: Keys, work: () => Promise<T>): Promise<T> {
+    const { promise: done, resolve: end } = Promise.withResolvers<void>();
+    const alone = new Set(exclusive);
+    const together = new Set(shared.filter((key) => !alone.has(key)));
+    const before: Promise<void>[] = [];
+    for (const key of together) {
+      const line = this.#line(key);
+      if (line.exclusive !== undefined) before.push(line.exclusive);
+      line.shared.add(done);
+    }
+    for (const key of alone) {
+      const line = this.#line(key);
+      if (line.exclusive !== undefined) before.push(line.exclusive);
+      before.push(...line.shared);
+      this.#lines.set(key, { exclusive: done, shared: new Set() });
+    }
+    try {
+      await Promise.all(before);
+      return await work();
+    } finally {
+      end();
+      for (const key of [...together, ...alone]) this.#leave(key, done);
+    }
+  }
+
+  /** Keys somebody holds or waits for; for tests of what stays behind. */
+  get size(): number {
+    return this.#lines.size;
+  }
+
+  #line(key: string): Line {
+    const known = this.#lines.get(key);
+    if (known) return known;
+    const line: Line = { exclusive: undefined, shared: new Set() };
+    this.#lines.set(key, line);
+    return line;
+  }
+
+  #leave(key: string, done: Promise<void>): void {
+    const line = this.#lines.get(key);
+    if (!line) return;
+    line.shared.delete(done);
+    if (line.exclusive === done) line.exclusive = undefined;
+    if (line.exclusive === undefined && line.shared.size === 0) this.#lines.delete(key);
+  }
+}
