@@ -38,6 +38,7 @@ export class MemoryLog implements Log {
   readonly #changed = new Signals();
   #messagesMax = Number.POSITIVE_INFINITY;
   #reachable = true;
+  #answersLost = false;
 
   constructor(options: MemoryLogOptions = {}) {
     this.#clock = options.clock ?? (() => 0);
@@ -53,6 +54,11 @@ export class MemoryLog implements Log {
   setReachable(reachable: boolean): void {
     this.#reachable = reachable;
     this.#changed.raise();
+  }
+
+  /** While lost, appends are stored and throw LogUnavailableError: what a broken connection does to an answer. */
+  loseAnswers(lost: boolean): void {
+    this.#answersLost = lost;
   }
 
   async append(append: Append): Promise<Appended> {
@@ -167,6 +173,7 @@ export class MemoryLog implements Log {
       return { seq, duplicate: false };
     });
     this.#changed.raise();
+    if (this.#answersLost) throw new LogUnavailableError("waiting for the answer to an append", batch[0]?.id);
     return places;
   }
 

@@ -52,7 +52,7 @@ export function prepareBatch(appends: readonly Append[]): Prepared[] {
 
 /** Only the subject of one history: no patterns, because a check over a pattern breaks on replicated streams. */
 export function checkSubject(subject: string): void {
-  if (!historyKind(subject) || !/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/.test(subject))
+  if (!historyKind(subject) || !/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2,}$/.test(subject))
     throw new RangeError(`not the subject of a history: ${JSON.stringify(subject)}`);
 }
 

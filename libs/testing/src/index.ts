@@ -1,2 +1,3 @@
 export * from "./nats-server.ts";
 export * from "./specify.ts";
+export * from "./tcp-proxy.ts";

@@ -67,7 +67,10 @@ export type NatsCluster = {
   stop(): Promise<void>;
 };
 
-/** Starts a cluster of JetStream servers and waits until it has elected a leader. */
+/**
+ * Starts a cluster of JetStream servers and waits until it has elected a leader. Clients learn no other server than the ones
+ * they name, so that one behind a proxy stays there.
+ */
 export async function startNatsCluster(size = 3): Promise<NatsCluster> {
   const routePorts = await Promise.all(Array.from({ length: size }, freePort));
   const routes = routePorts.map((port) => `nats://127.0.0.1:${port}`).join(", ");
@@ -77,7 +80,7 @@ export async function startNatsCluster(size = 3): Promise<NatsCluster> {
         [
           `server_name: n${index + 1}`,
           usualConfig(place, ""),
-          `cluster { name: test, listen: "127.0.0.1:${routePort}", routes: [${routes}] }`,
+          `cluster { name: test, listen: "127.0.0.1:${routePort}", routes: [${routes}], no_advertise: true }`,
         ].join("\n"),
       ),
     ),

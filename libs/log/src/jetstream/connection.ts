@@ -103,7 +103,7 @@ export class Connection {
   /** Resolves when connected, the signal aborts or the time is over. */
   async whenConnected(limitMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.connected) return true;
-    const limit = AbortSignal.timeout(limitMs);
+    const limit = AbortSignal.timeout(Math.ceil(limitMs));
     await this.returned.next(signal ? AbortSignal.any([signal, limit]) : limit);
     return this.connected;
   }

@@ -17,12 +17,14 @@ export async function* followLog(connection: Connection, options: FollowOptions)
   let next = Math.max(1, options.fromSeq);
   if (next > endSeq + 1) throw new CheckpointAheadError(next, endSeq);
   let pageGiven = false;
+  // A server that lags behind the leader cannot know the end of the whole log; of chosen subjects nobody asked the leader.
+  const atHead = (consumer: Consumer): boolean =>
+    consumer.buffered === 0 && consumer.pending === 0 && (subjects !== undefined || next > endSeq);
   while (!signal.aborted) {
     const consumer = await reopen(connection, { fromSeq: next, subjects, signal });
     if (!consumer) return;
     try {
-      // Nothing to wait for: say so at once. A server that lags behind the leader cannot say so of the whole log.
-      if (!pageGiven && consumer.pending === 0 && (subjects || next > endSeq)) {
+      if (!pageGiven && atHead(consumer)) {
         pageGiven = true;
         yield { messages: [], head: true };
       }
@@ -34,9 +36,8 @@ export async function* followLog(connection: Connection, options: FollowOptions)
         }
         const messages = consumer.take(pageMessagesMax);
         next = (messages.at(-1)?.seq ?? next) + 1;
-        const head = consumer.buffered === 0 && consumer.pending === 0 && (subjects || next > endSeq);
         pageGiven = true;
-        yield { messages, head: head === true };
+        yield { messages, head: atHead(consumer) };
       }
     } finally {
       consumer.close();
