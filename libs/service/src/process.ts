@@ -1,6 +1,8 @@
 import { AppError } from "@eru/events";
 import { type Logger, pino } from "pino";
 
+export type { Logger };
+
 /** How long closing may hang before the process ends anyway. */
 const closeTimeoutMs = 10_000;
 
