@@ -114,6 +114,9 @@ export const batchMessagesMax = 1_000;
 /** Bytes of one message's body: the stream's limit less room for headers. */
 export const bodyBytesMax = messageBytesMax - 1_024;
 
+/** How long a message id is remembered, in milliseconds. */
+export const duplicateWindowMs = 5 * 60_000;
+
 /** Messages in one page of `follow`. */
 export const pageMessagesMax = 500;
 

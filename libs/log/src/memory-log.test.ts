@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { fresh, toPod } from "./contract/kit.ts";
 import { logContract } from "./contract.ts";
 import { ConflictError, LogUnavailableError } from "./errors.ts";
+import { duplicateWindowMs } from "./log.ts";
 import { MemoryBroker, MemoryLog } from "./memory-log.ts";
-import { duplicateWindowMs } from "./stream-settings.ts";
 
 logContract("in memory", async () => {
   const broker = new MemoryBroker();

@@ -4,6 +4,7 @@ import {
   type Append,
   type Appended,
   type Broker,
+  duplicateWindowMs,
   type FollowOptions,
   type Log,
   type Page,
@@ -15,7 +16,6 @@ import { MemoryLive } from "./memory-live.ts";
 import { brokerId, checkSubject, type Prepared, prepare, prepareBatch } from "./message.ts";
 import { matches } from "./pattern.ts";
 import { Signals } from "./signals.ts";
-import { duplicateWindowMs } from "./stream-settings.ts";
 
 /** What a memory log can be told. */
 export type MemoryLogOptions = {

@@ -2,7 +2,7 @@ import { startTcpProxy } from "@eru/testing";
 import { api } from "../jetstream/api.ts";
 import { connectBroker } from "../jetstream/broker.ts";
 import { Connection } from "../jetstream/connection.ts";
-import { leaseStreamName, leaseSubject, logSettings, streamName } from "../stream-settings.ts";
+import { leaseStreamName, leaseSubject, logSettings, streamName } from "../jetstream/stream-settings.ts";
 import type { Setting } from "./kit.ts";
 
 /** Times of leases that a test can wait for. */
@@ -35,7 +35,7 @@ export async function jetStreamSetting(options: {
   const limitMessages = async (messagesMax: number): Promise<void> => {
     const reply = await api(admin, {
       subject: `STREAM.UPDATE.${streamName}`,
-      body: { ...logSettings(replicas), max_msgs: messagesMax },
+      body: { ...logSettings(replicas).config, max_msgs: messagesMax },
       doing: "limiting the stream",
       limitMs: 10_000,
     });

@@ -1,11 +1,11 @@
 import { ConflictError, ServerTooOldError, StreamMismatchError } from "../errors.ts";
 import type { Appended } from "../log.ts";
 import type { Prepared } from "../message.ts";
-import { streamName } from "../stream-settings.ts";
 import type { Connection } from "./connection.ts";
 import { failureOf, messageHeaders, Retry } from "./publish.ts";
 import type { History } from "./read.ts";
 import { type Verdict, verdict } from "./reply.ts";
+import { streamName } from "./stream-settings.ts";
 
 /** Stores two or more messages, all or none. */
 export async function appendMessages(

@@ -1,7 +1,5 @@
-import { StreamMismatchError } from "../errors.ts";
 import type { Append, Appended, Broker, FollowOptions, Log, Page } from "../log.ts";
 import { checkSubject, prepare, prepareBatch } from "../message.ts";
-import { leaseSettings, logSettings, streamName } from "../stream-settings.ts";
 import { appendMessage } from "./append.ts";
 import { appendMessages } from "./batch.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
@@ -11,7 +9,8 @@ import { JetStreamLease, type LeaseTimes } from "./lease.ts";
 import { NatsLive } from "./live.ts";
 import { retryMsDefault } from "./publish.ts";
 import { filteredHistory, type History, leaderHistory } from "./read.ts";
-import { checkStream, ensureStream, streamState } from "./stream.ts";
+import { checkStream, ensureStream, streamInfo } from "./stream.ts";
+import { leaseSettings, logSettings, streamName } from "./stream-settings.ts";
 import { checkServerVersion } from "./version.ts";
 
 /** How to reach the broker, and what of it to expect. */
@@ -94,11 +93,11 @@ class JetStreamLog implements Log {
   }
 
   async lastSeq(): Promise<number> {
-    return (await this.#state()).state.last_seq;
+    return (await streamInfo(this.#connection, streamName)).state.last_seq;
   }
 
   async epoch(): Promise<string> {
-    return (await this.#state()).created;
+    return (await streamInfo(this.#connection, streamName)).created;
   }
 
   follow(options: FollowOptions): AsyncIterable<Page> {
@@ -107,11 +106,5 @@ class JetStreamLog implements Log {
 
   followAssignments(options: { node: string; fromSeq: number; signal: AbortSignal }): AsyncIterable<Page> {
     return followNode(this.#connection, options);
-  }
-
-  async #state() {
-    const found = await streamState(this.#connection, streamName);
-    if (found) return found;
-    throw new StreamMismatchError(streamName, [{ setting: "stream", wanted: "exists", actual: "missing" }]);
   }
 }

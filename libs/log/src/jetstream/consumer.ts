@@ -1,10 +1,11 @@
+import type { ConsumerConfig, ConsumerInfo } from "@nats-io/jetstream";
 import type { Msg, Subscription } from "@nats-io/transport-node";
 import type { StoredMessage } from "../log.ts";
 import { messageIdOf } from "../message.ts";
 import { Signals } from "../signals.ts";
-import { streamName } from "../stream-settings.ts";
 import { api } from "./api.ts";
 import type { Connection } from "./connection.ts";
+import { streamName } from "./stream-settings.ts";
 
 /** How often an idle server says that the consumer is alive. */
 const heartbeatMs = 2_000;
@@ -16,6 +17,8 @@ const inactiveMs = 5_000;
 const bufferMessagesMax = 5_000;
 /** One try to make a consumer may take this long. */
 const createLimitMs = 10_000;
+
+const nanosPerMs = 1_000_000;
 
 /** What of the stream a consumer delivers. */
 export type ConsumerOptions = { fromSeq: number; subjects?: readonly string[] | undefined };
@@ -95,28 +98,25 @@ export class Consumer {
     this.#subscription = this.#connection.nc.subscribe(inbox, {
       callback: (error, msg) => (error ? this.#lose(error.message) : this.#receive(msg)),
     });
-    const reply = await api<{ num_pending: number }>(this.#connection, {
+    const config: Partial<ConsumerConfig> = {
+      name,
+      deliver_policy: "by_start_sequence",
+      opt_start_seq: Math.max(1, fromSeq),
+      deliver_subject: inbox,
+      ack_policy: "none",
+      max_deliver: 1,
+      replay_policy: "instant",
+      flow_control: true,
+      idle_heartbeat: heartbeatMs * nanosPerMs,
+      inactive_threshold: inactiveMs * nanosPerMs,
+      mem_storage: true,
+      num_replicas: 1,
+      ...(only === undefined ? {} : { filter_subject: only }),
+      ...(subjects && subjects.length > 1 ? { filter_subjects: [...subjects] } : {}),
+    };
+    const reply = await api<ConsumerInfo>(this.#connection, {
       subject: `CONSUMER.CREATE.${streamName}.${name}${only === undefined ? "" : `.${only}`}`,
-      body: {
-        stream_name: streamName,
-        action: "create",
-        config: {
-          name,
-          deliver_policy: "by_start_sequence",
-          opt_start_seq: Math.max(1, fromSeq),
-          deliver_subject: inbox,
-          ack_policy: "none",
-          max_deliver: 1,
-          replay_policy: "instant",
-          flow_control: true,
-          idle_heartbeat: heartbeatMs * 1_000_000,
-          inactive_threshold: inactiveMs * 1_000_000,
-          mem_storage: true,
-          num_replicas: 1,
-          ...(only === undefined ? {} : { filter_subject: only }),
-          ...(subjects && subjects.length > 1 ? { filter_subjects: subjects } : {}),
-        },
-      },
+      body: { stream_name: streamName, action: "create", config },
       doing: "making a consumer",
       limitMs: createLimitMs,
     });

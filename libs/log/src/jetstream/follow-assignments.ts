@@ -1,10 +1,10 @@
 import { subjects } from "@eru/events";
 import { type Page, pageMessagesMax } from "../log.ts";
 import { pause } from "../pause.ts";
-import { streamName } from "../stream-settings.ts";
 import { AssignmentTail } from "./assignment-tail.ts";
 import type { Connection } from "./connection.ts";
 import { reopen } from "./follow.ts";
+import { streamName } from "./stream-settings.ts";
 
 /** How often the newest stored assignment is compared with the newest that came. */
 const checkEveryMsDefault = 60_000;

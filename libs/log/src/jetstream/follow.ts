@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CheckpointAheadError, LogUnavailableError, StreamMismatchError } from "../errors.ts";
+import { CheckpointAheadError, LogUnavailableError } from "../errors.ts";
 import { type FollowOptions, type Page, pageMessagesMax } from "../log.ts";
-import { streamName } from "../stream-settings.ts";
 import type { Connection } from "./connection.ts";
 import { Consumer } from "./consumer.ts";
-import { streamState } from "./stream.ts";
+import { streamInfo } from "./stream.ts";
+import { streamName } from "./stream-settings.ts";
 
 /** Between two tries to make a consumer. */
 const reopenWaitMs = 200;
@@ -67,9 +67,7 @@ export async function reopen(
 async function logEnd(connection: Connection, signal: AbortSignal): Promise<number | undefined> {
   while (!signal.aborted) {
     try {
-      const found = await streamState(connection, streamName);
-      if (found) return found.state.last_seq;
-      throw new StreamMismatchError(streamName, [{ setting: "stream", wanted: "exists", actual: "missing" }]);
+      return (await streamInfo(connection, streamName)).state.last_seq;
     } catch (error) {
       if (!(error instanceof LogUnavailableError) || connection.nc.isClosed()) throw error;
     }

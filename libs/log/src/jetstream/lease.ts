@@ -1,11 +1,11 @@
 import { LogUnavailableError, NotPermittedError, StreamMismatchError } from "../errors.ts";
 import type { Lease } from "../log.ts";
 import { pause } from "../pause.ts";
-import { leaseStreamName, leaseSubject } from "../stream-settings.ts";
 import { api } from "./api.ts";
 import { type Connection, headersOf } from "./connection.ts";
 import { UnknownReplyError } from "./publish.ts";
 import { verdict } from "./reply.ts";
+import { leaseStreamName, leaseSubject } from "./stream-settings.ts";
 
 /** The times of a lease, in milliseconds. */
 export type LeaseTimes = {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LogFullError, LogUnavailableError, NotPermittedError } from "../errors.ts";
 import { brokerId, type Prepared } from "../message.ts";
-import { streamName } from "../stream-settings.ts";
 import { type Connection, headersOf } from "./connection.ts";
 import type { Verdict } from "./reply.ts";
+import { streamName } from "./stream-settings.ts";
 
 /** How long an append is asked again before its outcome is given up as unknown. Elections took up to 7.3 s. */
 export const retryMsDefault = 30_000;

@@ -1,11 +1,11 @@
 import { LogUnavailableError } from "../errors.ts";
 import type { StoredMessage } from "../log.ts";
 import { messageIdOf } from "../message.ts";
-import { streamName } from "../stream-settings.ts";
 import { api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 import { Consumer } from "./consumer.ts";
-import { streamState } from "./stream.ts";
+import { streamInfo } from "./stream.ts";
+import { streamName } from "./stream-settings.ts";
 
 /** How long a read may take until the first answer of a leader; an election takes up to 8 s. */
 const readLimitMs = 20_000;
@@ -54,8 +54,11 @@ export function leaderHistory(connection: Connection): History {
  */
 export function filteredHistory(connection: Connection): History {
   const all = async (subject: string): Promise<readonly StoredMessage[]> => {
-    const state = await streamState(connection, streamName, { countSubject: subject, limitMs: readLimitMs });
-    const count = state?.state.subjects?.[subject] ?? 0;
+    const { state } = await streamInfo(connection, streamName, {
+      countSubject: subject,
+      limitMs: readLimitMs,
+    });
+    const count = state.subjects?.[subject] ?? 0;
     if (count === 0) return [];
     return await collect(connection, { subject, fromSeq: 1 }, (_message, taken) => taken >= count);
   };

@@ -1,27 +1,21 @@
+import type { StreamInfo } from "@nats-io/jetstream";
 import { StreamMismatchError } from "../errors.ts";
-import { type StreamSettings, settingDifferences } from "../stream-settings.ts";
 import { api } from "./api.ts";
 import type { Connection } from "./connection.ts";
+import { type StreamSettings, settingDifferences } from "./stream-settings.ts";
 
 /** How long start-up waits for a stream's leader: an election takes up to 8 s. */
 const streamLimitMs = 20_000;
 
 const streamNotFound = 10_059;
 
-/** What the server says about a stream. Answered by the stream's leader. */
-export type StreamState = {
-  created: string;
-  config: Readonly<Record<string, unknown>>;
-  state: { last_seq: number; subjects?: Record<string, number> };
-};
-
 /** The stream as its leader sees it; `undefined` when there is none. */
-export async function streamState(
+export async function findStream(
   connection: Connection,
   name: string,
   options: { countSubject?: string; limitMs?: number } = {},
-): Promise<StreamState | undefined> {
-  const reply = await api<StreamState>(connection, {
+): Promise<StreamInfo | undefined> {
+  const reply = await api<StreamInfo>(connection, {
     subject: `STREAM.INFO.${name}`,
     ...(options.countSubject === undefined ? {} : { body: { subjects_filter: options.countSubject } }),
     doing: `asking for stream ${name}`,
@@ -33,29 +27,41 @@ export async function streamState(
 }
 
 /**
+ * The stream as its leader sees it.
+ * @throws StreamMismatchError there is none
+ */
+export async function streamInfo(
+  connection: Connection,
+  name: string,
+  options: { countSubject?: string; limitMs?: number } = {},
+): Promise<StreamInfo> {
+  const found = await findStream(connection, name, options);
+  if (found) return found;
+  throw new StreamMismatchError(name, [{ setting: "stream", wanted: "exists", actual: "missing" }]);
+}
+
+/**
  * Makes sure that the stream is configured as wanted.
  * @throws StreamMismatchError it is missing or differs, with every differing setting
  */
-export async function checkStream(connection: Connection, wanted: StreamSettings): Promise<StreamState> {
-  const found = await streamState(connection, wanted.name);
-  if (!found)
-    throw new StreamMismatchError(wanted.name, [{ setting: "stream", wanted: "exists", actual: "missing" }]);
-  const differences = settingDifferences(wanted, found.config);
-  if (differences.length > 0) throw new StreamMismatchError(wanted.name, differences);
-  return found;
+export async function checkStream(connection: Connection, wanted: StreamSettings): Promise<void> {
+  const { name } = wanted.config;
+  const { config } = await streamInfo(connection, name);
+  const differences = settingDifferences(wanted, { ...config });
+  if (differences.length > 0) throw new StreamMismatchError(name, differences);
 }
 
 /** Creates the stream when it is missing, and checks it. Needs a user that may create streams. */
-export async function ensureStream(connection: Connection, wanted: StreamSettings): Promise<StreamState> {
-  if (!(await streamState(connection, wanted.name))) {
+export async function ensureStream(connection: Connection, wanted: StreamSettings): Promise<void> {
+  const { name } = wanted.config;
+  if (!(await findStream(connection, name))) {
     const reply = await api(connection, {
-      subject: `STREAM.CREATE.${wanted.name}`,
-      body: wanted,
-      doing: `creating stream ${wanted.name}`,
+      subject: `STREAM.CREATE.${name}`,
+      body: wanted.config,
+      doing: `creating stream ${name}`,
       limitMs: streamLimitMs,
     });
-    if (!reply.ok)
-      throw new Error(`stream ${wanted.name} cannot be created: ${reply.detail} (${reply.code})`);
+    if (!reply.ok) throw new Error(`stream ${name} cannot be created: ${reply.detail} (${reply.code})`);
   }
-  return await checkStream(connection, wanted);
+  await checkStream(connection, wanted);
 }
