@@ -100,6 +100,14 @@ test("what is not JSON is refused with the place", async () => {
   expect((await post('{"__proto__": 1}')).detail).toContain("__proto__");
 });
 
+test("a value nested too deep to be shown is still the caller's fault", async () => {
+  const payload = `{"cpu": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+  const headers = { ...auth, "content-type": "application/json" };
+  const answer = await frame().inject({ method: "POST", url: "/parse", headers, payload });
+  expect(answer.statusCode).toBe(400);
+  expect(answer.json().faults).toEqual([expect.objectContaining({ value: "(nested too deep to show)" })]);
+});
+
 test("the schema of a route names the faults of path, query and body alike", async () => {
   const app = frame();
   const schema = {

@@ -82,9 +82,15 @@ const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
     input,
   );
 
-const shorten = (value: unknown): unknown => {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= shownLengthMax
-    ? value
-    : `${text.slice(0, shownLengthMax)}… (${text.length} characters)`;
-};
+function shorten(value: unknown): unknown {
+  try {
+    const text = JSON.stringify(value) ?? String(value);
+    return text.length <= shownLengthMax
+      ? value
+      : `${text.slice(0, shownLengthMax)}… (${text.length} characters)`;
+  } catch (error) {
+    // Brackets in brackets without end: parsed without recursion, but not written so.
+    if (error instanceof RangeError) return "(nested too deep to show)";
+    throw error;
+  }
+}
