@@ -18,8 +18,6 @@ export type Decided =
 
 /** What is asked: decided on the intent when its turn has come, again whenever that turned out to be out of date. */
 export type Command = {
-  /** Imperative, for metrics and logs: `AddPod`. */
-  name: string;
   /** Keys of what the decision depends on, and of what it changes; see Turns. */
   reads: readonly string[];
   writes: readonly string[];
@@ -37,6 +35,9 @@ export type Outcome =
 export class NotCaughtUpError extends AppError {
   readonly code = "not_caught_up";
   readonly retryable = true;
+  constructor(position: number) {
+    super(`still reading the log, at sequence ${position}`);
+  }
 }
 
 /** What handling needs; time and ids come from outside. */
@@ -62,8 +63,7 @@ export function about(subject: string, ids: Ids, decision: Decision<EruEvent, Re
  * @throws NotCaughtUpError nothing was decided
  */
 export async function handle(deps: HandleDeps, caller: Caller, command: Command): Promise<Outcome> {
-  if (!deps.follower.caughtUp)
-    throw new NotCaughtUpError(`still reading the log, at sequence ${deps.follower.position}`);
+  if (!deps.follower.caughtUp) throw new NotCaughtUpError(deps.follower.position);
   const keys = { shared: command.reads, exclusive: [...command.writes, `command ${caller.commandId}`] };
   return await deps.turns.take(keys, () => decideAndAppend(deps, caller, command));
 }

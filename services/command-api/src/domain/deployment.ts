@@ -117,11 +117,14 @@ export function requestOf(
 
 // A misspelt node must not pass: the filter would silently mean something else than its author.
 function misplacedNode({ filter, pod, podOfNode }: DeploymentWish): Refusal | undefined {
-  const missing = [...filter.includes, ...filter.excludes].find((node) => !podOfNode.has(node));
-  if (missing !== undefined) return { code: "node_unknown", node: missing, removed: false };
-  const elsewhere = filter.includes.find((node) => podOfNode.get(node) !== pod);
-  if (elsewhere === undefined) return undefined;
-  return { code: "node_in_other_pod", node: elsewhere, pod: podOfNode.get(elsewhere) ?? "", wanted: pod };
+  for (const list of ["includes", "excludes"] as const) {
+    const node = filter[list].find((one) => !podOfNode.has(one));
+    if (node !== undefined) return { code: "node_unknown", node, removed: false, at: `filter.${list}` };
+  }
+  const node = filter.includes.find((one) => podOfNode.get(one) !== pod);
+  if (node === undefined) return undefined;
+  const actual = podOfNode.get(node) ?? "";
+  return { code: "node_in_other_pod", node, pod: actual, wanted: pod, at: "filter.includes" };
 }
 
 function change(

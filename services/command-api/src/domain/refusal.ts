@@ -11,8 +11,10 @@ export const names = (all: Iterable<string>): Names => {
   return { shown: sorted.slice(0, shownMax), total: sorted.length };
 };
 
-/** Why a command is not accepted. */
-export type Refusal =
+/** Why a command is not accepted. `at` is the field of the command that is meant, when its name alone does not tell. */
+export type Refusal = { at?: string } & Reason;
+
+type Reason =
   | { code: "pod_unknown"; pod: string; removed: boolean }
   | { code: "pod_exists"; pod: string; description: string }
   | { code: "pod_has_nodes"; pod: string; nodes: Names }

@@ -43,9 +43,9 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
     switch (command.type) {
       case "DeclareRoute": {
         const { rules, apps, pods } = command;
-        for (const rule of rules) {
+        for (const [index, rule] of rules.entries()) {
           const fault = faultOf(rule, apps.get(rule.app) ?? { phase: "absent" }, pods);
-          if (fault) return refuse(fault);
+          if (fault) return refuse({ ...fault.refusal, at: `rules.${index}.${fault.field}` });
         }
         if (state.phase === "declared" && same(state.rules, rules)) return accept();
         return accept({ type: "RouteDeclared", host, rules });
@@ -60,21 +60,25 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
   },
 };
 
+type Fault = { field: keyof RouteRule; refusal: Refusal };
+
 /** Some release must have what the rule points at; which one runs is the deployments' matter. */
-function faultOf(rule: RouteRule, state: App, pods: ReadonlySet<string>): Refusal | undefined {
+function faultOf(rule: RouteRule, state: App, pods: ReadonlySet<string>): Fault | undefined {
   const { app, entrypoint, pod, port } = rule;
-  if (state.phase !== "present") return unknownApp(app, state);
-  if (state.releases.size === 0) return { code: "app_without_release", app };
+  if (state.phase !== "present") return { field: "app", refusal: unknownApp(app, state) };
+  if (state.releases.size === 0) return { field: "app", refusal: { code: "app_without_release", app } };
   const specs = [...state.releases.values()].map((release) => release.spec.entrypoints);
   const found = specs.map((all) => entrypointOf(all, entrypoint)).filter((one) => one !== undefined);
   if (found.length === 0) {
     const known = names(new Set(specs.flatMap((all) => Object.keys(all))));
-    return { code: "entrypoint_unknown", app, entrypoint, known };
+    return { field: "entrypoint", refusal: { code: "entrypoint_unknown", app, entrypoint, known } };
   }
   const published = [...new Set(found.flatMap((one) => one.publish))].sort((one, other) => one - other);
-  if (published.length === 0) return { code: "nothing_published", app, entrypoint };
+  if (published.length === 0)
+    return { field: "entrypoint", refusal: { code: "nothing_published", app, entrypoint } };
   if (port !== undefined && !published.includes(port))
-    return { code: "port_not_published", app, entrypoint, port, published };
-  if (pod !== undefined && !pods.has(pod)) return { code: "pod_unknown", pod, removed: false };
+    return { field: "port", refusal: { code: "port_not_published", app, entrypoint, port, published } };
+  if (pod !== undefined && !pods.has(pod))
+    return { field: "pod", refusal: { code: "pod_unknown", pod, removed: false } };
   return undefined;
 }

@@ -1,0 +1,201 @@
+import {
+  AppName,
+  DeploymentEvent,
+  DeploymentId,
+  EntrypointName,
+  Env,
+  liveSubjects,
+  NodeFilter,
+  PlanRefusal,
+  PlanReply,
+  type PlanRequest,
+  PodName,
+  ReleaseName,
+  Resources,
+  Strategy,
+  subjects,
+} from "@eru/events";
+import { type Live, LogUnavailableError } from "@eru/log";
+import { Problem } from "@eru/service";
+import { z } from "zod";
+import {
+  type DeploymentCommand,
+  type DeploymentWish,
+  deployment as decider,
+  requestOf,
+} from "../domain/deployment.ts";
+import { about, type Command, NotCaughtUpError } from "../handle.ts";
+import { deploymentIdOf } from "../idempotency.ts";
+import type { Intent } from "../intent.ts";
+import { problemOf } from "../problems.ts";
+import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
+import { flag } from "./flag.ts";
+
+const requested = DeploymentEvent.options[0].shape;
+const NewDeployment = z.strictObject({
+  app: AppName,
+  release: ReleaseName.optional().describe("Absent: the newest one registered."),
+  entrypoint: EntrypointName,
+  pod: PodName,
+  count: requested.count.describe(
+    "How many workloads there shall be; 0 is a deployment that waits to be scaled.",
+  ),
+  resources: Resources.describe("What each workload books."),
+  strategy: Strategy.default("auto"),
+  nodesLimit: requested.nodesLimit.default(0),
+  filter: NodeFilter.prefault({}),
+  env: Env.default({}),
+  onShortage: requested.onShortage.default("wait"),
+});
+type NewDeployment = z.output<typeof NewDeployment>;
+
+const Upgrade = z.strictObject({
+  release: ReleaseName,
+  surge: DeploymentEvent.options[2].shape.surge.default(1),
+  env: Env.optional().describe("Absent: as it is now."),
+});
+const tag = "deployments";
+const params = z.strictObject({ deployment: DeploymentId });
+const ids = { deployment: DeploymentId };
+
+/** Commands about deployments, and the dry run of one. */
+export function deploymentRoutes(deps: RouteDeps, live: Live): void {
+  commandRoute(deps, {
+    name: "RequestDeployment",
+    method: "POST",
+    url: "/v1/deployments",
+    tag,
+    summary: "Deploy an entrypoint of an app",
+    description:
+      "A standing wish to have `count` workloads in a pod. What runs is frozen into the deployment. With `dryRun` nothing is recorded: the scheduler answers what it would decide now, and why.",
+    query: z.strictObject({ dryRun: flag }),
+    body: NewDeployment,
+    ids,
+    command: requestDeployment,
+    instead: {
+      answer: PlanReply,
+      when: (input) => (input.query.dryRun ? plan(deps, live, input) : undefined),
+    },
+  });
+  commandRoute(deps, {
+    name: "ScaleDeployment",
+    method: "POST",
+    url: "/v1/deployments/:deployment/scale",
+    tag,
+    summary: "Change how many workloads a deployment wants",
+    description: "The count is absolute.",
+    params,
+    body: z.strictObject({ count: requested.count }),
+    ids,
+    command: ({ params: { deployment }, body: { count } }) =>
+      change(deployment, () => ({ type: "ScaleDeployment", deployment, count })),
+  });
+  commandRoute(deps, {
+    name: "UpgradeDeployment",
+    method: "POST",
+    url: "/v1/deployments/:deployment/upgrade",
+    tag,
+    summary: "Replace a deployment's workloads by another release",
+    description:
+      "Start-first, `surge` at a time: nothing is taken away before its replacement carries traffic. Without `env` the environment stays.",
+    params,
+    body: Upgrade,
+    ids,
+    command: ({ params: { deployment }, body }) =>
+      change(deployment, (intent) => {
+        const state = intent.deployments.get(deployment);
+        const app = state.phase === "live" ? state.template.app : "";
+        return { type: "UpgradeDeployment", deployment, ...body, appState: intent.apps.get(app) };
+      }),
+  });
+  commandRoute(deps, {
+    name: "RemoveDeployment",
+    method: "DELETE",
+    url: "/v1/deployments/:deployment",
+    tag,
+    summary: "Remove a deployment",
+    description: "Its workloads drain, stop and are removed. Its id is never used again.",
+    params,
+    ids,
+    command: ({ params: { deployment } }) =>
+      change(deployment, () => ({ type: "RemoveDeployment", deployment })),
+  });
+}
+
+type DeploymentInput = Input<unknown, NewDeployment, { dryRun: boolean }>;
+
+function requestDeployment({ body, commandId }: DeploymentInput): Command {
+  const deployment = deploymentIdOf(body.app, body.entrypoint, commandId);
+  const subject = subjects.deployment(body.pod, deployment);
+  return {
+    reads: [subjects.pod(body.pod), subjects.app(body.app)],
+    writes: [turnOf(deployment)],
+    decide: (intent) => {
+      const command = { type: "RequestDeployment", ...wishOf(body, deployment, intent) } as const;
+      return about(subject, { deployment }, decider.decide(intent.deployments.get(deployment), command));
+    },
+  };
+}
+
+function wishOf(body: NewDeployment, deployment: string, intent: Intent): DeploymentWish {
+  const podOfNode = new Map<string, string>();
+  for (const node of [...body.filter.includes, ...body.filter.excludes]) {
+    const state = intent.nodes.get(node);
+    if (state.phase === "present") podOfNode.set(node, state.pod);
+  }
+  const appState = intent.apps.get(body.app);
+  const podPhase = intent.pods.get(body.pod).phase;
+  return { ...body, deployment, appState, podPhase, podOfNode };
+}
+
+/** A command about a deployment that is there: its pod, and so its history, are known from the log alone. */
+function change(deployment: string, wish: (intent: Intent) => DeploymentCommand): Command {
+  return {
+    reads: [],
+    writes: [turnOf(deployment)],
+    decide: (intent) => {
+      const state = intent.deployments.get(deployment);
+      if (state.phase === "absent")
+        return { ok: false, refusal: { code: "deployment_unknown", deployment, removed: false } };
+      const subject = subjects.deployment(state.pod, deployment);
+      return about(subject, { deployment }, decider.decide(state, wish(intent)));
+    },
+  };
+}
+
+const turnOf = (deployment: string): string => `deployment ${deployment}`;
+
+/** Asks the scheduler what it would decide; refused like the command itself when it could not be recorded. */
+async function plan(deps: RouteDeps, live: Live, { body, commandId }: DeploymentInput): Promise<PlanReply> {
+  const { follower } = deps.handling;
+  if (!follower.caughtUp) throw new NotCaughtUpError(follower.position);
+  const deployment = deploymentIdOf(body.app, body.entrypoint, commandId);
+  let request = requestOf(wishOf(body, deployment, follower.intent));
+  if (!request.ok) {
+    await follower.catchUp();
+    request = requestOf(wishOf(body, deployment, follower.intent));
+    if (!request.ok) throw problemOf(request.refusal, follower.intent);
+  }
+  const { type: _, onShortage: __, ...asked } = request.event;
+  return await askScheduler(live, asked, deps.limits.planTimeoutMs);
+}
+
+async function askScheduler(live: Live, asked: PlanRequest, timeoutMs: number): Promise<PlanReply> {
+  const unavailable = (detail: string, cause?: unknown) =>
+    new Problem(503, "no_plan", detail, { headers: { "retry-after": "2" }, cause });
+  let reply: unknown;
+  try {
+    reply = JSON.parse(await live.request(liveSubjects.plan, JSON.stringify(asked), timeoutMs));
+  } catch (error) {
+    if (error instanceof LogUnavailableError)
+      throw unavailable(`no scheduler answered the dry run: see that one runs, and try again`, error);
+    if (error instanceof SyntaxError) throw unavailable("the scheduler's answer is not readable", error);
+    throw error;
+  }
+  const refusal = PlanRefusal.safeParse(reply);
+  if (refusal.success) throw unavailable(`the scheduler cannot plan now: ${refusal.data.error}`);
+  const parsed = PlanReply.safeParse(reply);
+  if (!parsed.success)
+    throw unavailable("the scheduler's answer is not readable: deploy the same version of both");
+  return parsed.data;
+}

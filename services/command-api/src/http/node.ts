@@ -1,0 +1,142 @@
+import { Labels, NodeEvent, NodeName, PodName, Resources, subjects } from "@eru/events";
+import { z } from "zod";
+import { node as decider, type NodeCommand } from "../domain/node.ts";
+import { about, type Command } from "../handle.ts";
+import type { Intent } from "../intent.ts";
+import { commandRoute, type RouteDeps } from "./command-route.ts";
+import { flag } from "./flag.ts";
+
+const NewNode = z.strictObject({
+  name: NodeName,
+  pod: PodName,
+  labels: Labels.default({}),
+  resources: Resources.optional().describe(
+    "What may be booked; absent: what its agent reports, all cores and 80 % of the memory.",
+  ),
+});
+const Cordon = z.strictObject({ reason: NodeEvent.options[3].shape.reason.default("") });
+const tag = "nodes";
+const params = z.strictObject({ node: NodeName });
+const ids = { node: NodeName };
+
+/** Commands about nodes. */
+export function nodeRoutes(deps: RouteDeps): void {
+  commandRoute(deps, {
+    name: "AddNode",
+    method: "POST",
+    url: "/v1/nodes",
+    tag,
+    summary: "Add a node to a pod",
+    description: "A node is a machine with a Docker engine and an agent of the same name.",
+    body: NewNode,
+    ids,
+    command: ({ body }) => addNode(body),
+  });
+  commandRoute(deps, {
+    name: "SetNodeLabels",
+    method: "PUT",
+    url: "/v1/nodes/:node/labels",
+    tag,
+    summary: "Replace a node's labels",
+    description: "The body is the whole set: labels that are not named are gone.",
+    params,
+    body: Labels,
+    ids,
+    command: ({ params: { node }, body: labels }) => change("SetNodeLabels", node, { labels }),
+  });
+  commandRoute(deps, {
+    name: "SetNodeResources",
+    method: "PUT",
+    url: "/v1/nodes/:node/resources",
+    tag,
+    summary: "Set what may be booked on a node",
+    description: "Workloads that are there stay, also when they book more than this.",
+    params,
+    body: Resources,
+    ids,
+    command: ({ params: { node }, body: resources }) => change("SetNodeResources", node, { resources }),
+  });
+  commandRoute(deps, {
+    name: "CordonNode",
+    method: "POST",
+    url: "/v1/nodes/:node/cordon",
+    tag,
+    summary: "Place no new workloads on a node",
+    description: "Workloads that are there stay.",
+    params,
+    body: Cordon.prefault({}),
+    ids,
+    command: ({ params: { node }, body: { reason } }) => change("CordonNode", node, { reason }),
+  });
+  commandRoute(deps, {
+    name: "UncordonNode",
+    method: "POST",
+    url: "/v1/nodes/:node/uncordon",
+    tag,
+    summary: "Place workloads on a node again",
+    description: "Undoes a cordon.",
+    params,
+    body: z.strictObject({}).optional(),
+    ids,
+    command: ({ params: { node } }) => change("UncordonNode", node, {}),
+  });
+  commandRoute(deps, {
+    name: "RemoveNode",
+    method: "DELETE",
+    url: "/v1/nodes/:node",
+    tag,
+    summary: "Remove a node",
+    description:
+      "Refused while workloads are assigned there; with `force` they count as lost and are replaced elsewhere. Its name may be used again.",
+    params,
+    query: z.strictObject({ force: flag }),
+    ids,
+    command: ({ params: { node }, query: { force } }) => removeNode(node, force),
+  });
+}
+
+function addNode({ name: node, pod, labels, resources }: z.output<typeof NewNode>): Command {
+  return {
+    reads: [subjects.pod(pod)],
+    writes: [subjects.node(node)],
+    decide: (intent) => {
+      const podPhase = intent.pods.get(pod).phase;
+      const workloads = intent.occupancy.on(node);
+      return decide(intent, { type: "AddNode", node, pod, labels, resources, podPhase, workloads });
+    },
+  };
+}
+
+function removeNode(node: string, force: boolean): Command {
+  return {
+    reads: [],
+    writes: [subjects.node(node)],
+    decide: (intent) => {
+      const workloads = intent.occupancy.on(node);
+      return decide(intent, { type: "RemoveNode", node, workloads, force });
+    },
+  };
+}
+
+type Change = Exclude<NodeCommand, { type: "AddNode" | "RemoveNode" }>;
+
+/** A command that depends on nothing but the node. */
+function change<T extends Change["type"]>(
+  type: T,
+  node: string,
+  fields: Omit<Extract<Change, { type: T }>, "type" | "node">,
+): Command {
+  const command = { type, node, ...fields } as NodeCommand;
+  return {
+    reads: [],
+    writes: [subjects.node(node)],
+    decide: (intent) => decide(intent, command),
+  };
+}
+
+const decide = (intent: Intent, command: NodeCommand) =>
+  about(
+    subjects.node(command.node),
+    { node: command.node },
+    decider.decide(intent.nodes.get(command.node), command),
+  );

@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import type { Broker } from "@eru/log";
+import { createHttp, type Logger, type Metrics, Problem } from "@eru/service";
+import rateLimit from "@fastify/rate-limit";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+import { jsonSchemaTransform, serializerCompiler } from "fastify-type-provider-zod";
+import type { Limits } from "../config.ts";
+import type { HandleDeps } from "../handle.ts";
+import { appRoutes } from "./app.ts";
+import type { RouteDeps } from "./command-route.ts";
+import { deploymentRoutes } from "./deployment.ts";
+import { Gate } from "./gate.ts";
+import { nodeRoutes } from "./node.ts";
+import { podRoutes } from "./pod.ts";
+import { routeRoutes } from "./route.ts";
+
+/** What the HTTP side needs. */
+export type ServerDeps = {
+  broker: Broker;
+  handling: HandleDeps;
+  limits: Limits;
+  metrics: Metrics;
+  log: Logger;
+};
+
+/** The HTTP side: commands below /v1, their description at /docs; it answers as soon as it listens. */
+export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
+  const { broker, handling, limits, metrics, log } = deps;
+  const { follower } = handling;
+  const app = createHttp({
+    log,
+    metrics,
+    notReady: () =>
+      !broker.connected()
+        ? "not connected to the log"
+        : follower.caughtUp
+          ? undefined
+          : `reading the log, at sequence ${follower.position}`,
+    tokens: follower.intent.tokens,
+  });
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest("sentBody", undefined);
+  app.addHook("preValidation", async (request) => {
+    request.sentBody = request.body;
+  });
+  const gate = new Gate(limits.inFlightMax);
+  const commands = metrics.counter("eru_commands_total", "Commands by how they ended", ["command", "result"]);
+  metrics.gauge("eru_commands_in_flight", "Commands at work", [], () => gate.inside);
+  const count = (command: string, result: string) => commands.inc({ command, result });
+  await limit(app, limits, gate);
+  await describe(app);
+  const routes: RouteDeps = { app, handling, gate, limits, count };
+  podRoutes(routes);
+  nodeRoutes(routes);
+  appRoutes(routes);
+  deploymentRoutes(routes, broker.live);
+  routeRoutes(routes);
+  return app;
+}
+
+/** Requests of one token in a second, and commands at work. Health and metrics are never limited. */
+async function limit(app: FastifyInstance, { ratePerSecond }: Limits, gate: Gate): Promise<void> {
+  await app.register(rateLimit, {
+    max: ratePerSecond,
+    timeWindow: 1_000,
+    allowList: (request) => request.routeOptions.config.open === true,
+    keyGenerator: ({ headers, ip }) =>
+      headers.authorization === undefined
+        ? ip
+        : createHash("sha256").update(headers.authorization).digest("base64"),
+    errorResponseBuilder: (_request, { max }) =>
+      new Problem(
+        429,
+        "too_many_requests",
+        `more than ${max} requests in a second with this token: slow down`,
+        {
+          headers: { "retry-after": "1" },
+        },
+      ),
+  });
+  // Before the body is read; the handlers check again, because others may have come in meanwhile.
+  app.addHook("onRequest", async (request) => {
+    if (request.url.startsWith("/v1/")) gate.check();
+  });
+}
+
+/** OpenAPI from the routes' own schemas. Open to everybody: it says what can be asked, and holds no data. */
+async function describe(app: FastifyInstance): Promise<void> {
+  app.addHook("onRoute", (route) => {
+    if (route.url === "/docs" || route.url.startsWith("/docs/"))
+      route.config = { ...route.config, open: true };
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Eru commands",
+        version: "1",
+        description:
+          "Everything that changes something. Each command is answered when it is durable, with its sequence in the log; queries are another API.",
+      },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(swaggerUi, { routePrefix: "/docs" });
+}

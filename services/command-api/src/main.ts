@@ -1,0 +1,36 @@
+import { connectBroker } from "@eru/log";
+import { createLog, createMetrics, readConfig, runMain } from "@eru/service";
+import { runCommandApi } from "./command-api.ts";
+import { commandApiConfig } from "./config.ts";
+
+const name = "command-api";
+
+await runMain(name, async (signal) => {
+  const config = readConfig(commandApiConfig, process.env);
+  const broker = await connectBroker({
+    servers: [config.ERU_NATS_URL],
+    user: config.ERU_NATS_USER,
+    password: config.ERU_NATS_PASSWORD,
+    name,
+    streamReplicas: config.ERU_STREAM_REPLICAS,
+    retryMs: config.COMMAND_API_RETRY_MS,
+  });
+  try {
+    await runCommandApi({
+      broker,
+      host: config.ERU_HTTP_HOST,
+      port: config.ERU_HTTP_PORT,
+      limits: {
+        ratePerSecond: config.COMMAND_API_RATE_PER_SECOND,
+        inFlightMax: config.COMMAND_API_IN_FLIGHT_MAX,
+        planTimeoutMs: config.COMMAND_API_PLAN_TIMEOUT_MS,
+      },
+      adminTokenHash: config.ERU_ADMIN_TOKEN_HASH,
+      metrics: createMetrics(name),
+      log: createLog(name, config.ERU_LOG_LEVEL),
+      signal,
+    });
+  } finally {
+    await broker.close();
+  }
+});

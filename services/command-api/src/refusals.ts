@@ -1,0 +1,206 @@
+import type { FieldFault } from "@eru/service";
+import type { Names, Refusal } from "./domain/refusal.ts";
+import type { Intent } from "./intent.ts";
+
+// The one table from refusals to answers. Unknown thing 404, contradiction 409, everything else 422.
+
+type Row<C extends Refusal["code"]> = {
+  status: 404 | 409 | 422;
+  /** The field of the request that is meant; absent: what its path names. */
+  field: string;
+  value: (refusal: Extract<Refusal, { code: C }>) => unknown;
+  /** What is so, with names, and what to do. */
+  say: (refusal: Extract<Refusal, { code: C }>, intent: Intent) => string;
+};
+
+/** Names offered instead of an unknown one; more are not short any more. */
+const offeredMax = 8;
+
+const list = ({ shown, total }: Names): string =>
+  total > shown.length ? `${shown.join(", ")} and ${total - shown.length} more` : shown.join(", ");
+
+/** The names of what is there, when they are few; how to get some, when there are none. */
+function offered(plural: string, states: Iterable<[string, { phase: string }]>, none: string): string {
+  const there: string[] = [];
+  for (const [name, { phase }] of states) if (phase !== "removed" && phase !== "absent") there.push(name);
+  if (there.length === 0) return `there are no ${plural} yet: ${none}`;
+  if (there.length > offeredMax) return `there are ${there.length} ${plural}: list them to find its name`;
+  return `${plural}: ${there.sort().join(", ")}`;
+}
+
+const quoted = (name: string): string => `\`${name}\``;
+const gone = (removed: boolean): string => (removed ? " any more: it was removed" : "");
+
+const pods: Pick<Row<"pod_unknown">, "status" | "field" | "value" | "say"> = {
+  status: 404,
+  field: "pod",
+  value: (r) => r.pod,
+  say: (r, intent) =>
+    `there is no pod ${quoted(r.pod)}${gone(r.removed)}; ${offered("pods", intent.pods, "add one with POST /v1/pods")}`,
+};
+
+const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
+  pod_unknown: pods,
+  pod_exists: {
+    status: 409,
+    field: "description",
+    value: () => undefined,
+    say: (r) =>
+      `there is a pod ${quoted(r.pod)} already, described as ${JSON.stringify(r.description)}: use it, or choose another name`,
+  },
+  pod_has_nodes: {
+    status: 409,
+    field: "pod",
+    value: (r) => r.pod,
+    say: (r) => `pod ${quoted(r.pod)} still has nodes: remove ${list(r.nodes)} first`,
+  },
+  pod_has_deployments: {
+    status: 409,
+    field: "pod",
+    value: (r) => r.pod,
+    say: (r) => `pod ${quoted(r.pod)} still has deployments: remove ${list(r.deployments)} first`,
+  },
+  node_unknown: {
+    status: 404,
+    field: "node",
+    value: (r) => r.node,
+    say: (r, intent) =>
+      `there is no node ${quoted(r.node)}${gone(r.removed)}; ${offered("nodes", intent.nodes, "add one with POST /v1/nodes")}`,
+  },
+  node_exists: {
+    status: 409,
+    field: "name",
+    value: (r) => r.node,
+    say: (r) =>
+      r.differs === "pod"
+        ? `node ${quoted(r.node)} is in pod ${quoted(r.pod)}: a node changes its pod only by being removed and added again`
+        : `node ${quoted(r.node)} is in pod ${quoted(r.pod)} with other ${r.differs}: change them with PUT /v1/nodes/${r.node}/${r.differs}`,
+  },
+  node_has_workloads: {
+    status: 409,
+    field: "node",
+    value: (r) => r.node,
+    say: (r) =>
+      `node ${quoted(r.node)} still has workloads (${list(r.workloads)}): cordon it and remove or scale down their deployments, or add ?force=true when the machine is gone for good`,
+  },
+  node_still_occupied: {
+    status: 409,
+    field: "pod",
+    value: (r) => r.node,
+    say: (r) =>
+      `node ${quoted(r.node)} was in pod ${quoted(r.pod)} and its workloads there (${list(r.workloads)}) never ended: add it to ${quoted(r.pod)} again, or use another node name`,
+  },
+  node_in_other_pod: {
+    status: 409,
+    field: "node",
+    value: (r) => r.node,
+    say: (r) =>
+      `node ${quoted(r.node)} is in pod ${quoted(r.pod)}, the deployment is for pod ${quoted(r.wanted)}: leave it out, or deploy to ${quoted(r.pod)}`,
+  },
+  app_unknown: {
+    status: 404,
+    field: "app",
+    value: (r) => r.app,
+    say: (r, intent) =>
+      `there is no app ${quoted(r.app)}${gone(r.removed)}; ${offered("apps", intent.apps, "register one with POST /v1/apps")}`,
+  },
+  app_has_deployments: {
+    status: 409,
+    field: "app",
+    value: (r) => r.app,
+    say: (r) => `app ${quoted(r.app)} still has deployments: remove ${list(r.deployments)} first`,
+  },
+  app_has_routes: {
+    status: 409,
+    field: "app",
+    value: (r) => r.app,
+    say: (r) => `routes still point at app ${quoted(r.app)}: remove or change ${list(r.hosts)} first`,
+  },
+  app_without_release: {
+    status: 409,
+    field: "app",
+    value: (r) => r.app,
+    say: (r) => `app ${quoted(r.app)} has no release yet: register one with POST /v1/apps/${r.app}/releases`,
+  },
+  appname_differs: {
+    status: 422,
+    field: "specText",
+    value: (r) => r.appname,
+    say: (r) =>
+      `the app.yaml is for app ${quoted(r.appname)}, the release for ${quoted(r.app)}: correct \`appname\`, or register it there`,
+  },
+  release_unknown: {
+    status: 404,
+    field: "release",
+    value: (r) => r.release,
+    say: (r) => `app ${quoted(r.app)} has no release ${quoted(r.release)}; it has ${list(r.known) || "none"}`,
+  },
+  release_exists: {
+    status: 409,
+    field: "release",
+    value: (r) => r.release,
+    say: (r) =>
+      `release ${quoted(r.release)} of app ${quoted(r.app)} is registered with another ${r.differs}: a release never changes, choose another name`,
+  },
+  entrypoint_unknown: {
+    status: 404,
+    field: "entrypoint",
+    value: (r) => r.entrypoint,
+    say: (r) =>
+      `${r.release === undefined ? "no" : `release ${quoted(r.release)} has no`} entrypoint ${quoted(r.entrypoint)} of app ${quoted(r.app)}${r.release === undefined ? " in any release" : ""}; there is ${list(r.known)}`,
+  },
+  port_not_published: {
+    status: 422,
+    field: "port",
+    value: (r) => r.port,
+    say: (r) =>
+      `entrypoint ${quoted(r.entrypoint)} of app ${quoted(r.app)} does not publish port ${r.port}, but ${r.published.join(", ")}`,
+  },
+  nothing_published: {
+    status: 422,
+    field: "entrypoint",
+    value: (r) => r.entrypoint,
+    say: (r) =>
+      `entrypoint ${quoted(r.entrypoint)} of app ${quoted(r.app)} publishes no port in any release: add \`publish\` to its app.yaml and register a release`,
+  },
+  deployment_unknown: {
+    status: 404,
+    field: "deployment",
+    value: (r) => r.deployment,
+    say: (r, intent) =>
+      `there is no deployment ${quoted(r.deployment)}${gone(r.removed)}; ${offered("deployments", intent.deployments, "make one with POST /v1/deployments")}`,
+  },
+  deployment_id_taken: {
+    status: 409,
+    field: "entrypoint",
+    value: (r) => r.deployment,
+    say: (r) =>
+      `the id made for this deployment, ${quoted(r.deployment)}, is taken by another one: send it again under another Idempotency-Key`,
+  },
+  route_unknown: {
+    status: 404,
+    field: "host",
+    value: (r) => r.host,
+    say: (r, intent) =>
+      `there is no route for host ${quoted(r.host)}; ${offered("hosts", intent.routes, "declare one with PUT /v1/routes/<host>")}`,
+  },
+};
+
+/** A refusal as an answer. */
+export type RefusalAnswer = { status: 404 | 409 | 422; detail: string; fault: FieldFault };
+
+/** What to answer to a refusal; `intent` offers the names there are. */
+export function answerTo<C extends Refusal["code"]>(
+  refusal: Extract<Refusal, { code: C }>,
+  intent: Intent,
+): RefusalAnswer {
+  const row = rows[refusal.code as C];
+  const detail = row.say(refusal, intent);
+  const value = row.value(refusal);
+  const field = refusal.at ?? row.field;
+  return {
+    status: row.status,
+    detail,
+    fault: { field, ...(value !== undefined && { value }), message: detail },
+  };
+}
