@@ -1,0 +1,208 @@
+import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
+import { causeOf, settleHold, uncount } from "./changes.ts";
+import { failuresMax } from "./limits.ts";
+import { deferralKey, isShort } from "./reason-key.ts";
+import {
+  addToSpread,
+  type Deployment,
+  type Liveness,
+  type Node,
+  type Pod,
+  podOf,
+  touch,
+  type Workload,
+  type Zone,
+} from "./zone.ts";
+
+type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;
+const podSubjectPrefix = "eru.decision.".length;
+
+/**
+ * Folds the scheduler's own answers. Requests may be recorded between a decision's input and the decision itself: what it
+ * says about an older request does not touch the newer one.
+ */
+export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>): void {
+  const { event } = recorded;
+  const pod = podOf(zone, recorded.subject.slice(podSubjectPrefix));
+  pod.decisionSeq = recorded.seq;
+  if (
+    event.type === "NodeSuspected" ||
+    event.type === "NodeLost" ||
+    event.type === "NodeRecovered" ||
+    event.type === "NodeLossHeld"
+  ) {
+    applyLiveness(zone, pod, event);
+    return;
+  }
+  if (event.type === "StopDecided") pod.orphans.delete(event.workload);
+  const deployment = zone.deployments.get(event.deployment);
+  if (!deployment) return;
+  touch(zone, deployment);
+  const workload = "workload" in event ? zone.workloads.get(event.workload) : undefined;
+  switch (event.type) {
+    case "PlacementDecided":
+      placed(zone, recorded, deployment, event);
+      break;
+    case "PlacementDeferred":
+      recordWaiting(pod, deployment, event);
+      break;
+    case "PlacementRefused":
+      if (event.reasons.inputSeq >= deployment.requestSeq) deployment.refused += event.refused;
+      recordWaiting(pod, deployment, { waiting: 0, reasons: event.reasons });
+      break;
+    case "RemovalDecided":
+      if (workload) going(zone, recorded, workload, event);
+      break;
+    case "StopDecided":
+      if (workload) stopping(pod, workload, causeOf(recorded));
+      break;
+    case "RolloutStepped":
+      stepped(zone, deployment, event);
+      break;
+    case "DeploymentHalted":
+      deployment.halted = deployment.failures >= failuresMax;
+      break;
+    case "DeploymentSteady":
+      deployment.failures = 0;
+      deployment.halted = false;
+      break;
+    case "DeploymentEnded":
+      forgetDeployment(zone, pod, deployment);
+      break;
+    default:
+      unreachable(event);
+  }
+}
+
+function forgetDeployment(zone: Zone, pod: Pod, deployment: Deployment): void {
+  zone.deployments.delete(deployment.id);
+  pod.deployments.delete(deployment.id);
+  pod.waiting.delete(deployment);
+  pod.touched.delete(deployment.id);
+}
+
+function placed(
+  zone: Zone,
+  recorded: RecordedEvent,
+  deployment: Deployment,
+  event: Of<"PlacementDecided">,
+): void {
+  const pod = podOf(zone, deployment.pod);
+  for (const { workload: id, node: name } of event.placed) {
+    const n = Number(id.slice(deployment.id.length + 1));
+    deployment.lastN = Math.max(deployment.lastN, n);
+    const node = pod.nodes.get(name);
+    // The node was removed between the decision's input and the decision: the order is taken back.
+    if (!node) {
+      const cause = causeOf(recorded);
+      pod.orphans.set(id, { node: name, workload: id, deployment: deployment.id, generation: 1, cause });
+      continue;
+    }
+    const workload: Workload = {
+      id,
+      n,
+      deployment,
+      node,
+      version: event.templateSeq,
+      generation: 1,
+      phase: "assigned",
+      healthySeq: 0,
+      failure: "",
+      going: undefined,
+      stopping: false,
+      drainedBy: new Set(),
+      counted: true,
+    };
+    zone.workloads.set(id, workload);
+    deployment.workloads.set(id, workload);
+    node.workloads.add(workload);
+    node.booked.milli += deployment.amounts.milli;
+    node.booked.mib += deployment.amounts.mib;
+    addToSpread(zone, deployment.key, name, 1);
+  }
+  recordWaiting(pod, deployment, event);
+  const staying = deployment.workloads.values().reduce((sum, { going }) => sum + (going ? 0 : 1), 0);
+  deployment.accepted = Math.max(
+    deployment.accepted,
+    Math.min(deployment.count - deployment.refused, staying),
+  );
+}
+
+function recordWaiting(
+  pod: Pod,
+  deployment: Deployment,
+  { waiting, reasons }: Pick<Of<"PlacementDeferred">, "waiting" | "reasons">,
+): void {
+  if (reasons.inputSeq < deployment.requestSeq) return;
+  deployment.waiting = waiting;
+  deployment.deferral = waiting > 0 && isShort(reasons) ? deferralKey(waiting, reasons) : undefined;
+  if (waiting > 0) pod.waiting.add(deployment);
+  else pod.waiting.delete(deployment);
+}
+
+function going(zone: Zone, recorded: RecordedEvent, workload: Workload, event: Of<"RemovalDecided">): void {
+  const { deployment } = workload;
+  workload.going = { drain: event.drain, deadlineMs: event.drainDeadlineMs, cause: causeOf(recorded) };
+  if (event.drain) podOf(zone, deployment.pod).draining.add(workload);
+  if (event.because === "failed") {
+    deployment.failures++;
+    deployment.provingAboveN = deployment.lastN;
+    deployment.why = "failed";
+  } else {
+    // A failed one counts until it is gone, so that its replacement tries another node first.
+    uncount(zone, workload);
+  }
+}
+
+function stopping(pod: Pod, workload: Workload, cause: Cause): void {
+  workload.going ??= { drain: false, deadlineMs: 0, cause };
+  workload.stopping = true;
+  workload.generation++;
+  pod.draining.delete(workload);
+}
+
+function stepped(zone: Zone, deployment: Deployment, event: Of<"RolloutStepped">): void {
+  const current = event.templateSeq === deployment.version && deployment.rollout;
+  if (event.step === "completed") {
+    deployment.stableVersion = event.templateSeq;
+    if (current) {
+      deployment.rollout = undefined;
+      zone.rollouts.delete(deployment);
+    }
+    pruneTemplates(deployment);
+  } else if (current) {
+    current.step = event.step === "halted" ? "halted" : "running";
+  }
+}
+
+/** Templates that nobody runs and nobody will go back to. */
+function pruneTemplates(deployment: Deployment): void {
+  const used = new Set([deployment.version, deployment.stableVersion]);
+  for (const { version } of deployment.workloads.values()) used.add(version);
+  for (const version of deployment.templates.keys())
+    if (!used.has(version)) deployment.templates.delete(version);
+}
+
+function applyLiveness(
+  zone: Zone,
+  pod: Pod,
+  event: Of<"NodeSuspected" | "NodeLost" | "NodeRecovered" | "NodeLossHeld">,
+): void {
+  pod.changed = true;
+  if (event.type === "NodeLossHeld") {
+    pod.held = true;
+    settleHold(pod);
+    return;
+  }
+  const node: Node | undefined = pod.nodes.get(event.node);
+  if (!node) return;
+  node.liveness = livenessAfter[event.type];
+  for (const { deployment } of node.workloads) touch(zone, deployment);
+  settleHold(pod);
+}
+
+const livenessAfter: Record<"NodeSuspected" | "NodeLost" | "NodeRecovered", Liveness> = {
+  NodeSuspected: "suspect",
+  NodeLost: "lost",
+  NodeRecovered: "alive",
+};

@@ -1,0 +1,69 @@
+import type { FactEvent, RecordedEvent } from "@eru/events";
+import { amountsOf } from "./amounts.ts";
+import { causeOf, forgetWorkload } from "./changes.ts";
+import { agentOf, type Phase, podOf, touch, type Workload, type Zone } from "./zone.ts";
+
+const factSubjectPrefix = "eru.fact.".length;
+
+/** Folds what an agent observed. An agent speaks for its own node only, whatever its message says. */
+export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void {
+  const { event } = recorded;
+  const speaker = recorded.subject.slice(factSubjectPrefix);
+  if (event.node !== speaker) return;
+  if (event.type === "NodeObserved" || event.type === "EngineUnreachable" || event.type === "EngineBack") {
+    const agent = agentOf(zone, speaker);
+    if (event.type === "NodeObserved") agent.observed = amountsOf(event.resources);
+    agent.engineError = event.type === "EngineUnreachable" ? event.error : undefined;
+    const node = zone.nodes.get(speaker);
+    if (node) podOf(zone, node.pod).changed = true;
+    return;
+  }
+  const workload = zone.workloads.get(event.workload);
+  if (!workload || workload.node.name !== speaker) return;
+  if (event.type === "ContainerRemoved") {
+    // Removed by hand it is made again, so it keeps its room. Only the answer to the stop returns it.
+    if (workload.stopping && event.generation >= workload.generation) forgetWorkload(zone, workload);
+    else workload.phase = "assigned";
+    return;
+  }
+  advance(zone, workload, recorded, event);
+}
+
+type ContainerFact = Exclude<
+  FactEvent,
+  { type: "NodeObserved" | "EngineUnreachable" | "EngineBack" | "ContainerRemoved" }
+>;
+
+function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event: ContainerFact): void {
+  const phase = phaseAfter(event);
+  if (!phase) return;
+  workload.phase = phase;
+  workload.healthySeq = phase === "healthy" ? recorded.seq : 0;
+  if (event.type === "ContainerUnhealthy") workload.failure = event.reason;
+  if (event.type === "ContainerFailed") workload.failure = `${event.step}: ${event.error}`;
+  if (event.type === "ContainerExited")
+    workload.failure = `exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`;
+  if (workload.going) return;
+  if (phase === "failed") workload.deployment.cause = causeOf(recorded);
+  // Passes act on health and on giving up; the steps towards them change no decision.
+  if (phase === "healthy" || phase === "unhealthy" || phase === "failed") touch(zone, workload.deployment);
+}
+
+function phaseAfter(event: ContainerFact): Phase | undefined {
+  switch (event.type) {
+    case "ContainerCreated":
+      return "created";
+    case "ContainerStarted":
+      return "started";
+    case "ContainerHealthy":
+      return "healthy";
+    case "ContainerUnhealthy":
+      return "unhealthy";
+    case "ContainerExited":
+      return event.retryInMs === undefined ? "failed" : "exited";
+    case "ContainerFailed":
+      // Failing to look at or to stop a container does not end what runs in it.
+      if (event.step === "inspect" || event.step === "stop" || event.step === "remove") return undefined;
+      return event.retryInMs === undefined ? "failed" : "exited";
+  }
+}

@@ -1,0 +1,188 @@
+import {
+  type DeploymentEvent,
+  type ElbEvent,
+  historyKind,
+  type NodeEvent,
+  type RecordedEvent,
+  type RouteEvent,
+} from "@eru/events";
+import { amountsOf } from "./amounts.ts";
+import { applyDecision } from "./apply-decision.ts";
+import { applyFact } from "./apply-fact.ts";
+import { causeOf, forgetWorkload, settleHold } from "./changes.ts";
+import { agentOf, type Deployment, podOf, routeKey, touch, type Zone } from "./zone.ts";
+
+/** Histories the scheduler decides from. Assignments repeat what decisions say; apps are frozen into deployments. */
+export const decidingKinds: ReadonlySet<string> = new Set([
+  "node",
+  "deployment",
+  "decision",
+  "fact",
+  "route",
+  "elb",
+]);
+
+/**
+ * Folds one event into the zone, in place for speed: only the fold writes to it. Total: whatever was recorded happened, and
+ * what names something unknown changes nothing.
+ */
+export function apply(zone: Zone, recorded: RecordedEvent): void {
+  const kind = historyKind(recorded.subject);
+  zone.seq = recorded.seq;
+  // The kind decides which union the event is of: decodeMessage checked it against the schema of its history.
+  if (kind === "node") applyNode(zone, recorded as RecordedEvent<NodeEvent>);
+  else if (kind === "deployment") applyDeployment(zone, recorded as RecordedEvent<DeploymentEvent>);
+  else if (kind === "decision") applyDecision(zone, recorded as Parameters<typeof applyDecision>[1]);
+  else if (kind === "fact") applyFact(zone, recorded as Parameters<typeof applyFact>[1]);
+  else if (kind === "route") applyRoute(zone, (recorded as RecordedEvent<RouteEvent>).event);
+  else if (kind === "elb") applyElb(zone, recorded as RecordedEvent<ElbEvent>);
+}
+
+function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
+  const { event } = recorded;
+  if (event.type === "NodeAdded") {
+    if (zone.nodes.has(event.node)) return;
+    const node = {
+      name: event.node,
+      pod: event.pod,
+      labels: event.labels,
+      cordoned: undefined,
+      given: event.resources && amountsOf(event.resources),
+      agent: agentOf(zone, event.node),
+      liveness: "unknown" as const,
+      booked: { milli: 0, mib: 0 },
+      workloads: new Set<never>(),
+    };
+    zone.nodes.set(event.node, node);
+    podOf(zone, event.pod).nodes.set(event.node, node);
+    podOf(zone, event.pod).changed = true;
+    return;
+  }
+  const node = zone.nodes.get(event.node);
+  if (!node) return;
+  const pod = podOf(zone, node.pod);
+  pod.changed = true;
+  if (event.type === "NodeResourcesSet") node.given = amountsOf(event.resources);
+  else if (event.type === "NodeLabelled") node.labels = event.labels;
+  else if (event.type === "NodeCordoned") node.cordoned = event.reason;
+  else if (event.type === "NodeUncordoned") node.cordoned = undefined;
+  else {
+    for (const workload of [...node.workloads]) {
+      workload.deployment.why = "node_lost";
+      workload.deployment.cause = causeOf(recorded);
+      if (!workload.stopping)
+        pod.orphans.set(workload.id, {
+          node: node.name,
+          workload: workload.id,
+          deployment: workload.deployment.id,
+          generation: workload.generation,
+          cause: causeOf(recorded),
+        });
+      forgetWorkload(zone, workload);
+    }
+    zone.nodes.delete(node.name);
+    pod.nodes.delete(node.name);
+    settleHold(pod);
+  }
+}
+
+function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): void {
+  const { event } = recorded;
+  if (event.type === "DeploymentRequested") {
+    if (!zone.deployments.has(event.deployment)) addDeployment(zone, recorded, event);
+    return;
+  }
+  const deployment = zone.deployments.get(event.deployment);
+  if (!deployment || deployment.removed) return;
+  deployment.cause = causeOf(recorded);
+  deployment.requestSeq = recorded.seq;
+  deployment.failures = 0;
+  deployment.halted = false;
+  deployment.deferral = undefined;
+  deployment.waiting = 0;
+  podOf(zone, deployment.pod).waiting.delete(deployment);
+  if (event.type === "ScaleRequested") {
+    deployment.count = event.count;
+    deployment.refused = 0;
+    deployment.accepted = Math.min(deployment.accepted, event.count);
+    deployment.why = "scaled";
+    // Whoever scales a halted upgrade wants that number, not the number and what is left of the upgrade.
+    if (deployment.rollout?.step === "halted") deployment.rollout.surge = 0;
+  } else if (event.type === "UpgradeRequested") {
+    deployment.version = recorded.seq;
+    deployment.templates.set(recorded.seq, event.template);
+    deployment.rollout = { surge: event.surge, step: "requested" };
+    zone.rollouts.add(deployment);
+  } else {
+    deployment.removed = true;
+    deployment.rollout = undefined;
+    zone.rollouts.delete(deployment);
+  }
+  touch(zone, deployment);
+}
+
+function addDeployment(
+  zone: Zone,
+  recorded: RecordedEvent<DeploymentEvent>,
+  event: Extract<DeploymentEvent, { type: "DeploymentRequested" }>,
+): void {
+  const { template } = event;
+  const deployment: Deployment = {
+    id: event.deployment,
+    pod: event.pod,
+    key: `${template.app}/${template.entrypointName}`,
+    seq: recorded.seq,
+    requestSeq: recorded.seq,
+    resources: event.resources,
+    amounts: amountsOf(event.resources),
+    nodesLimit: event.nodesLimit,
+    filter: event.filter,
+    onShortage: event.onShortage,
+    templates: new Map([[recorded.seq, template]]),
+    version: recorded.seq,
+    stableVersion: recorded.seq,
+    rollout: undefined,
+    count: event.count,
+    refused: 0,
+    accepted: 0,
+    removed: false,
+    workloads: new Map(),
+    lastN: 0,
+    failures: 0,
+    provingAboveN: 0,
+    halted: false,
+    waiting: 0,
+    deferral: undefined,
+    why: "deployed",
+    cause: causeOf(recorded),
+  };
+  zone.deployments.set(deployment.id, deployment);
+  podOf(zone, deployment.pod).deployments.set(deployment.id, deployment);
+  touch(zone, deployment);
+}
+
+function applyRoute(zone: Zone, event: RouteEvent): void {
+  for (const key of zone.routes.get(event.host) ?? []) {
+    const count = (zone.routed.get(key) ?? 0) - 1;
+    if (count > 0) zone.routed.set(key, count);
+    else zone.routed.delete(key);
+  }
+  zone.routes.delete(event.host);
+  if (event.type === "RouteDeclared") {
+    const keys = event.rules.map((rule) => routeKey(`${rule.app}/${rule.entrypoint}`, rule.pod));
+    zone.routes.set(event.host, keys);
+    for (const key of keys) zone.routed.set(key, (zone.routed.get(key) ?? 0) + 1);
+  }
+  for (const deployment of zone.rollouts) touch(zone, deployment);
+}
+
+function applyElb(zone: Zone, { event, subject }: RecordedEvent<ElbEvent>): void {
+  // A load balancer speaks for itself only, whatever its message says.
+  if (subject !== `eru.elb.${event.elb}`) return;
+  if (event.type === "RouteTableApplied") {
+    zone.elbs.set(event.elb, event.appliedSeq);
+    for (const deployment of zone.rollouts) touch(zone, deployment);
+  } else if (event.type === "EndpointDrained") {
+    zone.workloads.get(event.workload)?.drainedBy.add(event.elb);
+  }
+}

@@ -1,0 +1,35 @@
+import type { Cause, RecordedEvent } from "@eru/events";
+import { addToSpread, type Pod, podOf, touch, type Workload, type Zone } from "./zone.ts";
+
+/** Takes a workload out of the zone and returns its resources: the only place that does. */
+export function forgetWorkload(zone: Zone, workload: Workload): void {
+  if (!zone.workloads.delete(workload.id)) return;
+  const { deployment, node } = workload;
+  const pod = podOf(zone, deployment.pod);
+  uncount(zone, workload);
+  node.booked.milli -= deployment.amounts.milli;
+  node.booked.mib -= deployment.amounts.mib;
+  node.workloads.delete(workload);
+  deployment.workloads.delete(workload.id);
+  pod.draining.delete(workload);
+  pod.changed = true;
+  touch(zone, deployment);
+}
+
+/** From now on the workload does not count for the spread of its app and entrypoint. */
+export function uncount(zone: Zone, workload: Workload): void {
+  if (!workload.counted) return;
+  workload.counted = false;
+  addToSpread(zone, workload.deployment.key, workload.node.name, -1);
+}
+
+/** A held pod is let go when none of its nodes is silent any more. */
+export function settleHold(pod: Pod): void {
+  if (pod.held && !pod.nodes.values().some((node) => node.liveness === "suspect")) pod.held = false;
+}
+
+/** The cause of what follows from a recorded event. */
+export const causeOf = (recorded: RecordedEvent): Cause => ({
+  correlationId: recorded.cause.correlationId,
+  causationId: recorded.id,
+});

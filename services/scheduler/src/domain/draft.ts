@@ -1,0 +1,147 @@
+import type { AssignmentEvent, Cause, DecisionEvent } from "@eru/events";
+import { type Amounts, free } from "./amounts.ts";
+import {
+  capacityOf,
+  type Deployment,
+  type Liveness,
+  type Node,
+  type Pod,
+  type Workload,
+  type Zone,
+} from "./zone.ts";
+
+/** A decision of a pass. Its cause is known, or an earlier decision of the same pass (by index), or it begins a chain. */
+export type Decided = { event: DecisionEvent; cause: Cause | number | "begins" };
+
+/** An order to a node and the decision, by index, that it carries out. */
+export type Order = { event: AssignmentEvent; decision: number };
+
+/** What a pass may do and what it knows besides the log. */
+export type Signals = {
+  /** Heartbeats that began, stopped or came back. */
+  liveness: readonly LivenessChange[];
+  /** Load balancers alive now, and the table each has applied. */
+  elbs: ReadonlyMap<string, number>;
+  /** Draining workloads that may stop now. */
+  stops: ReadonlyMap<string, "drained" | "drain_deadline" | "not_routed" | "node_lost">;
+  /** Upgrades without progress for too long. */
+  stalled: ReadonlySet<string>;
+  /** Deployments in which a replacement has been healthy for long enough. */
+  steady: ReadonlySet<string>;
+};
+
+export type LivenessChange =
+  | { node: string; to: "suspect" | "lost"; silentMs: number }
+  | { node: string; to: "alive" }
+  | { held: readonly string[]; nodesTotal: number };
+
+/** Nothing but the log. */
+export const noSignals: Signals = {
+  liveness: [],
+  elbs: new Map(),
+  stops: new Map(),
+  stalled: new Set(),
+  steady: new Set(),
+};
+
+export type PassOptions = {
+  /** Milliseconds a drain may take. */
+  drainDeadlineMs: number;
+  /** Actions (a workload placed or removed) in one pass: what one atomic batch can hold. */
+  actionsMax: number;
+};
+
+/**
+ * A pass in the making: the zone as it was read, and over it what the pass has decided so far, so that the next
+ * deployment sees the room the one before took. The zone itself changes only when the log says so.
+ */
+export class Draft {
+  readonly zone: Zone;
+  readonly pod: Pod;
+  readonly signals: Signals;
+  readonly options: PassOptions;
+  readonly decisions: Decided[] = [];
+  readonly orders: Order[] = [];
+  readonly going = new Set<Workload>();
+  /** Deployments the pass had no room left for. */
+  readonly unfinished = new Set<Deployment>();
+  /** The NodeLost decisions of this pass. */
+  nodeLost: number | undefined;
+  #actions = 0;
+  readonly #liveness = new Map<string, Liveness>();
+  readonly #booked = new Map<string, Amounts>();
+  readonly #spread = new Map<string, Map<string, number>>();
+
+  constructor(zone: Zone, pod: Pod, signals: Signals, options: PassOptions) {
+    this.zone = zone;
+    this.pod = pod;
+    this.signals = signals;
+    this.options = options;
+  }
+
+  /** The same pass so far, to try something in that is not decided. */
+  fork(): Draft {
+    const draft = new Draft(this.zone, this.pod, this.signals, this.options);
+    for (const [node, liveness] of this.#liveness) draft.#liveness.set(node, liveness);
+    for (const [node, amounts] of this.#booked) draft.#booked.set(node, amounts);
+    for (const [key, nodes] of this.#spread) draft.#spread.set(key, new Map(nodes));
+    return draft;
+  }
+
+  /** How many more actions of this cost the pass can hold. */
+  affordable(cost: number): number {
+    return Math.max(0, Math.floor((this.options.actionsMax - this.#actions) / cost));
+  }
+
+  spend(actions: number): void {
+    this.#actions += actions;
+  }
+
+  decide(event: DecisionEvent, cause: Decided["cause"]): number {
+    return this.decisions.push({ event, cause }) - 1;
+  }
+
+  order(event: AssignmentEvent, decision: number): void {
+    this.orders.push({ event, decision });
+  }
+
+  setLiveness(node: string, liveness: Liveness): void {
+    this.#liveness.set(node, liveness);
+  }
+
+  livenessOf(node: Node): Liveness {
+    return this.#liveness.get(node.name) ?? node.liveness;
+  }
+
+  /** What is left on a node; nothing when its capacity is not known. */
+  freeOn(node: Node): Amounts {
+    const capacity = capacityOf(node) ?? { milli: 0, mib: 0 };
+    const more = this.#booked.get(node.name);
+    const left = free(capacity, node.booked);
+    return more ? free(left, more) : left;
+  }
+
+  book(node: Node, amounts: Amounts, times: number): void {
+    const more = this.#booked.get(node.name) ?? { milli: 0, mib: 0 };
+    this.#booked.set(node.name, {
+      milli: more.milli + amounts.milli * times,
+      mib: more.mib + amounts.mib * times,
+    });
+  }
+
+  /** Workloads of an app and entrypoint on a node, as AUTO counts them. */
+  countOn(key: string, node: string): number {
+    return (this.zone.spread.get(key)?.get(node) ?? 0) + (this.#spread.get(key)?.get(node) ?? 0);
+  }
+
+  spread(key: string, node: string, change: number): void {
+    const nodes = this.#spread.get(key) ?? new Map<string, number>();
+    this.#spread.set(key, nodes);
+    nodes.set(node, (nodes.get(node) ?? 0) + change);
+  }
+
+  /** The workloads of a deployment that shall stay, oldest first. */
+  staying(deployment: Deployment): Workload[] {
+    return [...deployment.workloads.values()].filter((one) => !one.going && !this.going.has(one));
+  }
+}

@@ -1,0 +1,122 @@
+import type { NodeFilter, NodeRejection } from "@eru/events";
+import { type Amounts, cores } from "./amounts.ts";
+import type { Draft } from "./draft.ts";
+import { capacityOf, type Node } from "./zone.ts";
+
+/** What shall be placed. */
+export type Wish = {
+  /** `<app>/<entrypoint>`. */
+  key: string;
+  amounts: Amounts;
+  nodesLimit: number;
+  /** Only these nodes, when not empty. */
+  includes: ReadonlySet<string>;
+  excludes: ReadonlySet<string>;
+  labels: NodeFilter["labels"];
+  /** Workloads per node that an upgrade is about to retire: they count neither for the spread nor for nodesLimit. */
+  retiring: ReadonlyMap<string, number>;
+};
+
+export type FilterName = NodeRejection["filter"];
+
+type Filter = {
+  name: FilterName;
+  fails: (node: Node, wish: Wish, draft: Draft) => boolean;
+  /** A sentence with the amounts. */
+  detail: (node: Node, wish: Wish, draft: Draft) => string;
+};
+
+/** Workloads on the node as the wish counts them. */
+export const countFor = (wish: Wish, node: Node, draft: Draft): number =>
+  Math.max(0, draft.countOn(wish.key, node.name) - (wish.retiring.get(node.name) ?? 0));
+
+const wrongLabel = (node: Node, { labels }: Wish): string | undefined =>
+  Object.keys(labels).find((name) => node.labels[name] !== labels[name]);
+
+// Choice before state before room. The order changes only the explanation, never the answer.
+const filters: readonly Filter[] = [
+  {
+    name: "not_included",
+    fails: ({ name }, { includes }) => includes.size > 0 && !includes.has(name),
+    detail: (_node, { includes }) => `only ${listed([...includes])} may be chosen`,
+  },
+  {
+    name: "excluded",
+    fails: ({ name }, { excludes }) => excludes.has(name),
+    detail: () => "excluded by the request",
+  },
+  {
+    name: "label",
+    fails: (node, wish) => wrongLabel(node, wish) !== undefined,
+    detail: (node, wish) => {
+      const name = wrongLabel(node, wish) ?? "";
+      const has = node.labels[name];
+      return `label ${name}: "${wish.labels[name]}" wanted, ${has === undefined ? "not set" : `"${has}" set`}`;
+    },
+  },
+  {
+    name: "cordoned",
+    fails: ({ cordoned }) => cordoned !== undefined,
+    detail: ({ cordoned }) => (cordoned ? `cordoned: ${cordoned}` : "cordoned"),
+  },
+  {
+    name: "not_alive",
+    fails: (node, _wish, draft) => draft.livenessOf(node) !== "alive",
+    detail: (node, _wish, draft) =>
+      ({
+        unknown: "no heartbeat yet: its agent has not been started",
+        suspect: "its heartbeats have stopped",
+        lost: "lost: its heartbeats stopped long ago",
+        alive: "alive",
+      })[draft.livenessOf(node)],
+  },
+  {
+    name: "engine_down",
+    fails: ({ agent }) => agent.engineError !== undefined,
+    detail: ({ agent }) => `the engine does not answer: ${(agent.engineError ?? "").slice(0, 200)}`,
+  },
+  {
+    name: "no_capacity_known",
+    fails: (node) => capacityOf(node) === undefined,
+    detail: () => "neither a user nor its agent has said what may be booked",
+  },
+  {
+    name: "cpu",
+    fails: (node, { amounts }, draft) => amounts.milli > 0 && draft.freeOn(node).milli < amounts.milli,
+    detail: (node, { amounts }, draft) =>
+      `cpu: ${cores(amounts.milli)} wanted, ${cores(Math.max(0, draft.freeOn(node).milli))} of ${cores(capacityOf(node)?.milli ?? 0)} free`,
+  },
+  {
+    name: "memory",
+    fails: (node, { amounts }, draft) => amounts.mib > 0 && draft.freeOn(node).mib < amounts.mib,
+    detail: (node, { amounts }, draft) =>
+      `memory: ${amounts.mib} MiB wanted, ${Math.max(0, draft.freeOn(node).mib)} of ${capacityOf(node)?.mib ?? 0} MiB free`,
+  },
+  {
+    name: "nodes_limit",
+    fails: (node, wish, draft) => wish.nodesLimit > 0 && countFor(wish, node, draft) >= wish.nodesLimit,
+    detail: (node, wish, draft) =>
+      `nodes_limit: ${countFor(wish, node, draft)} of at most ${wish.nodesLimit} are there`,
+  },
+];
+
+/** The names in the order in which they are tried. */
+export const filterNames: readonly FilterName[] = filters.map(({ name }) => name);
+
+/** The first filter that rejects the node. */
+export const rejectionOf = (node: Node, wish: Wish, draft: Draft): FilterName | undefined =>
+  filters.find((filter) => filter.fails(node, wish, draft))?.name;
+
+/** Every filter that rejects the node: what must change before it can be chosen. */
+export const allRejectionsOf = (node: Node, wish: Wish, draft: Draft): FilterName[] =>
+  filters.filter((filter) => filter.fails(node, wish, draft)).map(({ name }) => name);
+
+/** Why the filter rejects the node, with the amounts. */
+export const detailOf = (name: FilterName, node: Node, wish: Wish, draft: Draft): string =>
+  filters.find((filter) => filter.name === name)?.detail(node, wish, draft) ?? name;
+
+/** A list in a sentence, cut after five. */
+export const listed = (names: readonly string[]): string =>
+  names.length > 5
+    ? `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`
+    : names.join(", ") || "none";

@@ -1,0 +1,22 @@
+/** Replacements of failed workloads in a row, none of which has stayed healthy, before a deployment is halted. */
+export const failuresMax = 5;
+
+/** Most one node is said to hold of a request that books nothing: no deployment can ask for more. */
+export const capacityMax = 1_000_000;
+
+/** Entries of the lists a decision keeps; the totals count all. */
+export const scoresMax = 20;
+export const runnersUpMax = 5;
+export const rejectedMax = 20;
+export const helpMax = 5;
+
+/** Which rules decided; changes when the same input would be answered differently. */
+export const policy = "auto-1";
+
+/**
+ * Bytes of assignment that count as one action of a pass: what keeps a batch at a few MiB however large templates are.
+ */
+export const actionBytes = 8 * 1024;
+
+/** The largest template that fits into one message together with the names around it. */
+export const templateBytesMax = 240 * 1024;

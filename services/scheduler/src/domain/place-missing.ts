@@ -1,0 +1,171 @@
+import type { DecisionEvent, Reasons, Template } from "@eru/events";
+import type { Decided, Draft } from "./draft.ts";
+import type { Wish } from "./filters.ts";
+import { actionBytes, templateBytesMax } from "./limits.ts";
+import { type Placement, place, roomIn, verdicts } from "./place.ts";
+import { deferralKey, isShort } from "./reason-key.ts";
+import { type Deployment, templateAt, type Workload } from "./zone.ts";
+
+/** What a deployment lacks. */
+export type Missing = {
+  wanted: number;
+  /** How many of them are new: refused when not all of `wanted` fit and the deployment does not wait. */
+  refusable: number;
+  /** The template they run. */
+  version: number;
+  because: Extract<DecisionEvent, { type: "PlacementDecided" }>["because"];
+  cause: Decided["cause"];
+  /** Workloads that an upgrade is about to retire. */
+  retiring: readonly Workload[];
+};
+
+/** Why a template that fits into no message is not placed. */
+export const tooLarge = "the template is too large for one order: shorten its environment or its commands";
+
+const bytesOf = (template: Template): number => new TextEncoder().encode(JSON.stringify(template)).length;
+
+/** True when an order with the template would be larger than a message may be. */
+export const isTooLarge = (template: Template): boolean => bytesOf(template) > templateBytesMax;
+
+/** What AUTO places for a deployment. */
+export function wishOf(
+  deployment: Pick<Deployment, "key" | "amounts" | "nodesLimit" | "filter">,
+  retiring: readonly Workload[],
+): Wish {
+  const perNode = new Map<string, number>();
+  for (const { counted, node } of retiring)
+    if (counted) perNode.set(node.name, (perNode.get(node.name) ?? 0) + 1);
+  return {
+    key: deployment.key,
+    amounts: deployment.amounts,
+    nodesLimit: deployment.nodesLimit,
+    includes: new Set(deployment.filter.includes),
+    excludes: new Set(deployment.filter.excludes),
+    labels: deployment.filter.labels,
+    retiring: perNode,
+  };
+}
+
+/**
+ * Places what fits of what a deployment lacks and records what does not: waiting once per reason, refused when the request
+ * says so. Returns how many were placed.
+ */
+export function placeMissing(draft: Draft, deployment: Deployment, missing: Missing): number {
+  const template = templateAt(deployment, missing.version);
+  if (isTooLarge(template)) {
+    refuseTooLarge(draft, deployment, missing);
+    return 0;
+  }
+  const cost = 1 + Math.floor(bytesOf(template) / actionBytes);
+  const affordable = draft.affordable(cost);
+  if (affordable === 0) {
+    draft.unfinished.add(deployment);
+    return 0;
+  }
+  const wish = wishOf(deployment, missing.retiring);
+  const { wanted, refused } = refuse(draft, deployment, missing, wish);
+  if (wanted === 0) return 0;
+  const now = Math.min(wanted, affordable);
+  const placement = place(draft, wish, { wanted, now, resources: deployment.resources });
+  const placed = placement.placed.reduce((sum, { count }) => sum + count, 0);
+  const waiting = wanted - placed;
+  if (placed > 0) {
+    draft.spend(placed * cost);
+    record(draft, deployment, missing, { template, placement, waiting });
+    if (waiting > 0 && !isShort(placement.reasons)) draft.unfinished.add(deployment);
+  } else if (refused > 0 || deferralKey(waiting, placement.reasons) !== deployment.deferral) {
+    const { id } = deployment;
+    draft.decide(
+      { type: "PlacementDeferred", deployment: id, waiting, reasons: placement.reasons },
+      missing.cause,
+    );
+  }
+  return placed;
+}
+
+/** All or nothing for the new ones; what replaces a lost or failed one waits like everything else. */
+function refuse(
+  draft: Draft,
+  deployment: Deployment,
+  missing: Missing,
+  wish: Wish,
+): { wanted: number; refused: number } {
+  const { wanted, refusable, cause } = missing;
+  if (refusable === 0 || roomIn(verdicts(draft, wish), wish.nodesLimit) >= wanted)
+    return { wanted, refused: 0 };
+  const refused = Math.min(wanted, refusable);
+  const { reasons } = place(draft.fork(), wish, { wanted, now: wanted, resources: deployment.resources });
+  const scores = reasons.scores.map((score) => ({ ...score, placed: 0 }));
+  draft.decide(
+    { type: "PlacementRefused", deployment: deployment.id, refused, reasons: { ...reasons, scores } },
+    cause,
+  );
+  return { wanted: wanted - refused, refused };
+}
+
+function refuseTooLarge(draft: Draft, deployment: Deployment, { wanted, cause }: Missing): void {
+  const reasons = { ...reasonsNow(draft, deployment), wanted, wouldHelp: [tooLarge] };
+  draft.decide({ type: "PlacementRefused", deployment: deployment.id, refused: wanted, reasons }, cause);
+}
+
+const reasonsNow = (draft: Draft, deployment: Deployment): Reasons =>
+  place(draft.fork(), wishOf(deployment, []), { wanted: 0, now: 0, resources: deployment.resources }).reasons;
+
+function record(
+  draft: Draft,
+  deployment: Deployment,
+  missing: Missing,
+  given: { template: Template; placement: Placement; waiting: number },
+): void {
+  const { template, placement, waiting } = given;
+  let n = deployment.lastN;
+  const placed = placement.placed.flatMap(({ node, count }) =>
+    Array.from({ length: count }, () => ({ workload: `${deployment.id}-${++n}`, node: node.name })),
+  );
+  const decision = draft.decide(
+    {
+      type: "PlacementDecided",
+      deployment: deployment.id,
+      release: template.release,
+      because: missing.because,
+      templateSeq: missing.version,
+      placed,
+      waiting,
+      reasons: placement.reasons,
+    },
+    missing.cause,
+  );
+  for (const { workload, node } of placed)
+    draft.order(
+      {
+        type: "WorkloadAssigned",
+        node,
+        pod: deployment.pod,
+        workload,
+        deployment: deployment.id,
+        generation: 1,
+        template,
+        resources: deployment.resources,
+      },
+      decision,
+    );
+}
+
+/** Says that nothing waits any more, when the last decision said otherwise. */
+export function endWaiting(draft: Draft, deployment: Deployment, version: number): void {
+  if (deployment.waiting === 0) return;
+  const { release } = templateAt(deployment, version);
+  draft.decide(
+    {
+      type: "PlacementDecided",
+      deployment: deployment.id,
+      release,
+      because: "room",
+      templateSeq: version,
+      placed: [],
+      waiting: 0,
+      reasons: reasonsNow(draft, deployment),
+    },
+    deployment.cause,
+  );
+}

@@ -1,0 +1,133 @@
+import { type Decided, Draft, type Order, type PassOptions, type Signals } from "./draft.ts";
+import { graceSecondsDefault, remove, stop } from "./remove.ts";
+import { rollOut } from "./rollout.ts";
+import { keepCount } from "./steady.ts";
+import type { Deployment, Pod, Zone } from "./zone.ts";
+
+/** What a pass decided: one atomic batch, or nothing. */
+export type Pass = {
+  pod: string;
+  /** The pod's decision history as the pass knew it: the fence. */
+  expectedLastSeq: number;
+  /** The log up to here was seen. */
+  inputSeq: number;
+  decisions: readonly Decided[];
+  orders: readonly Order[];
+  /** Deployments there was no room for in one batch: the next pass goes on with them. */
+  unfinished: readonly string[];
+};
+
+/**
+ * One pass over a pod: everything that follows from the zone and the signals, for the deployments in `focus`, those that
+ * wait and those a lost or returned node concerns. Looking at more deployments than needed decides nothing else.
+ * Pure: the same zone and signals give the same pass.
+ */
+export function plan(
+  zone: Zone,
+  pod: Pod,
+  given: { focus: Iterable<string> | "all"; signals: Signals; options: PassOptions },
+): Pass {
+  const draft = new Draft(zone, pod, given.signals, given.options);
+  const { stalled, steady } = given.signals;
+  const named = given.focus === "all" ? pod.deployments.keys() : [...given.focus, ...stalled, ...steady];
+  const focus = new Set(pod.waiting);
+  for (const id of named) {
+    const deployment = pod.deployments.get(id);
+    if (deployment) focus.add(deployment);
+  }
+  recordLiveness(draft, focus);
+  takeBackOrphans(draft);
+  stopDrained(draft);
+  for (const deployment of [...focus].sort((a, b) => a.seq - b.seq)) {
+    if (deployment.failures > 0 && steady.has(deployment.id))
+      draft.decide({ type: "DeploymentSteady", deployment: deployment.id }, deployment.cause);
+    follow(draft, deployment);
+  }
+  return {
+    pod: pod.name,
+    expectedLastSeq: pod.decisionSeq,
+    inputSeq: zone.seq,
+    decisions: draft.decisions,
+    orders: draft.orders,
+    unfinished: [...draft.unfinished].map(({ id }) => id),
+  };
+}
+
+function recordLiveness(draft: Draft, focus: Set<Deployment>): void {
+  for (const change of draft.signals.liveness) {
+    if ("held" in change) {
+      if (draft.pod.held) continue;
+      draft.decide(
+        {
+          type: "NodeLossHeld",
+          pod: draft.pod.name,
+          nodes: [...change.held],
+          nodesTotal: change.nodesTotal,
+        },
+        "begins",
+      );
+      continue;
+    }
+    const node = draft.pod.nodes.get(change.node);
+    if (!node || node.liveness === change.to) continue;
+    draft.setLiveness(node.name, change.to);
+    for (const { deployment } of node.workloads) focus.add(deployment);
+    const named = { pod: draft.pod.name, node: node.name };
+    if (change.to === "alive") draft.decide({ type: "NodeRecovered", ...named }, "begins");
+    else if (change.to === "suspect")
+      draft.decide({ type: "NodeSuspected", ...named, silentMs: change.silentMs }, "begins");
+    else {
+      const workloads = node.workloads.size;
+      const decision = draft.decide(
+        { type: "NodeLost", ...named, silentMs: change.silentMs, workloads },
+        "begins",
+      );
+      draft.nodeLost ??= decision;
+    }
+  }
+}
+
+/** Orders of workloads whose node left the zone: should the machine come back under its name, it stops them. */
+function takeBackOrphans(draft: Draft): void {
+  for (const { node, workload, deployment, generation, cause } of draft.pod.orphans.values()) {
+    if (draft.affordable(1) < 1) return;
+    draft.spend(1);
+    const decision = draft.decide(
+      { type: "StopDecided", deployment, workload, node, because: "node_removed" },
+      cause,
+    );
+    draft.order(
+      {
+        type: "WorkloadStopAssigned",
+        node,
+        workload,
+        generation: generation + 1,
+        graceSeconds: graceSecondsDefault,
+      },
+      decision,
+    );
+  }
+}
+
+function stopDrained(draft: Draft): void {
+  for (const [id, because] of draft.signals.stops) {
+    const workload = draft.zone.workloads.get(id);
+    if (!workload?.going || workload.stopping || workload.deployment.pod !== draft.pod.name) continue;
+    if (draft.affordable(1) < 1) return;
+    draft.spend(1);
+    stop(draft, workload, because, workload.going.cause);
+  }
+}
+
+function follow(draft: Draft, deployment: Deployment): void {
+  const staying = draft.staying(deployment);
+  if (deployment.removed) {
+    for (const workload of staying) if (!remove(draft, workload, "removed")) return;
+    if (deployment.workloads.size === 0)
+      draft.decide({ type: "DeploymentEnded", deployment: deployment.id }, deployment.cause);
+  } else if (deployment.rollout && deployment.rollout.step !== "halted") {
+    rollOut(draft, deployment, deployment.rollout, staying);
+  } else {
+    keepCount(draft, deployment, staying);
+  }
+}

@@ -1,0 +1,122 @@
+import type { DecisionEvent } from "@eru/events";
+import type { Decided, Draft } from "./draft.ts";
+import { isRouted, templateAt, type Workload } from "./zone.ts";
+
+type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>["because"];
+type Stop = Extract<DecisionEvent, { type: "StopDecided" }>["because"];
+
+/** For a workload whose template is no longer known, because its node left the zone. */
+export const graceSecondsDefault = 10;
+
+/**
+ * Decides that a workload goes: its endpoint drains first when requests may reach it, otherwise it is stopped at once.
+ * False when the pass has no room left.
+ */
+export function remove(draft: Draft, workload: Workload, because: Removal): boolean {
+  const { deployment, node } = workload;
+  if (draft.affordable(1) < 1) {
+    draft.unfinished.add(deployment);
+    return false;
+  }
+  draft.spend(1);
+  const lost = draft.livenessOf(node) === "lost";
+  const runs = workload.phase === "started" || workload.phase === "healthy" || workload.phase === "unhealthy";
+  const drain = runs && !lost && isRouted(draft.zone, deployment);
+  const decision = draft.decide(
+    {
+      type: "RemovalDecided",
+      deployment: deployment.id,
+      workload: workload.id,
+      node: node.name,
+      because,
+      drain,
+      drainDeadlineMs: drain ? draft.options.drainDeadlineMs : 0,
+    },
+    because === "node_lost" ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
+  );
+  draft.going.add(workload);
+  // A failed one still counts on its node, so that its replacement tries another node first.
+  if (because !== "failed" && workload.counted) draft.spread(deployment.key, node.name, -1);
+  if (!drain) stop(draft, workload, lost ? "node_lost" : "not_routed", decision);
+  return true;
+}
+
+/** Sends the stop to the node: nothing reaches the workload any more, or the time for it is over. */
+export function stop(draft: Draft, workload: Workload, because: Stop, cause: Decided["cause"]): void {
+  const decision = draft.decide(
+    {
+      type: "StopDecided",
+      deployment: workload.deployment.id,
+      workload: workload.id,
+      node: workload.node.name,
+      because,
+    },
+    cause,
+  );
+  draft.order(
+    {
+      type: "WorkloadStopAssigned",
+      node: workload.node.name,
+      workload: workload.id,
+      generation: workload.generation + 1,
+      graceSeconds: templateAt(workload.deployment, workload.version).entrypoint.graceSeconds,
+    },
+    decision,
+  );
+}
+
+/** What serves least goes first. */
+const rank = ({ phase }: Workload): number => (phase === "failed" ? 0 : phase === "healthy" ? 2 : 1);
+
+/** The workloads of one rank on one node, the newest last. */
+type Group = { rank: number; node: string; workloads: Workload[] };
+
+/**
+ * Removes so many of the workloads: failed ones first, then those that are not healthy, then from the node with the most
+ * of the app and entrypoint; the newest first. Returns those that are going now.
+ */
+export function removeSurplus(
+  draft: Draft,
+  workloads: readonly Workload[],
+  many: number,
+  because: Removal,
+): Set<Workload> {
+  const removed = new Set<Workload>();
+  if (many <= 0) return removed;
+  const groups = groupsOf(workloads);
+  while (removed.size < many) {
+    const group = fullest(draft, groups);
+    const next = group?.workloads.at(-1);
+    if (!next || !remove(draft, next, because)) break;
+    group?.workloads.pop();
+    removed.add(next);
+  }
+  return removed;
+}
+
+function groupsOf(workloads: readonly Workload[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const workload of workloads.toSorted((a, b) => a.n - b.n)) {
+    const key = `${rank(workload)} ${workload.node.name}`;
+    const group = groups.get(key);
+    if (group) group.workloads.push(workload);
+    else groups.set(key, { rank: rank(workload), node: workload.node.name, workloads: [workload] });
+  }
+  return [...groups.values()];
+}
+
+function fullest(draft: Draft, groups: readonly Group[]): Group | undefined {
+  let found: { group: Group; crowd: number; n: number } | undefined;
+  for (const group of groups) {
+    const newest = group.workloads.at(-1);
+    if (!newest || (found && found.group.rank < group.rank)) continue;
+    const crowd = draft.countOn(newest.deployment.key, group.node);
+    const before =
+      !found ||
+      group.rank < found.group.rank ||
+      crowd > found.crowd ||
+      (crowd === found.crowd && newest.n > found.n);
+    if (before) found = { group, crowd, n: newest.n };
+  }
+  return found?.group;
+}

@@ -1,0 +1,77 @@
+import type { Draft } from "./draft.ts";
+import { failuresMax } from "./limits.ts";
+import { endWaiting, type Missing, placeMissing } from "./place-missing.ts";
+import { remove, removeSurplus } from "./remove.ts";
+import { type Deployment, targetOf, type Workload } from "./zone.ts";
+
+/** Keeps a deployment that is not being upgraded at its count. */
+export function keepCount(draft: Draft, deployment: Deployment, staying: readonly Workload[]): void {
+  const target = targetOf(deployment);
+  const halted = deployment.rollout?.step === "halted" ? deployment.rollout : undefined;
+  const version = halted ? deployment.stableVersion : deployment.version;
+  const lost = new Set(staying.filter((one) => draft.livenessOf(one.node) === "lost"));
+  // A halted upgrade takes nothing away, above all not what it failed with, until the user asks for something else.
+  const surge = target > 0 && halted ? halted.surge : 0;
+  const evidence = new Set(
+    staying.filter((one) => surge > 0 && one.phase !== "healthy" && one.version === deployment.version),
+  );
+  const held = staying.filter((one) => !lost.has(one) && !evidence.has(one));
+  const surplus = removeSurplus(draft, held, held.length - target - surge, "scaled");
+  const kept = held.filter((one) => !surplus.has(one));
+  const replaced = replaceFailed(draft, deployment, kept);
+  const present = kept.length - replaced.size;
+  const wanted = Math.max(0, target - present);
+  let placed = 0;
+  if (wanted > 0)
+    placed = placeMissing(draft, deployment, {
+      wanted,
+      refusable: deployment.onShortage === "refuse" ? Math.max(0, target - deployment.accepted) : 0,
+      version,
+      because: becauseOf(deployment, { lost: lost.size > 0, failed: replaced.size > 0 }),
+      cause: lost.size > 0 ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
+      retiring: [],
+    });
+  else endWaiting(draft, deployment, version);
+  releaseLost(draft, [...lost], target - present - placed);
+}
+
+const becauseOf = (deployment: Deployment, now: { lost: boolean; failed: boolean }): Missing["because"] => {
+  if (now.lost) return "node_lost";
+  if (now.failed) return "failed";
+  return deployment.deferral === undefined ? deployment.why : "room";
+};
+
+/**
+ * Takes failed workloads away, so that others come in their place; at most so many in a row, then the deployment is
+ * halted and what fails stays failed. Returns those that are going.
+ */
+function replaceFailed(draft: Draft, deployment: Deployment, kept: readonly Workload[]): Set<Workload> {
+  const failed = kept.filter((one) => one.phase === "failed");
+  const more = Math.max(0, failuresMax - deployment.failures);
+  const replaced = new Set<Workload>();
+  for (const workload of failed.slice(0, more)) if (remove(draft, workload, "failed")) replaced.add(workload);
+  const last = failed[more];
+  if (last && !deployment.halted)
+    draft.decide(
+      {
+        type: "DeploymentHalted",
+        deployment: deployment.id,
+        failures: deployment.failures + replaced.size,
+        detail: failureOf(last),
+      },
+      deployment.cause,
+    );
+  return replaced;
+}
+
+/** What went wrong with a workload, for people. */
+export const failureOf = ({ id, node, failure, phase }: Workload): string =>
+  `${id} on ${node.name}: ${failure || `it is ${phase}`}`.slice(0, 2_000);
+
+/**
+ * Of the workloads on lost nodes, keeps as many as still have no replacement: should the node return, they serve again.
+ * The others are ordered to stop, so that the returning agent removes them.
+ */
+export function releaseLost(draft: Draft, lost: readonly Workload[], keep: number): void {
+  for (const workload of lost.slice(Math.max(0, keep))) remove(draft, workload, "node_lost");
+}

@@ -1,0 +1,232 @@
+import { assert, type Cause, type NodeFilter, type Resources, type Template } from "@eru/events";
+import type { Amounts } from "./amounts.ts";
+
+/** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
+export type Liveness = "unknown" | "alive" | "suspect" | "lost";
+
+/** What a node's agent said about its machine, known also before a user adds the node. */
+export type Agent = { observed: Amounts | undefined; engineError: string | undefined };
+
+export type Node = {
+  readonly name: string;
+  readonly pod: string;
+  labels: Readonly<Record<string, string>>;
+  /** The reason of the cordon. */
+  cordoned: string | undefined;
+  /** What the user said may be booked. */
+  given: Amounts | undefined;
+  readonly agent: Agent;
+  liveness: Liveness;
+  readonly booked: Amounts;
+  readonly workloads: Set<Workload>;
+};
+
+/** How far the agent has brought a workload. `exited` is tried again, `failed` is given up. */
+export type Phase = "assigned" | "created" | "started" | "healthy" | "unhealthy" | "exited" | "failed";
+
+export type Workload = {
+  readonly id: string;
+  /** Its number in the deployment: the newest is the highest. */
+  readonly n: number;
+  readonly deployment: Deployment;
+  readonly node: Node;
+  /** The sequence of the request whose template it runs. */
+  readonly version: number;
+  /** Of its newest order: 1 to run, 2 to stop. */
+  generation: number;
+  phase: Phase;
+  /** Sequence of the fact that said healthy, while it is. */
+  healthySeq: number;
+  /** The last failing answer or error, for people. */
+  failure: string;
+  /** Where the removal stands; a workload never comes back from it. */
+  going: { drain: boolean; deadlineMs: number; cause: Cause } | undefined;
+  stopping: boolean;
+  /** Load balancers that reported its endpoint drained. */
+  readonly drainedBy: Set<string>;
+  /** It counts for the spread of its app and entrypoint. */
+  counted: boolean;
+};
+
+/** An upgrade that is not completed. */
+export type Rollout = {
+  /** How many more than the count may run; 0 once a halted upgrade was scaled. */
+  surge: number;
+  step: "requested" | "running" | "halted";
+};
+
+export type Deployment = {
+  readonly id: string;
+  readonly pod: string;
+  /** `<app>/<entrypoint>`: what AUTO spreads. */
+  readonly key: string;
+  /** The sequence it was requested at: its age. */
+  readonly seq: number;
+  /** The sequence of the newest request about it. */
+  requestSeq: number;
+  readonly resources: Resources;
+  readonly amounts: Amounts;
+  readonly nodesLimit: number;
+  readonly filter: NodeFilter;
+  readonly onShortage: "wait" | "refuse";
+  /** Templates that run or shall run, by the sequence of their request. */
+  readonly templates: Map<number, Template>;
+  /** The template that is wished. */
+  version: number;
+  /** The template that ran last before an upgrade that is not completed: what a halted one goes on with. */
+  stableVersion: number;
+  rollout: Rollout | undefined;
+  count: number;
+  /** Workloads of `count` that were refused. */
+  refused: number;
+  /** The highest number that was granted of `count`: what is lost of it waits for room, also when shortage refuses. */
+  accepted: number;
+  removed: boolean;
+  readonly workloads: Map<string, Workload>;
+  /** Workloads ever placed: the number of the newest. */
+  lastN: number;
+  /** Workloads that failed for good since the last steady minute or request. */
+  failures: number;
+  /** Only a workload placed after the last failure, with a higher number, can show that replacing helps. */
+  provingAboveN: number;
+  halted: boolean;
+  /** As the last decision said. */
+  waiting: number;
+  /** The reason recorded for waiting: the same one is not recorded again. */
+  deferral: string | undefined;
+  /** Why workloads are missing, when neither an upgrade nor a lost node says it. */
+  why: "deployed" | "scaled" | "failed" | "node_lost";
+  /** The request or fact that made it act. */
+  cause: Cause;
+};
+
+/** A workload whose node left the zone: its order is taken back in case the machine returns under its name. */
+export type Orphan = { node: string; workload: string; deployment: string; generation: number; cause: Cause };
+
+export type Pod = {
+  readonly name: string;
+  readonly nodes: Map<string, Node>;
+  /** Oldest first. */
+  readonly deployments: Map<string, Deployment>;
+  /** The newest message of the pod's decision history. */
+  decisionSeq: number;
+  /** So many nodes fell silent at once that nothing is moved. */
+  held: boolean;
+  /** Deployments that wait for room. */
+  readonly waiting: Set<Deployment>;
+  /** Workloads whose endpoints are being drained. */
+  readonly draining: Set<Workload>;
+  readonly orphans: Map<string, Orphan>;
+  /** Deployments whose state changed since a pass last looked at them. */
+  readonly touched: Set<string>;
+  /** A node changed, so waiting deployments are worth a try. */
+  changed: boolean;
+};
+
+/** Everything the scheduler decides from: a fold of the log, the same for the same log. */
+export type Zone = {
+  /** The newest sequence that was folded. */
+  seq: number;
+  readonly pods: Map<string, Pod>;
+  readonly nodes: Map<string, Node>;
+  readonly agents: Map<string, Agent>;
+  readonly deployments: Map<string, Deployment>;
+  readonly workloads: Map<string, Workload>;
+  /** Workloads per node that count for the spread, by `<app>/<entrypoint>`. */
+  readonly spread: Map<string, Map<string, number>>;
+  /** Per host, what its rules route to. */
+  readonly routes: Map<string, readonly string[]>;
+  /** How many rules route to a target. */
+  readonly routed: Map<string, number>;
+  /** Load balancers and the table each applied last. */
+  readonly elbs: Map<string, number>;
+  /** Deployments with an upgrade under way. */
+  readonly rollouts: Set<Deployment>;
+};
+
+/** A zone before the first event. */
+export const emptyZone = (): Zone => ({
+  seq: 0,
+  pods: new Map(),
+  nodes: new Map(),
+  agents: new Map(),
+  deployments: new Map(),
+  workloads: new Map(),
+  spread: new Map(),
+  routes: new Map(),
+  routed: new Map(),
+  elbs: new Map(),
+  rollouts: new Set(),
+});
+
+/** A pod nobody has said anything about. */
+export const emptyPod = (name: string): Pod => ({
+  name,
+  nodes: new Map(),
+  deployments: new Map(),
+  decisionSeq: 0,
+  held: false,
+  waiting: new Set(),
+  draining: new Set(),
+  orphans: new Map(),
+  touched: new Set(),
+  changed: false,
+});
+
+/** The pod of the name; pods come into being with their first node, deployment or decision. */
+export function podOf(zone: Zone, name: string): Pod {
+  const known = zone.pods.get(name);
+  if (known) return known;
+  const pod = emptyPod(name);
+  zone.pods.set(name, pod);
+  return pod;
+}
+
+/** What the agent of a node said; empty before it said anything. */
+export function agentOf(zone: Zone, node: string): Agent {
+  let agent = zone.agents.get(node);
+  if (!agent) {
+    agent = { observed: undefined, engineError: undefined };
+    zone.agents.set(node, agent);
+  }
+  return agent;
+}
+
+/** What may be booked on a node: the user's word, else the agent's. */
+export const capacityOf = (node: Node): Amounts | undefined => node.given ?? node.agent.observed;
+
+/** How many workloads the deployment shall have. */
+export const targetOf = (deployment: Deployment): number =>
+  deployment.removed ? 0 : Math.max(0, deployment.count - deployment.refused);
+
+/** The key under which a rule of a route counts: rules may name a pod. */
+export const routeKey = (key: string, pod: string | undefined): string => `${key}@${pod ?? "*"}`;
+
+/** Whether a route may send requests to workloads of the deployment. */
+export const isRouted = (zone: Zone, { key, pod }: Deployment): boolean =>
+  zone.elbs.size > 0 && (zone.routed.has(routeKey(key, undefined)) || zone.routed.has(routeKey(key, pod)));
+
+/** The template of a request; kept as long as a workload or the deployment needs it. */
+export function templateAt(deployment: Deployment, version: number): Template {
+  const template = deployment.templates.get(version);
+  assert(template, `${deployment.id} has no template ${version}`);
+  return template;
+}
+
+/** Adds to the spread of an app and entrypoint on a node. */
+export function addToSpread(zone: Zone, key: string, node: string, change: 1 | -1): void {
+  let nodes = zone.spread.get(key);
+  if (!nodes) {
+    nodes = new Map();
+    zone.spread.set(key, nodes);
+  }
+  const count = (nodes.get(node) ?? 0) + change;
+  if (count > 0) nodes.set(node, count);
+  else nodes.delete(node);
+  if (nodes.size === 0) zone.spread.delete(key);
+}
+
+/** Notes that the pod's passes have something to look at. */
+export const touch = (zone: Zone, deployment: Deployment): void => {
+  podOf(zone, deployment.pod).touched.add(deployment.id);
+};
