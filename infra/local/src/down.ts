@@ -1,0 +1,138 @@
+import { existsSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { removeContainers } from "./containers.ts";
+import { LocalError } from "./errors.ts";
+import { Home } from "./home.ts";
+import { childrenOf, commandOf, type Identity, identityOf, runs, signalProcess } from "./identity.ts";
+import { takeMutex } from "./mutex.ts";
+import { endNginx } from "./nginx.ts";
+import { type Plan, readPlan } from "./plan.ts";
+import { probe } from "./probe.ts";
+import { nodesOf, rig } from "./rig.ts";
+import { runningProcesses } from "./running.ts";
+
+const supervisorStopMs = 10_000;
+const processStopMs = 15_000;
+const engineStopMs = 30_000;
+const killedMs = 5_000;
+const pollMs = 20;
+
+/** How an installation is ended. */
+export type DownOptions = {
+  home: string;
+  /** Also removes all it keeps: the log, the views, the nodes' disks, the secrets. */
+  purge?: boolean;
+  tell?: (text: string) => void;
+};
+
+/**
+ * Ends everything of an installation, whatever state it is in, and removes containers, namespaces, links, firewall rules
+ * and cgroups. What it keeps on disk stays unless purged. Repeating it does nothing.
+ */
+export async function down({ home: path, purge = false, tell = () => {} }: DownOptions): Promise<void> {
+  const home = new Home(path);
+  if (!existsSync(home.path)) return;
+  const release = await takeMutex("operation", home.path);
+  if (!release) throw new LocalError(`another up or down of ${home.path} is under way: wait for it`);
+  try {
+    await endProcesses(home, ["supervisor"], supervisorStopMs, tell); // First: it would start again what ends.
+    const plan = planOrNothing(home, purge);
+    // Nobody may decide or heal anything while the machines go.
+    await endProcesses(home, ["command-api", "scheduler"], processStopMs, tell);
+    await endProcesses(home, namesLike(home, "agent-"), processStopMs, tell);
+    const left = plan ? await removeAllContainers(home, plan, tell) : [];
+    await endProcesses(home, namesLike(home, "engine-"), engineStopMs, tell);
+    await endProcesses(home, ["router-sync", "projector"], processStopMs, tell);
+    if (await endNginx(home)) tell("nginx ended");
+    await endProcesses(home, ["nats"], engineStopMs, tell);
+    await endProcesses(home, [...runningProcesses(home).keys()], processStopMs, tell);
+    if (plan?.engine.kind === "rig") {
+      await rig(home, plan.engine, "sweep");
+      tell("nodes, links and rules are removed");
+    }
+    rmSync(home.state, { force: true });
+    rmSync(dirname(home.pidFile("any")), { recursive: true, force: true });
+    if (purge) rmSync(home.path, { recursive: true, force: true });
+    if (purge) tell(`${home.path} is removed`);
+    // A node's containers ended with it; those of the machine's own engine are still there.
+    if (plan?.engine.kind === "own" && left.length > 0) throw new LocalError(left.join("; "));
+  } finally {
+    release();
+  }
+}
+
+/** A damaged plan must not keep anyone from removing all. */
+function planOrNothing(home: Home, purge: boolean): Plan | undefined {
+  try {
+    return readPlan(home);
+  } catch (error) {
+    if (!purge || !(error instanceof LocalError)) throw error;
+    return undefined;
+  }
+}
+
+const namesLike = (home: Home, prefix: string): string[] =>
+  [...runningProcesses(home).keys()].filter((name) => name.startsWith(prefix));
+
+/** What could not be done, in sentences. */
+async function removeAllContainers(home: Home, plan: Plan, tell: (text: string) => void): Promise<string[]> {
+  const answers = await Promise.all(
+    nodesOf(home, plan).map(async ({ name, socket }) => {
+      // Without an engine there is nobody to ask.
+      if (!existsSync(socket) || (await probe({ kind: "unix", socket, path: "/_ping" })) !== undefined)
+        return [];
+      try {
+        const count = await removeContainers(socket, name);
+        if (count > 0) tell(`${count} containers of ${name} are removed`);
+        return [];
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        return [`the containers of ${name} could not be removed: ${error.message}`];
+      }
+    }),
+  );
+  return answers.flat();
+}
+
+async function endProcesses(
+  home: Home,
+  names: readonly string[],
+  limitMs: number,
+  tell: (text: string) => void,
+): Promise<void> {
+  const running = runningProcesses(home);
+  await Promise.all(
+    names.map(async (name) => {
+      const identity = running.get(name);
+      if (identity) tell(`${name} ${await end(identity, limitMs)}`);
+      rmSync(home.pidFile(name), { force: true });
+    }),
+  );
+}
+
+/** SIGTERM, and SIGKILL when that does not help. Behind an nsenter, the process inside gets the signal. */
+async function end(identity: Identity, limitMs: number): Promise<string> {
+  const inner = innerOf(identity);
+  signalProcess(inner ?? identity, "SIGTERM");
+  if (await gone(identity, limitMs)) return "ended";
+  signalProcess(identity, "SIGKILL");
+  if (!(await gone(identity, killedMs)))
+    throw new LocalError(
+      `process ${identity.pid} does not end, not even by SIGKILL: something holds it in the kernel`,
+    );
+  return `was killed: it did not end within ${limitMs / 1000} s`;
+}
+
+/** The process that an nsenter waits for; undefined for a process that is itself. */
+function innerOf({ pid }: Identity): Identity | undefined {
+  if (commandOf(pid) !== "nsenter") return undefined;
+  const [inner] = childrenOf(pid);
+  return inner === undefined ? undefined : identityOf(inner);
+}
+
+async function gone(identity: Identity, limitMs: number): Promise<boolean> {
+  for (const until = performance.now() + limitMs; runs(identity); await sleep(pollMs))
+    if (performance.now() > until) return false;
+  return true;
+}

@@ -1,0 +1,89 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The checkout this program runs from. */
+export const repository = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
+
+/** Where one installation keeps everything it has. Only its owner can read files and list directories. */
+export class Home {
+  readonly path: string;
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+  /** What was chosen when the installation was made: kind of nodes, ports, addresses. */
+  get plan(): string {
+    return join(this.path, "plan.json");
+  }
+  get secrets(): string {
+    return join(this.path, "secrets.json");
+  }
+  /** What the command line reads: addresses and the admin's token. */
+  get context(): string {
+    return join(this.path, "context.json");
+  }
+  /** What the supervisor last saw. */
+  get state(): string {
+    return join(this.path, "state.json");
+  }
+  get natsConf(): string {
+    return join(this.path, "nats.conf");
+  }
+  /** JetStream's files: the log itself. */
+  get natsStore(): string {
+    return join(this.path, "nats");
+  }
+  get database(): string {
+    return join(this.path, "projector", "eru.sqlite");
+  }
+  get elb(): string {
+    return join(this.path, "elb");
+  }
+  get rig(): string {
+    return join(this.path, "rig");
+  }
+  /** Who each process is, in the words of `launch`. */
+  pidFile(name: string): string {
+    return join(this.path, "run", `${name}.pid`);
+  }
+  logFile(name: string): string {
+    return join(this.path, "log", `${name}.log`);
+  }
+  make(): void {
+    // nginx's workers are not root and pass through to their own directory.
+    for (const part of [".", "elb"]) mkdirSync(join(this.path, part), { recursive: true, mode: 0o711 });
+    for (const part of ["run", "log", "nats", "projector", "rig"])
+      mkdirSync(join(this.path, part), { recursive: true, mode: 0o700 });
+  }
+}
+
+/**
+ * Where an installation lives when nobody says: ERU_HOME, else /var/lib/eru for root and ~/.local/share/eru for others.
+ */
+export function defaultHome(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  if (env["ERU_HOME"]) return resolve(env["ERU_HOME"]);
+  return process.geteuid?.() === 0
+    ? "/var/lib/eru"
+    : join(env["HOME"] || homedir(), ".local", "share", "eru");
+}
+
+/** Where `make demo` lives: inside the checkout, so that throwing that away throws all away. */
+export const demoHome = join(repository, ".eru", "demo");
+
+/** Writes a file that is never seen half written; only its owner may read it. */
+export function writeWhole(path: string, text: string): void {
+  const fresh = `${path}.${process.pid}.new`;
+  writeFileSync(fresh, text, { mode: 0o600 });
+  renameSync(fresh, path);
+}
+
+/** The text of a file, undefined when there is none. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,155 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { LocalError } from "./errors.ts";
+import { type Home, readIfThere, writeWhole } from "./home.ts";
+import { choosePorts } from "./ports.ts";
+
+const Port = z.int().min(1).max(65_535);
+
+/**
+ * What an installation consists of: chosen when it is made, kept, and adapted only where another program has taken a
+ * port or an address in the meantime.
+ */
+export const Plan = z.strictObject({
+  version: z.literal(1),
+  /** `own`: one node, the machine's engine at `socket`. `rig`: nodes in namespaces, each with an engine of its own. */
+  engine: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("own"), socket: z.string() }),
+    z.strictObject({ kind: z.literal("rig"), name: z.string(), net: z.string() }),
+  ]),
+  nodes: z.int().min(1).max(99),
+  ports: z.strictObject({
+    /** command-api */
+    command: Port,
+    /** projector */
+    query: Port,
+    /** what users' requests go to */
+    elb: Port,
+    nats: Port,
+    natsMonitor: Port,
+    scheduler: Port,
+    routerSync: Port,
+    /** each agent's health, on its node's address */
+    agent: Port,
+  }),
+});
+export type Plan = z.infer<typeof Plan>;
+
+/** Ports that the user named; the others are chosen. */
+export type WantedPorts = Partial<Pick<Plan["ports"], "command" | "query" | "elb" | "nats">>;
+
+const defaultPorts: Plan["ports"] = {
+  command: 7370,
+  query: 7371,
+  elb: 8080,
+  nats: 4222,
+  natsMonitor: 8222,
+  scheduler: 7372,
+  routerSync: 7373,
+  agent: 7374,
+};
+
+const netsFirst = 77;
+const netsLast = 127;
+const run = promisify(execFile);
+
+/** The most nodes one machine is asked to hold. */
+export const nodesMax = 32;
+
+/** What is kept, undefined before the first start. */
+export function readPlan(home: Home): Plan | undefined {
+  const text = readIfThere(home.plan);
+  if (text === undefined) return undefined;
+  const parsed = Plan.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new LocalError(
+    `${home.plan} is not readable (${z.prettifyError(parsed.error)}): remove the installation with \`eru down --purge\``,
+  );
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+export const writePlan = (home: Home, plan: Plan): void =>
+  writeWhole(home.plan, `${JSON.stringify(plan, undefined, 2)}\n`);
+
+/** What a start asks for. */
+export type Wish = {
+  nodes: number;
+  ports: WantedPorts;
+  /** The machine's own engine, when one answers and one node was asked for. */
+  ownSocket: string | undefined;
+  /** Something of the installation runs: addresses and ports stay as they are. */
+  running: boolean;
+};
+
+/**
+ * The plan for this start: a new one, or the kept one with more nodes if so wished. While nothing of the installation
+ * runs, ports and addresses that others have taken meanwhile are chosen anew.
+ * @throws LocalError the wish contradicts what is there
+ */
+export async function makePlan(home: Home, before: Plan | undefined, wish: Wish): Promise<Plan> {
+  if (before) checkWish(home, before, wish);
+  if (before && wish.running) return { ...before, nodes: wish.nodes };
+  const kept = { ...defaultPorts, ...before?.ports };
+  const fixed: Partial<Plan["ports"]> = wish.ports;
+  const ports = await choosePorts(
+    (Object.keys(defaultPorts) as (keyof Plan["ports"])[]).map((name) => ({
+      name,
+      fixed: fixed[name],
+      preferred: kept[name],
+    })),
+  );
+  const engine = await chooseEngine(home, before?.engine, wish.ownSocket);
+  return Plan.parse({ version: 1, engine, nodes: wish.nodes, ports });
+}
+
+function checkWish(home: Home, before: Plan, wish: Wish): void {
+  const otherwise = "remove the installation with `eru down --purge`, or use another ERU_HOME";
+  const asked = `${wish.nodes} ${wish.nodes === 1 ? "was" : "were"} asked for`;
+  if (wish.nodes < before.nodes)
+    throw new LocalError(
+      `the installation in ${home.path} has ${before.nodes} nodes, ${asked}: nodes are not taken away from it; ${otherwise}`,
+    );
+  if (before.engine.kind === "own" && wish.nodes > 1)
+    throw new LocalError(
+      `the installation in ${home.path} has the machine's own engine as its one node, ${asked}: ${otherwise}`,
+    );
+  if (!wish.running) return;
+  for (const [name, port] of Object.entries(wish.ports))
+    if (port !== undefined && before.ports[name as keyof Plan["ports"]] !== port)
+      throw new LocalError(
+        `port ${port} was asked for ${name}, which runs on ${before.ports[name as keyof Plan["ports"]]}: \`eru down\` first`,
+      );
+}
+
+async function chooseEngine(
+  home: Home,
+  before: Plan["engine"] | undefined,
+  ownSocket: string | undefined,
+): Promise<Plan["engine"]> {
+  if (before?.kind === "own") return before;
+  if (!before && ownSocket !== undefined) return { kind: "own", socket: ownSocket };
+  // Links and cgroups of two installations must not meet, so the name comes from the directory.
+  const name = before?.name ?? `e${createHash("sha256").update(home.path).digest("hex").slice(0, 6)}`;
+  return { kind: "rig", name, net: await freeNet(before?.net) };
+}
+
+/** Two numbers of a private network that this machine has no route into. */
+async function freeNet(preferred: string | undefined): Promise<string> {
+  const nets = Array.from({ length: netsLast - netsFirst + 1 }, (_, at) => `10.${netsFirst + at}`);
+  for (const net of preferred === undefined ? nets : [preferred, ...nets]) {
+    const { stdout } = await run("ip", ["-4", "route", "show", "root", `${net}.0.0/16`]);
+    if (stdout.trim() === "") return net;
+  }
+  throw new LocalError(
+    `every network from 10.${netsFirst}.0.0/16 to 10.${netsLast}.0.0/16 is routed on this machine: free one`,
+  );
+}
