@@ -1,5 +1,5 @@
 import { type EruEvent, subjects } from "@eru/events";
-import { type Broker, MemoryBroker } from "@eru/log";
+import { type Broker, type Log, MemoryBroker } from "@eru/log";
 import { createLog, createMetrics, hashToken } from "@eru/service";
 import { type CommandApi, createCommandApi } from "./command-api.ts";
 import type { Limits } from "./config.ts";
@@ -9,29 +9,36 @@ import type { Limits } from "./config.ts";
 /** The token of the user that tests are. */
 export const token = "correct-horse";
 
-type Options = { broker?: Broker; limits?: Partial<Limits> };
-
 /** A running command-api and the means to talk to it. */
 export type Running<B extends Broker> = CommandApi & {
   broker: B;
-  send: (
-    method: "GET" | "POST" | "PUT" | "DELETE",
-    url: string,
-    body?: unknown,
-    headers?: Headers,
-  ) => Promise<Answer>;
+  send: (method: Method, url: string, body?: unknown, headers?: Headers) => Promise<Answer>;
+  /** Sends what must be refused; `grew` tells whether the log has grown all the same. */
+  refusal: (method: Method, url: string, body?: unknown, headers?: Headers) => Promise<Refused>;
   close: () => Promise<void>;
 };
+type Method = "GET" | "POST" | "PUT" | "DELETE";
 type Headers = Record<string, string>;
 /** An answer, its body parsed. */
 export type Answer = { status: number; headers: Record<string, unknown>; body: Record<string, unknown> };
 
+/** A refusal and what came with it. */
+export type Refused = {
+  status: number;
+  type: unknown;
+  code: unknown;
+  detail: unknown;
+  faults: unknown;
+  correlationId: unknown;
+  grew: boolean;
+};
+
 /** Starts one; returns when it is caught up and knows the token. */
-export async function start(): Promise<Running<MemoryBroker>>;
-export async function start<B extends Broker>(options: Options & { broker: B }): Promise<Running<B>>;
-export async function start(options: Omit<Options, "broker">): Promise<Running<MemoryBroker>>;
-export async function start(options: Options = {}): Promise<Running<Broker>> {
-  const broker = options.broker ?? new MemoryBroker();
+export async function start<B extends Broker = MemoryBroker>(
+  options: { broker?: B; limits?: Partial<Limits> } = {},
+): Promise<Running<B>> {
+  // Without a broker of its own the type is its default.
+  const broker = options.broker ?? (new MemoryBroker() as Broker as B);
   const api = await createCommandApi({
     broker,
     limits: { ratePerSecond: 1_000_000, inFlightMax: 256, planTimeoutMs: 200, ...options.limits },
@@ -42,17 +49,25 @@ export async function start(options: Options = {}): Promise<Running<Broker>> {
   const followed = api.follower.run(stop.signal);
   await api.follower.ready;
   await letIn(broker, api);
+  const send: Running<B>["send"] = async (method, url, body, headers) => {
+    const answer = await api.app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${token}`, ...headers },
+      ...(body !== undefined && { payload: body as object | string }),
+    });
+    return { status: answer.statusCode, headers: answer.headers, body: parse(answer.body) };
+  };
   return {
     ...api,
     broker,
-    send: async (method, url, body, headers) => {
-      const answer = await api.app.inject({
-        method,
-        url,
-        headers: { authorization: `Bearer ${token}`, ...headers },
-        ...(body !== undefined && { payload: body as object | string }),
-      });
-      return { status: answer.statusCode, headers: answer.headers, body: parse(answer.body) };
+    send,
+    refusal: async (...request) => {
+      const before = await broker.log.lastSeq();
+      const { status, headers, body } = await send(...request);
+      const { code, detail, faults, correlationId } = body;
+      const grew = (await broker.log.lastSeq()) !== before;
+      return { status, type: headers["content-type"], code, detail, faults, correlationId, grew };
     },
     close: async () => {
       await api.app.close();
@@ -112,3 +127,25 @@ export const wish = {
   count: 2,
   resources: { cpu: 0.1, memoryMib: 32 },
 } as const;
+
+/** The same broker with some answers of its log changed: a port's failures are played on the port. */
+export function withLog(broker: Broker, changed: Partial<Log>): Broker {
+  const { log } = broker;
+  return {
+    live: broker.live,
+    lease: broker.lease,
+    connected: () => broker.connected(),
+    close: () => broker.close(),
+    log: {
+      append: (append) => log.append(append),
+      appendBatch: (appends) => log.appendBatch(appends),
+      read: (subject, fromSeq) => log.read(subject, fromSeq),
+      last: (subject) => log.last(subject),
+      lastSeq: () => log.lastSeq(),
+      epoch: () => log.epoch(),
+      follow: (options) => log.follow(options),
+      followAssignments: (options) => log.followAssignments(options),
+      ...changed,
+    },
+  };
+}
