@@ -1,0 +1,388 @@
+import type { AssignmentEvent, Cause, FactEvent, HealthCheck, Resources } from "@eru/events";
+import { type Container, type OwnContainer, own } from "./container.ts";
+import { newest, order } from "./desired.ts";
+import { type Addressing, probeAddress } from "./endpoints.ts";
+import { type Entry, isOver, keptContainer, lookRefs, newEntry } from "./entry.ts";
+import { afterProbe, beginHealth, type ProbeResult } from "./health.ts";
+import {
+  evolve,
+  evolveNode,
+  type FactTime,
+  isWorkloadFact,
+  type KnownNode,
+  type NodeFact,
+  unknownNode,
+  type WorkloadFact,
+} from "./known.ts";
+import { type Lane, Lanes, laneLimits } from "./lanes.ts";
+import { type Action, failure, type RunStep, reconcile, type Verdict, type View } from "./reconcile.ts";
+import { backOffMs } from "./restart.ts";
+
+/** What became of an action. */
+export type Outcome =
+  /** The containers as they are now: all of the workload's after a look, else the one the action was about, if any. */
+  | { is: "done"; containers: readonly Container[] }
+  | { is: "image_missing"; error: string }
+  | { is: "refused"; error: string }
+  /** The engine did not answer: it may or may not have been done. */
+  | { is: "unknown" };
+
+/** A question to a running workload: is it healthy? */
+export type Probe = { workload: string; attempt: number; address: string | undefined; check: HealthCheck };
+
+/** What the caller has to do now, and when to ask again at the latest. */
+export type Todo = {
+  actions: readonly Action[];
+  probes: readonly Probe[];
+  /** To be appended in this order. Without a cause a fact is nobody's doing. */
+  facts: readonly Report[];
+  wakeAtMs: number | undefined;
+};
+
+/** What the machine offers. */
+export type Machine = { resources: Resources; engine: string; agentVersion: string };
+
+/** Probes in flight. */
+const probesMax = 64;
+
+type Report = { fact: FactEvent; cause: Cause | undefined };
+
+/**
+ * The agent without its effects: told what was ordered, seen and done, it answers what to do and what to report. Reads no
+ * clock (`nowMs` is monotonic) and does nothing itself, so the simulation runs exactly what runs in production.
+ */
+export class Agent {
+  readonly #node: string;
+  readonly #addressing: Addressing;
+  readonly #lanes: Lanes<Entry>;
+  readonly #entries = new Map<string, Entry>();
+  /** Workloads that are over, and the generation that ended them: an older order must not revive them. */
+  readonly #over = new Map<string, number>();
+  readonly #dirty = new Set<Entry>();
+  /** An action of theirs has just ended: the next step of a workload goes before the first of another. */
+  readonly #urgent = new Set<Entry>();
+  readonly #pulls = new Set<string>();
+  #probing = 0;
+  #ticks = 0;
+  #facts: Report[] = [];
+  #actions: Action[] = [];
+  #knownNode: KnownNode = unknownNode;
+  #caughtUp = false;
+  #engine: "unknown" | "up" | "down" = "unknown";
+
+  constructor(options: { node: string; addressing: Addressing; actionsMax?: number }) {
+    this.#node = options.node;
+    this.#addressing = options.addressing;
+    this.#lanes = new Lanes(options.actionsMax ?? laneLimits.run);
+  }
+
+  /** A fact of the own history. All of them come before anything else. */
+  recall(fact: FactEvent, time: FactTime): void {
+    if (isWorkloadFact(fact)) {
+      const entry = this.#entry(fact.workload);
+      entry.known = evolve(entry.known, fact, time);
+    } else this.#knownNode = evolveNode(this.#knownNode, fact);
+  }
+
+  /** An order, as it stands in the log. */
+  ordered(event: AssignmentEvent, cause: Cause): void {
+    if ((this.#over.get(event.workload) ?? 0) >= event.generation) return;
+    const entry = this.#entry(event.workload);
+    const chosen = newest(entry.order, order(event, cause));
+    if (chosen === entry.order) return;
+    entry.order = chosen;
+    entry.image = "assumed";
+    this.#dirty.add(entry);
+  }
+
+  /** All orders up to the head of the log are known: from now on a container without one is unwanted. */
+  caughtUp(): void {
+    this.#caughtUp = true;
+  }
+
+  /** What the machine offers; reported when it is not what was reported last. */
+  machine({ resources, engine, agentVersion }: Machine): void {
+    const fact = { type: "NodeObserved", node: this.#node, resources, engine, agentVersion } as const;
+    const last = this.#knownNode.observed;
+    const same =
+      last?.engine === engine &&
+      last.agentVersion === agentVersion &&
+      last.resources.cpu === resources.cpu &&
+      last.resources.memoryMib === resources.memoryMib;
+    if (!same) this.#reportNode(fact);
+  }
+
+  /** The engine does not answer: until a full look nothing is said or done about containers. */
+  engineLost(error: string): void {
+    this.#engine = "down";
+    if (this.#knownNode.engineReachable)
+      this.#reportNode({ type: "EngineUnreachable", node: this.#node, error });
+  }
+
+  /** Call before asking for a full list; the answer goes to `listed`. */
+  beginLook(): number {
+    return ++this.#ticks;
+  }
+
+  /** Everything the engine has, asked for at `look`. What was touched since then is looked at again on its own. */
+  listed(look: number, containers: readonly Container[]): void {
+    if (!this.#knownNode.engineReachable) this.#reportNode({ type: "EngineBack", node: this.#node });
+    this.#engine = "up";
+    const ours = Map.groupBy(this.#own(containers), (one) => one.workload);
+    for (const workload of ours.keys()) this.#entry(workload);
+    for (const entry of this.#entries.values()) {
+      if (entry.busy || entry.touched > look) entry.lookAt ??= new Set();
+      else entry.containers = ours.get(entry.workload) ?? [];
+      this.#dirty.add(entry);
+    }
+  }
+
+  /** The engine says that something happened to a container of ours. A hint: the truth is looked up. */
+  hint(workload: string, containerId: string): void {
+    const entry = this.#entry(workload);
+    entry.lookAt = (entry.lookAt ?? new Set()).add(containerId);
+    this.#dirty.add(entry);
+  }
+
+  /** What became of an action that `next` gave out. */
+  finished(action: Action, outcome: Outcome, nowMs: number): void {
+    this.#lanes.free(action.do);
+    if (action.do === "pull") {
+      this.#pulled(action.image, outcome, nowMs);
+      return;
+    }
+    const entry = this.#entry(action.workload);
+    entry.busy = false;
+    entry.touched = ++this.#ticks;
+    this.#urgent.add(entry);
+    switch (outcome.is) {
+      case "done":
+        this.#done(entry, action, this.#own(outcome.containers));
+        return;
+      case "unknown":
+        entry.lookAt ??= new Set();
+        return;
+      case "image_missing":
+        if (entry.image === "pulled") this.#failed(entry, "create", outcome.error, nowMs);
+        entry.image = "missing";
+        return;
+      case "refused":
+        entry.lookAt ??= new Set();
+        if (action.do === "stop" || action.do === "remove")
+          this.#clearFailed(entry, action, outcome.error, nowMs);
+        else this.#failed(entry, action.do === "look" ? "inspect" : action.do, outcome.error, nowMs);
+    }
+  }
+
+  /** The answer to a probe that `next` gave out. */
+  probed(probe: Probe, result: ProbeResult, nowMs: number): void {
+    this.#probing--;
+    const entry = this.#entries.get(probe.workload);
+    if (!entry) return;
+    entry.probing = false;
+    const { health, known, order: current } = entry;
+    if (!health || !known || current?.kind !== "run" || health.attempt !== probe.attempt) return;
+    if (this.#engine !== "up") {
+      entry.health = { ...health, nextMs: nowMs + probe.check.intervalMs };
+      return;
+    }
+    const { health: after, turn } = afterProbe(health, probe.check, result, nowMs);
+    entry.health = after;
+    if (!turn) return;
+    const { workload, attempt } = probe;
+    const of = { node: this.#node, workload, generation: known.generation, attempt };
+    const fact: WorkloadFact =
+      turn.to === "healthy"
+        ? { type: "ContainerHealthy", ...of }
+        : { type: "ContainerUnhealthy", ...of, reason: turn.reason };
+    entry.known = evolve(known, fact, { atMs: nowMs, startedAtMs: 0 });
+    this.#facts.push({ fact, cause: current.cause });
+  }
+
+  /** What is to be done now. */
+  next(nowMs: number): Todo {
+    const probes: Probe[] = [];
+    let wakeAtMs: number | undefined;
+    if (this.#caughtUp && this.#engine === "up") {
+      for (const entry of this.#entries.values())
+        if (entry.wakeAtMs !== undefined && entry.wakeAtMs <= nowMs) this.#dirty.add(entry);
+      for (const entry of this.#urgent) this.#step(entry, nowMs);
+      for (const entry of this.#dirty) this.#step(entry, nowMs);
+      for (let entry = this.#lanes.nextUp(); entry; entry = this.#lanes.nextUp()) this.#step(entry, nowMs);
+      for (const entry of this.#entries.values()) {
+        const probe = this.#probe(entry, nowMs);
+        if (probe) probes.push(probe);
+        const nextProbeMs = entry.probing ? undefined : entry.health?.nextMs;
+        for (const atMs of [entry.wakeAtMs, nextProbeMs])
+          if (atMs !== undefined && atMs > nowMs && atMs < (wakeAtMs ?? Number.POSITIVE_INFINITY))
+            wakeAtMs = atMs;
+      }
+    }
+    const todo: Todo = { actions: this.#actions, probes, facts: this.#facts, wakeAtMs };
+    this.#actions = [];
+    this.#facts = [];
+    return todo;
+  }
+
+  /** Why the node cannot do its work now; undefined when it can. */
+  notReady(): string | undefined {
+    if (!this.#caughtUp) return "the node's orders are not read yet";
+    if (this.#engine === "unknown") return "the engine was not asked yet";
+    return this.#engine === "down" ? "the engine does not answer" : undefined;
+  }
+
+  /** True when the engine answered last time. */
+  engineUp(): boolean {
+    return this.#engine === "up";
+  }
+
+  /** Containers of this node by state, and actions in flight by lane. */
+  counts(): { containers: Map<string, number>; inFlight: Readonly<Record<Lane, number>> } {
+    const containers = new Map<string, number>();
+    for (const { containers: all } of this.#entries.values())
+      for (const { state } of all) containers.set(state, (containers.get(state) ?? 0) + 1);
+    return { containers, inFlight: this.#lanes.inFlight() };
+  }
+
+  #step(entry: Entry, nowMs: number): void {
+    this.#dirty.delete(entry);
+    this.#urgent.delete(entry);
+    this.#lanes.leave(entry);
+    if (entry.busy) return;
+    const verdict = reconcile(this.#view(entry), nowMs);
+    this.#record(entry, verdict);
+    entry.wakeAtMs = verdict.wakeAtMs;
+    this.#watchHealth(entry, nowMs);
+    if (entry.lookAt) {
+      const look: Action = { do: "look", workload: entry.workload, refs: lookRefs(entry) };
+      if (this.#begin(entry, look)) entry.lookAt = undefined;
+    } else if (verdict.action?.do === "pull") this.#pull(entry, verdict.action);
+    else if (verdict.action) this.#begin(entry, verdict.action);
+    else if (isOver(entry)) this.#forget(entry);
+  }
+
+  #begin(entry: Entry, action: Action): boolean {
+    if (!this.#lanes.take(action.do, entry)) return false;
+    entry.busy = true;
+    entry.touched = ++this.#ticks;
+    this.#actions.push(action);
+    return true;
+  }
+
+  /** One pull serves all workloads of the image; they stay free for other orders meanwhile. */
+  #pull(entry: Entry, action: Extract<Action, { do: "pull" }>): void {
+    if (this.#pulls.has(action.image) || !this.#lanes.take("pull", entry)) return;
+    this.#pulls.add(action.image);
+    this.#actions.push(action);
+  }
+
+  #pulled(image: string, outcome: Outcome, nowMs: number): void {
+    this.#pulls.delete(image);
+    for (const entry of this.#entries.values()) {
+      if (entry.busy || entry.image !== "missing" || entry.order?.kind !== "run") continue;
+      if (entry.order.assigned.template.image !== image) continue;
+      const waits = reconcile(this.#view(entry), nowMs).action?.do === "pull";
+      if (outcome.is === "done") entry.image = "pulled";
+      else if (waits && outcome.is !== "unknown") this.#failed(entry, "pull", outcome.error, nowMs);
+      this.#dirty.add(entry);
+    }
+  }
+
+  #done(entry: Entry, action: Exclude<Action, { do: "pull" }>, seen: readonly OwnContainer[]): void {
+    if (action.do === "look") {
+      entry.containers = seen;
+      return;
+    }
+    const id = action.do === "create" ? seen[0]?.id : action.containerId;
+    const before = entry.containers.find((one) => one.id === id);
+    entry.containers = [...entry.containers.filter((one) => one.id !== id), ...seen];
+    if (action.do === "create") {
+      entry.image = "assumed";
+      entry.exitCode = undefined;
+    } else if (action.do !== "start") {
+      entry.clearing = undefined;
+      if (action.do === "remove")
+        entry.exitCode = before?.startedAtMs === undefined ? undefined : before.exitCode;
+    }
+  }
+
+  #failed(entry: Entry, step: RunStep, error: string, nowMs: number): void {
+    this.#record(entry, failure(this.#view(entry), step, error, nowMs));
+  }
+
+  /** Tried for ever, because its resources are booked until it is gone; reported once per text. */
+  #clearFailed(
+    entry: Entry,
+    action: Extract<Action, { do: "stop" | "remove" }>,
+    error: string,
+    nowMs: number,
+  ): void {
+    const failures = (entry.clearing?.failures ?? 0) + 1;
+    const retryInMs = backOffMs(failures - 1);
+    const news = entry.clearing?.error !== error;
+    entry.clearing = { failures, atMs: nowMs + retryInMs, error };
+    const container = entry.containers.find((one) => one.id === action.containerId);
+    if (!container || !news) return;
+    const fact: WorkloadFact = {
+      type: "ContainerFailed",
+      ...{ node: this.#node, workload: entry.workload, generation: container.generation },
+      ...{ step: action.do, error, attempt: Math.max(1, entry.known?.attempt ?? 1), retryInMs },
+    };
+    this.#facts.push({ fact, cause: entry.order?.cause });
+  }
+
+  #watchHealth(entry: Entry, nowMs: number): void {
+    const { order: current, known } = entry;
+    const check = current?.kind === "run" ? current.assigned.template.entrypoint.healthcheck : undefined;
+    if (!check || !known || keptContainer(entry)?.state !== "running") entry.health = undefined;
+    else if (entry.health?.attempt !== known.attempt) {
+      const status = known.phase === "healthy" || known.phase === "unhealthy" ? known.phase : "starting";
+      entry.health = beginHealth(known.attempt, status, { sinceMs: known.sinceMs, nowMs });
+    }
+  }
+
+  #probe(entry: Entry, nowMs: number): Probe | undefined {
+    const { health, order: current, workload } = entry;
+    if (!health || entry.probing || health.nextMs > nowMs || this.#probing >= probesMax) return undefined;
+    const kept = keptContainer(entry);
+    const check = current?.kind === "run" ? current.assigned.template.entrypoint.healthcheck : undefined;
+    if (current?.kind !== "run" || !kept || !check) return undefined;
+    entry.probing = true;
+    this.#probing++;
+    const address = probeAddress(current.assigned, kept);
+    return { workload, attempt: health.attempt, address, check };
+  }
+
+  #record(entry: Entry, { facts, known }: Verdict): void {
+    entry.known = known;
+    for (const fact of facts) this.#facts.push({ fact, cause: entry.order?.cause });
+  }
+
+  #reportNode(fact: NodeFact): void {
+    this.#knownNode = evolveNode(this.#knownNode, fact);
+    this.#facts.push({ fact, cause: undefined });
+  }
+
+  #view({ workload, order: current, known, containers, image, exitCode, clearing }: Entry): View {
+    const { atMs: clearAtMs } = clearing ?? { atMs: undefined };
+    const fixed = { node: this.#node, addressing: this.#addressing };
+    return { ...fixed, workload, order: current, known, containers, image, exitCode, clearAtMs };
+  }
+
+  #own(containers: readonly Container[]): OwnContainer[] {
+    return containers.flatMap((one) => own(one, this.#node) ?? []);
+  }
+
+  #entry(workload: string): Entry {
+    const known = this.#entries.get(workload);
+    if (known) return known;
+    const entry = newEntry(workload);
+    this.#entries.set(workload, entry);
+    return entry;
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.workload);
+    if (entry.order) this.#over.set(entry.workload, entry.order.generation);
+  }
+}

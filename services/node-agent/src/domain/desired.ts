@@ -1,0 +1,29 @@
+import { type AssignmentEvent, type Cause, unreachable } from "@eru/events";
+
+/** What an assignment asks to run. */
+export type Assigned = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>;
+
+/** The newest order about a workload. A stop stays for ever: an older assignment that comes late must not revive it. */
+export type Order = {
+  workload: string;
+  generation: number;
+  /** The event that gave the order: the cause of every fact that follows from it. */
+  cause: Cause;
+} & ({ kind: "run"; assigned: Assigned } | { kind: "stop"; graceSeconds: number });
+
+/** An assignment event as an order. */
+export function order(event: AssignmentEvent, cause: Cause): Order {
+  const { workload, generation } = event;
+  switch (event.type) {
+    case "WorkloadAssigned":
+      return { workload, generation, cause, kind: "run", assigned: event };
+    case "WorkloadStopAssigned":
+      return { workload, generation, cause, kind: "stop", graceSeconds: event.graceSeconds };
+    default:
+      return unreachable(event);
+  }
+}
+
+/** Orders may come late, twice and out of order: the newest generation wins, the first of equals stays. */
+export const newest = (current: Order | undefined, incoming: Order): Order =>
+  current && current.generation >= incoming.generation ? current : incoming;

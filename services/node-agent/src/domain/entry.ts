@@ -1,0 +1,63 @@
+import { containerName, type OwnContainer } from "./container.ts";
+import type { Order } from "./desired.ts";
+import type { Health } from "./health.ts";
+import type { Known } from "./known.ts";
+import type { View } from "./reconcile.ts";
+
+/** What the agent remembers of one workload between two passes. */
+export type Entry = {
+  readonly workload: string;
+  order: Order | undefined;
+  known: Known | undefined;
+  containers: readonly OwnContainer[];
+  image: View["image"];
+  /** Of the last container that was taken away. */
+  exitCode: number | undefined;
+  health: Health | undefined;
+  probing: boolean;
+  /** An action is in flight. */
+  busy: boolean;
+  /** Set when what is remembered of the containers may be wrong; with the ids that the engine named. */
+  lookAt: Set<string> | undefined;
+  /** A container could not be taken away. */
+  clearing: { failures: number; atMs: number; error: string } | undefined;
+  wakeAtMs: number | undefined;
+  /** When something was last begun or learned, by the agent's own count. */
+  touched: number;
+};
+
+/** A workload that nothing is known about. */
+export const newEntry = (workload: string): Entry => ({
+  workload,
+  order: undefined,
+  known: undefined,
+  containers: [],
+  image: "assumed",
+  exitCode: undefined,
+  health: undefined,
+  probing: false,
+  busy: false,
+  lookAt: undefined,
+  clearing: undefined,
+  wakeAtMs: undefined,
+  touched: 0,
+});
+
+/** The container that the order asks for. */
+export const keptContainer = ({ order, containers }: Entry): OwnContainer | undefined =>
+  order?.kind === "run" ? containers.find((one) => one.generation === order.generation) : undefined;
+
+/** Everything to ask the engine for, to know all of the workload's containers again. */
+export const lookRefs = (entry: Entry): string[] => {
+  const ids = new Set([...(entry.lookAt ?? []), ...entry.containers.map((one) => one.id)]);
+  // Its name finds the container of a create whose answer was lost.
+  if (entry.order && !keptContainer(entry)) ids.add(containerName(entry.workload, entry.order.generation));
+  return [...ids];
+};
+
+/** True when nothing is left to do, to report or to remember besides that it is over. */
+export function isOver({ order, known, containers, busy, lookAt }: Entry): boolean {
+  if (busy || lookAt || containers.length > 0) return false;
+  if (order === undefined) return known?.containerId === undefined;
+  return order.kind === "stop" && known?.phase === "removed" && known.generation >= order.generation;
+}

@@ -1,0 +1,151 @@
+import { type Endpoint, type FactEvent, unreachable } from "@eru/events";
+import { backOffMs, steadyMs } from "./restart.ts";
+
+/** Facts about a workload. */
+export type WorkloadFact = Exclude<FactEvent, { type: "NodeObserved" | "EngineUnreachable" | "EngineBack" }>;
+/** Facts about the node itself. */
+export type NodeFact = Exclude<FactEvent, WorkloadFact>;
+
+/** What the log has been told about a workload at its newest generation, and what follows from it. */
+export type Known = {
+  generation: number;
+  phase: "none" | "created" | "started" | "healthy" | "unhealthy" | "exited" | "failed" | "removed";
+  /** The container that was reported and not yet reported as removed. */
+  containerId: string | undefined;
+  /** The newest start that was tried. */
+  attempt: number;
+  /** Wall clock, the engine's start of `attempt` or a little later; 0 when it never started. */
+  startedAtMs: number;
+  endpoints: readonly Endpoint[];
+  /** Monotonic, of the newest start. */
+  sinceMs: number;
+  /** Monotonic, since when it has been healthy without a break. */
+  healthySinceMs: number | undefined;
+  /** Retries since the last steady minute. */
+  retries: number;
+  /** Disappearances without an order since the last steady minute. */
+  vanished: number;
+  /** Monotonic; nothing is started before. */
+  retryAtMs: number | undefined;
+  /** It will not be started again at this generation. */
+  ended: boolean;
+};
+
+/** When a fact was made. */
+export type FactTime = {
+  /** Monotonic: for waits. */
+  atMs: number;
+  /** The engine's start time for a ContainerStarted, or any later time of the same clock. */
+  startedAtMs: number;
+};
+
+/** A workload of which nothing has been reported at this generation. */
+export const unknown = (generation: number): Known => ({
+  generation,
+  phase: "none",
+  containerId: undefined,
+  attempt: 0,
+  startedAtMs: 0,
+  endpoints: [],
+  sinceMs: 0,
+  healthySinceMs: undefined,
+  retries: 0,
+  vanished: 0,
+  retryAtMs: undefined,
+  ended: false,
+});
+
+/** The state after a fact; the same function serves the own history at start and every fact as it is made. */
+export function evolve(current: Known | undefined, fact: WorkloadFact, time: FactTime): Known {
+  if (current && fact.generation < current.generation) return current;
+  const before = current && fact.generation === current.generation ? current : unknown(fact.generation);
+  switch (fact.type) {
+    case "ContainerCreated":
+      return { ...before, phase: "created", containerId: fact.containerId };
+    case "ContainerStarted":
+      return {
+        ...settled(before, time.atMs),
+        phase: "started",
+        containerId: fact.containerId,
+        attempt: fact.attempt,
+        startedAtMs: time.startedAtMs,
+        endpoints: fact.endpoints,
+        sinceMs: time.atMs,
+        retryAtMs: undefined,
+      };
+    case "ContainerHealthy":
+      return { ...before, phase: "healthy", healthySinceMs: time.atMs };
+    case "ContainerUnhealthy":
+      return { ...settled(before, time.atMs), phase: "unhealthy" };
+    case "ContainerExited":
+      return retrying({ ...settled(before, time.atMs), phase: "exited" }, fact.retryInMs, time.atMs);
+    case "ContainerFailed":
+      // A container that cannot be taken away says nothing about starting it.
+      if (fact.step === "stop" || fact.step === "remove") return before;
+      return retrying(
+        { ...settled(before, time.atMs), phase: "failed", attempt: fact.attempt },
+        fact.retryInMs,
+        time.atMs,
+      );
+    case "ContainerRemoved":
+      return removed(settled(before, time.atMs), fact.ordered, time.atMs);
+    default:
+      return unreachable(fact);
+  }
+}
+
+const steady = ({ healthySinceMs }: Known, atMs: number): boolean =>
+  healthySinceMs !== undefined && atMs - healthySinceMs >= steadyMs;
+
+/** The retries that count at this moment: a long healthy stretch wipes out what came before it. */
+export const retriesNow = (known: Known, atMs: number): number => (steady(known, atMs) ? 0 : known.retries);
+
+/** The end of a healthy stretch. */
+const settled = (known: Known, atMs: number): Known =>
+  steady(known, atMs)
+    ? { ...known, healthySinceMs: undefined, retries: 0, vanished: 0 }
+    : { ...known, healthySinceMs: undefined };
+
+const retrying = (known: Known, retryInMs: number | undefined, atMs: number): Known =>
+  retryInMs === undefined
+    ? { ...known, ended: true, retryAtMs: undefined }
+    : { ...known, retries: known.retries + 1, retryAtMs: atMs + retryInMs };
+
+/** Who removes a container by hand gets it back at once; who does so again and again, slower and slower. */
+function removed(known: Known, ordered: boolean, atMs: number): Known {
+  const gone: Known = { ...known, phase: "removed", containerId: undefined };
+  if (ordered) return gone;
+  const waitMs = known.vanished === 0 ? 0 : backOffMs(known.vanished - 1);
+  return {
+    ...gone,
+    vanished: known.vanished + 1,
+    retryAtMs: Math.max(known.retryAtMs ?? 0, atMs + waitMs),
+  };
+}
+
+/** What the log has been told about the node itself. */
+export type KnownNode = {
+  engineReachable: boolean;
+  observed: Extract<NodeFact, { type: "NodeObserved" }> | undefined;
+};
+
+/** Before the first fact: a node is taken to have an engine until it says otherwise. */
+export const unknownNode: KnownNode = { engineReachable: true, observed: undefined };
+
+/** The state after a fact about the node. */
+export function evolveNode(known: KnownNode, fact: NodeFact): KnownNode {
+  switch (fact.type) {
+    case "NodeObserved":
+      return { ...known, observed: fact };
+    case "EngineUnreachable":
+      return { ...known, engineReachable: false };
+    case "EngineBack":
+      return { ...known, engineReachable: true };
+    default:
+      return unreachable(fact);
+  }
+}
+
+/** True for facts about a workload. */
+export const isWorkloadFact = (fact: FactEvent): fact is WorkloadFact =>
+  fact.type !== "NodeObserved" && fact.type !== "EngineUnreachable" && fact.type !== "EngineBack";

@@ -1,0 +1,67 @@
+import type { Action } from "./reconcile.ts";
+
+/** Actions that compete for the same thing. */
+export type Lane = "look" | "pull" | "run" | "clear";
+
+const lanes = ["look", "pull", "run", "clear"] as const satisfies readonly Lane[];
+
+const laneOf = {
+  look: "look",
+  pull: "pull",
+  create: "run",
+  start: "run",
+  stop: "clear",
+  remove: "clear",
+} as const satisfies Record<Action["do"], Lane>;
+
+/** Actions in flight per lane. Starting is bound by the CPU, pulling by the network, stopping mostly waits. */
+export const laneLimits: Readonly<Record<Lane, number>> = { look: 16, pull: 3, run: 8, clear: 16 };
+
+/** Counts actions in flight, and remembers in order who waits for one to end. */
+export class Lanes<T> {
+  readonly #limits: Readonly<Record<Lane, number>>;
+  readonly #inFlight: Record<Lane, number> = { look: 0, pull: 0, run: 0, clear: 0 };
+  readonly #waiting: Record<Lane, Set<T>> = {
+    look: new Set(),
+    pull: new Set(),
+    run: new Set(),
+    clear: new Set(),
+  };
+
+  constructor(runMax: number) {
+    this.#limits = { ...laneLimits, run: runMax };
+  }
+
+  /** Takes a place for the action, or queues the waiter and answers false. */
+  take(action: Action["do"], waiter: T): boolean {
+    const lane = laneOf[action];
+    if (this.#inFlight[lane] >= this.#limits[lane]) {
+      this.#waiting[lane].add(waiter);
+      return false;
+    }
+    this.#inFlight[lane]++;
+    return true;
+  }
+
+  /** The action ended. */
+  free(action: Action["do"]): void {
+    this.#inFlight[laneOf[action]]--;
+  }
+
+  /** Waits for nothing any more. */
+  leave(waiter: T): void {
+    for (const lane of lanes) this.#waiting[lane].delete(waiter);
+  }
+
+  /** Somebody who waits for a lane that has a place now. */
+  nextUp(): T | undefined {
+    for (const lane of lanes)
+      if (this.#inFlight[lane] < this.#limits[lane]) for (const waiter of this.#waiting[lane]) return waiter;
+    return undefined;
+  }
+
+  /** Actions in flight. */
+  inFlight(): Readonly<Record<Lane, number>> {
+    return this.#inFlight;
+  }
+}

@@ -1,0 +1,201 @@
+import type { Endpoint } from "@eru/events";
+import type { OwnContainer } from "./container.ts";
+import { type ContainerSpec, containerSpec } from "./container-spec.ts";
+import type { Assigned, Order } from "./desired.ts";
+import { type Addressing, endpoints, sameEndpoints } from "./endpoints.ts";
+import { evolve, type Known, retriesNow, unknown, type WorkloadFact } from "./known.ts";
+import { retryAfterExit, retryAfterFailure } from "./restart.ts";
+
+/** One step at the engine. Each may be repeated: done already is done. */
+export type Action =
+  /** Asks what there is under these ids or names. */
+  | { do: "look"; workload: string; refs: readonly string[] }
+  | { do: "pull"; image: string }
+  | { do: "create"; workload: string; spec: ContainerSpec }
+  | { do: "start"; workload: string; containerId: string }
+  | { do: "stop"; workload: string; containerId: string; graceSeconds: number }
+  | { do: "remove"; workload: string; containerId: string };
+
+/** Everything that is known about one workload. */
+export type View = {
+  node: string;
+  addressing: Addressing;
+  workload: string;
+  /** Absent: nobody ever ordered it here. */
+  order: Order | undefined;
+  known: Known | undefined;
+  /** The workload's containers as last seen, of whatever generation. */
+  containers: readonly OwnContainer[];
+  /** What the engine said about the image: nothing yet, that it is not there, or that it was pulled just now. */
+  image: "assumed" | "missing" | "pulled";
+  /** The exit status of the last container that was taken away by order. */
+  exitCode: number | undefined;
+  /** A container could not be taken away: wait until then. */
+  clearAtMs: number | undefined;
+};
+
+/** What to report, in order, what to do next, and when to look again if nothing happens. */
+export type Verdict = {
+  facts: readonly WorkloadFact[];
+  known: Known | undefined;
+  action?: Action;
+  wakeAtMs?: number;
+};
+
+/** Steps on the way to a running container. */
+export type RunStep = "pull" | "create" | "start" | "inspect";
+
+/**
+ * Compares the order with what there is and what was reported. One workload, one action at a time; when everything is as
+ * ordered and reported there is nothing to do. Facts come first: an action never hides what happened before it.
+ */
+export function reconcile(view: View, nowMs: number): Verdict {
+  const { order, containers } = view;
+  const kept =
+    order?.kind === "run" ? containers.find((one) => one.generation === order.generation) : undefined;
+  const surplus = containers.filter((one) => one !== kept);
+  const report = new Report(view, nowMs);
+  if (surplus.length === 0) report.gone();
+  const running = order?.kind === "run" ? order.assigned : undefined;
+  if (running && kept) report.seen(running, kept);
+  const next =
+    surplus[0] !== undefined ? clear(surplus[0], view, nowMs) : running ? advance(running, kept, report) : {};
+  return { facts: report.facts, known: report.known, ...next };
+}
+
+type Next = { action?: Action; wakeAtMs?: number };
+
+/** A container without an order goes: it is stopped with its grace, then removed. */
+function clear(container: OwnContainer, { order, workload, clearAtMs }: View, nowMs: number): Next {
+  const { id: containerId, state } = container;
+  if (state === "removing") return {}; // Its end comes as an event, or at the next full look.
+  if (clearAtMs !== undefined && clearAtMs > nowMs) return { wakeAtMs: clearAtMs };
+  if (state !== "running") return { action: { do: "remove", workload, containerId } };
+  const graceSeconds = order?.kind === "stop" ? order.graceSeconds : container.graceSeconds;
+  return { action: { do: "stop", workload, containerId, graceSeconds } };
+}
+
+/** The next step towards a running container. */
+function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Report): Next {
+  const { workload, addressing, image } = report.view;
+  const known = report.now(assigned.generation);
+  if (kept?.state === "running" || kept?.state === "removing" || known.ended) return {};
+  if (known.retryAtMs !== undefined && known.retryAtMs > report.nowMs) return { wakeAtMs: known.retryAtMs };
+  // The engine cannot start a dead container, only take it away.
+  if (kept?.state === "dead") return clear(kept, report.view, report.nowMs);
+  if (kept) return { action: { do: "start", workload, containerId: kept.id } };
+  const answer = containerSpec(assigned, addressing);
+  if (!answer.ok) {
+    report.failed(assigned, "create", answer.error, "for good");
+    return {};
+  }
+  if (image === "missing") return { action: { do: "pull", image: assigned.template.image } };
+  return { action: { do: "create", workload, spec: answer.spec } };
+}
+
+/** A step towards running that the engine refused, as a fact. */
+export function failure(view: View, step: RunStep, error: string, nowMs: number): Verdict {
+  const report = new Report(view, nowMs);
+  if (view.order?.kind === "run") report.failed(view.order.assigned, step, error, "retry");
+  return { facts: report.facts, known: report.known };
+}
+
+/** Facts of one pass, each applied to what is known before the next is thought about. */
+class Report {
+  readonly facts: WorkloadFact[] = [];
+  readonly view: View;
+  readonly nowMs: number;
+  known: Known | undefined;
+
+  constructor(view: View, nowMs: number) {
+    this.view = view;
+    this.nowMs = nowMs;
+    this.known = view.known;
+  }
+
+  /** What is known about a generation: nothing yet when the facts are about an older one. */
+  now(generation: number): Known {
+    return this.known?.generation === generation ? this.known : unknown(generation);
+  }
+
+  failed(assigned: Assigned, step: RunStep, error: string, hope: "retry" | "for good"): void {
+    const { node } = this.view;
+    const { workload, generation, template } = assigned;
+    const { attempt, retries } = this.now(generation);
+    const retryInMs = hope === "retry" ? retryAfterFailure(template.entrypoint.restart, retries) : undefined;
+    this.#add({
+      type: "ContainerFailed",
+      ...{ node, workload, generation, step, error, attempt: attempt + 1 },
+      ...(retryInMs !== undefined && { retryInMs }),
+    });
+  }
+
+  /** What was reported and is there no more; and a stop that is done, whether or not there ever was a container. */
+  gone(): void {
+    const { order, containers, exitCode, node, workload } = this.view;
+    const exit = exitCode !== undefined && { exitCode };
+    if (order?.kind === "stop") {
+      const { generation } = order;
+      if (this.now(generation).phase !== "removed")
+        this.#add({ type: "ContainerRemoved", node, workload, generation, ...exit, ordered: true });
+      return;
+    }
+    if (this.known?.containerId === undefined) return;
+    const { generation } = this.known;
+    if (containers.some((one) => one.generation === generation)) return;
+    const ordered = order?.generation !== generation;
+    this.#add({ type: "ContainerRemoved", node, workload, generation, ...(ordered && exit), ordered });
+  }
+
+  /** The container as it stands, where that is news. */
+  seen(assigned: Assigned, kept: OwnContainer): void {
+    const { node, addressing } = this.view;
+    const { workload, generation } = assigned;
+    const of = { node, workload, generation, containerId: kept.id };
+    if (this.now(generation).containerId !== kept.id) this.#add({ type: "ContainerCreated", ...of });
+    if (kept.state !== "running" && kept.state !== "exited") return;
+    const known = this.now(generation);
+    const reached = endpoints(assigned, kept, addressing);
+    if (startedAnew(known, kept, reached))
+      this.#add(
+        { type: "ContainerStarted", ...of, attempt: known.attempt + 1, endpoints: reached },
+        kept.startedAtMs,
+      );
+    if (kept.state === "running") this.#running(assigned);
+    else this.#exited(assigned, kept);
+  }
+
+  /** Without a health check, running is healthy. */
+  #running({ workload, generation, template }: Assigned): void {
+    const { node } = this.view;
+    const { attempt, phase } = this.now(generation);
+    if (phase === "started" && template.entrypoint.healthcheck === undefined)
+      this.#add({ type: "ContainerHealthy", node, workload, generation, attempt });
+  }
+
+  #exited({ workload, generation, template }: Assigned, kept: OwnContainer): void {
+    const { node } = this.view;
+    const known = this.now(generation);
+    if (!up(known)) return;
+    const exitCode = kept.exitCode ?? 0;
+    const retryInMs = retryAfterExit(template.entrypoint.restart, retriesNow(known, this.nowMs), exitCode);
+    this.#add({
+      type: "ContainerExited",
+      ...{ node, workload, generation, attempt: known.attempt, exitCode, outOfMemory: kept.outOfMemory },
+      ...(retryInMs !== undefined && { retryInMs }),
+    });
+  }
+
+  #add(fact: WorkloadFact, startedAtMs = 0): void {
+    this.facts.push(fact);
+    this.known = evolve(this.known, fact, { atMs: this.nowMs, startedAtMs });
+  }
+}
+
+const up = ({ phase }: Known): boolean => phase === "started" || phase === "healthy" || phase === "unhealthy";
+
+/** A start that was not reported: newer than the last one, or found running where an end was reported, or moved. */
+function startedAnew(known: Known, kept: OwnContainer, reached: readonly Endpoint[]): boolean {
+  if ((kept.startedAtMs ?? 0) > known.startedAtMs) return true;
+  return kept.state === "running" && (!up(known) || !sameEndpoints(known.endpoints, reached));
+}

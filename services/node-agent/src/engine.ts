@@ -1,0 +1,65 @@
+import { AppError } from "@eru/events";
+import type { Container } from "./domain/container.ts";
+import type { ContainerSpec } from "./domain/container-spec.ts";
+
+/** Nothing answers at the engine's socket, or it broke off: whether a step was done is unknown. */
+export class EngineUnreachableError extends AppError {
+  readonly code = "engine_unreachable";
+  readonly retryable = true;
+}
+
+/** The engine took a request and did not answer it in time. */
+export class EngineTimeoutError extends AppError {
+  readonly code = "engine_timeout";
+  readonly retryable = true;
+}
+
+/** The engine said no. The message is its whole text. */
+export class EngineRefusedError extends AppError {
+  readonly code = "engine_refused";
+  readonly retryable = true;
+}
+
+/** The image is not on this machine: it has to be pulled. */
+export class ImageMissingError extends AppError {
+  readonly code = "image_missing";
+  readonly retryable = true;
+}
+
+/** What the engine says about itself and its machine. */
+export type EngineFacts = { version: string; cpus: number; memoryBytes: number };
+
+/** Something happened to a container that carries our labels. */
+export type EngineEvent = { workload: string; containerId: string };
+
+/**
+ * A container engine, as far as the agent uses it. Every method may throw EngineUnreachableError and EngineTimeoutError;
+ * what the engine refuses is an EngineRefusedError. Each step may be repeated: what is already so is success.
+ */
+export interface Engine {
+  /** Answers as soon as the engine does. */
+  ping(): Promise<void>;
+  facts(): Promise<EngineFacts>;
+  /** Every container that carries this node's label, also stopped ones. */
+  list(): Promise<readonly Container[]>;
+  /** One container by id or name; undefined when there is none. */
+  inspect(ref: string): Promise<Container | undefined>;
+  /** Resolves when the image is there. */
+  pull(image: string): Promise<void>;
+  /**
+   * The new container, or the one that has the name already when its labels say that it was made by the same order.
+   * @throws ImageMissingError
+   */
+  create(spec: ContainerSpec): Promise<Container>;
+  /** Resolves when the process runs. A container that is not there is for `inspect` to tell. */
+  start(id: string): Promise<void>;
+  /** The stop signal, after the grace the kill signal. Resolves when the process has ended. */
+  stop(id: string, graceSeconds: number): Promise<void>;
+  /** With its anonymous volumes. Refused while it runs. */
+  remove(id: string): Promise<void>;
+  /**
+   * What happens to containers of this node from now on; resolves when nothing can be missed any more. Ends when the
+   * engine ends it or the signal aborts. A hint only: the engine forgets events when it restarts.
+   */
+  events(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
+}

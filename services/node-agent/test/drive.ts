@@ -1,0 +1,133 @@
+import type { AssignmentEvent, FactEvent } from "@eru/events";
+import { act } from "../src/act.ts";
+import { Agent, type Probe, type Todo } from "../src/domain/agent.ts";
+import type { ProbeResult } from "../src/domain/health.ts";
+import { testCause } from "./orders.ts";
+import { SimEngine, type SimEngineOptions } from "./sim-engine.ts";
+
+const stepsMax = 10_000;
+const addressing = { advertise: "container", address: "127.0.0.1" } as const;
+
+/** An agent over a simulated engine with a clock that stands still until it is moved: what the loop does, step by step. */
+export class Drive {
+  readonly engine: SimEngine;
+  /** Every fact with the time it was made: the node's history. */
+  readonly history: { fact: FactEvent; atMs: number }[] = [];
+  readonly orders: AssignmentEvent[] = [];
+  nowMs = 1_000_000;
+  agent: Agent;
+  todo: Todo = { actions: [], probes: [], facts: [], wakeAtMs: undefined };
+  /** How workloads answer probes. */
+  probe: (probe: Probe) => ProbeResult = () => ({ ok: true });
+
+  constructor(options: Partial<SimEngineOptions> = {}) {
+    this.engine = new SimEngine({ node: "n1", now: () => this.nowMs, images: ["hello:1"], ...options });
+    this.agent = new Agent({ node: "n1", addressing });
+  }
+
+  /** All facts, without the tedious parts. */
+  facts(): string[] {
+    return this.history.map(({ fact }) => summary(fact));
+  }
+
+  /** Records an order in the node's history; the agent hears of it unless it is deaf. */
+  order(event: AssignmentEvent): this {
+    this.orders.push(event);
+    this.agent.ordered(event, testCause);
+    return this;
+  }
+
+  /** The agent dies and another comes up that knows the two histories; the last `lost` facts never reached the log. */
+  async restartAgent(lost = 0): Promise<void> {
+    this.replaceAgent(lost);
+    await this.begin();
+  }
+
+  /** The same, before it first asks the engine. */
+  replaceAgent(lost = 0): void {
+    this.history.splice(this.history.length - Math.min(lost, this.history.length));
+    this.agent = new Agent({ node: "n1", addressing });
+    // A fact is written after the start that it tells of, though here within the same millisecond.
+    for (const { fact, atMs } of this.history) this.agent.recall(fact, { atMs, startedAtMs: atMs + 0.999 });
+    for (const event of this.orders) this.agent.ordered(event, testCause);
+  }
+
+  /** Caught up with the orders, connected to the engine. */
+  async begin(): Promise<this> {
+    this.agent.caughtUp();
+    await this.look();
+    return this;
+  }
+
+  /** A full look at the engine. */
+  async look(): Promise<void> {
+    const look = this.agent.beginLook();
+    this.agent.listed(look, await this.engine.list());
+  }
+
+  /** Everything that needs no time to pass. */
+  async settle(): Promise<this> {
+    for (let step = 0; step < stepsMax; step++) {
+      const todo = this.agent.next(this.nowMs);
+      for (const { fact } of todo.facts) this.history.push({ fact, atMs: this.nowMs });
+      if (todo.actions.length + todo.probes.length === 0) {
+        this.todo = todo;
+        return this;
+      }
+      for (const probe of todo.probes) this.agent.probed(probe, this.probe(probe), this.nowMs);
+      for (const action of todo.actions)
+        this.agent.finished(action, await act(this.engine, action), this.nowMs);
+    }
+    throw new Error("the agent does not come to rest");
+  }
+
+  /** Lets time pass, with everything that falls due meanwhile. */
+  async pass(ms: number): Promise<this> {
+    const untilMs = this.nowMs + ms;
+    for (let step = 0; step < stepsMax; step++) {
+      await this.settle();
+      const { wakeAtMs } = this.todo;
+      if (wakeAtMs === undefined || wakeAtMs > untilMs) {
+        this.nowMs = untilMs;
+        return await this.settle();
+      }
+      this.nowMs = wakeAtMs;
+    }
+    throw new Error("the agent wakes without end");
+  }
+
+  /** Something happened at the engine: the agent is told and does what follows at once. */
+  async hint(workload: string): Promise<this> {
+    const all = this.engine.containers().filter((one) => one.labels["eru.workload"] === workload);
+    for (const { id } of all) this.agent.hint(workload, id);
+    if (all.length === 0) this.agent.hint(workload, "gone");
+    return await this.settle();
+  }
+}
+
+/** A fact in one line: what tests compare. */
+export function summary(fact: FactEvent): string {
+  const { type } = fact;
+  switch (type) {
+    case "NodeObserved":
+    case "EngineUnreachable":
+    case "EngineBack":
+      return type;
+    case "ContainerCreated":
+      return `g${fact.generation} created`;
+    case "ContainerStarted":
+      return `g${fact.generation} started #${fact.attempt}`;
+    case "ContainerHealthy":
+      return `g${fact.generation} healthy #${fact.attempt}`;
+    case "ContainerUnhealthy":
+      return `g${fact.generation} unhealthy #${fact.attempt}: ${fact.reason}`;
+    case "ContainerExited":
+      return `g${fact.generation} exited #${fact.attempt} ${fact.exitCode}${retry(fact.retryInMs)}`;
+    case "ContainerFailed":
+      return `g${fact.generation} failed #${fact.attempt} ${fact.step}: ${fact.error}${retry(fact.retryInMs)}`;
+    case "ContainerRemoved":
+      return `g${fact.generation} removed ${fact.exitCode ?? "-"}${fact.ordered ? "" : " by hand"}`;
+  }
+}
+
+const retry = (ms: number | undefined): string => (ms === undefined ? ", for good" : `, again in ${ms}`);

@@ -1,0 +1,271 @@
+import { type Container, label } from "../src/domain/container.ts";
+import type { ContainerSpec } from "../src/domain/container-spec.ts";
+import {
+  type Engine,
+  type EngineEvent,
+  type EngineFacts,
+  EngineRefusedError,
+  EngineUnreachableError,
+  ImageMissingError,
+} from "../src/engine.ts";
+
+/** A step that can be made to fail. */
+export type SimStep = "pull" | "create" | "start" | "stop" | "remove";
+
+/** What the process of a container does when it is started: nothing absent, or it ends at once. */
+export type SimProcess = { exitCode: number; outOfMemory?: boolean } | undefined;
+
+export type SimEngineOptions = {
+  node: string;
+  /** Wall clock, milliseconds. */
+  now: () => number;
+  /** Images on the machine; others must be pulled. */
+  images?: readonly string[];
+  /** Images that the registry has. */
+  registry?: readonly string[];
+};
+
+/**
+ * A container engine in memory, for tests and the simulation. Deterministic: no timers, no chance; what happens to
+ * containers besides the agent's own steps is told to it by the test.
+ */
+export class SimEngine implements Engine {
+  readonly #node: string;
+  readonly #now: () => number;
+  readonly #images: Set<string>;
+  readonly #registry: Set<string>;
+  readonly #containers = new Map<string, Container>();
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #failures = new Map<SimStep, string[]>();
+  readonly #lateAnswers = new Set<SimStep>();
+  #ids = 0;
+  #addresses = 0;
+  #lastStartMs = 0;
+  #reachable = true;
+  /** Every step that was asked for, in order: `create eru-w-1-g1`. */
+  readonly steps: string[] = [];
+  /** What the process does when a container starts. */
+  process: (container: Container) => SimProcess = () => undefined;
+  /** Awaited before each step: a test can hold an answer back. */
+  before: (step: SimStep, name: string) => Promise<void> = async () => {};
+  version = "20.10.24";
+  cpus = 2;
+  memoryBytes = 4 * 1024 ** 3;
+
+  constructor(options: SimEngineOptions) {
+    this.#node = options.node;
+    this.#now = options.now;
+    this.#images = new Set(options.images ?? []);
+    this.#registry = new Set(options.registry ?? []);
+  }
+
+  async ping(): Promise<void> {
+    this.#reach();
+  }
+
+  async facts(): Promise<EngineFacts> {
+    this.#reach();
+    return { version: this.version, cpus: this.cpus, memoryBytes: this.memoryBytes };
+  }
+
+  async list(): Promise<readonly Container[]> {
+    this.#reach();
+    return [...this.#containers.values()].filter((one) => one.labels[label.node] === this.#node);
+  }
+
+  async inspect(ref: string): Promise<Container | undefined> {
+    this.#reach();
+    return this.#find(ref);
+  }
+
+  async pull(image: string): Promise<void> {
+    await this.#step("pull", image);
+    if (!this.#registry.has(image)) throw new EngineRefusedError(`manifest for ${image} not found`);
+    this.#images.add(image);
+    this.#answer("pull");
+  }
+
+  async create(spec: ContainerSpec): Promise<Container> {
+    await this.#step("create", spec.name);
+    if (!this.#images.has(spec.Image)) throw new ImageMissingError(`No such image: ${spec.Image}`);
+    const there = this.#find(spec.name);
+    if (there && there.labels[label.spec] !== spec.Labels[label.spec])
+      throw new EngineRefusedError(`the container name "/${spec.name}" is already in use by ${there.id}`);
+    const made = there ?? this.#put({ name: spec.name, labels: { ...spec.Labels } });
+    this.#answer("create");
+    return made;
+  }
+
+  async start(id: string): Promise<void> {
+    const container = this.#find(id);
+    await this.#step("start", container?.name ?? id);
+    if (container && container.state !== "running") this.#run(container);
+    this.#answer("start");
+  }
+
+  async stop(id: string, _graceSeconds: number): Promise<void> {
+    const container = this.#find(id);
+    await this.#step("stop", container?.name ?? id);
+    if (container?.state === "running") this.exit(container.name, 0);
+    this.#answer("stop");
+  }
+
+  async remove(id: string): Promise<void> {
+    const container = this.#find(id);
+    await this.#step("remove", container?.name ?? id);
+    if (container?.state === "running")
+      throw new EngineRefusedError(`cannot remove running ${container.name}`);
+    if (container) this.removeByHand(container.name);
+    this.#answer("remove");
+  }
+
+  async events(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>> {
+    this.#reach();
+    const subscriber = new Subscriber();
+    this.#subscribers.add(subscriber);
+    signal.addEventListener("abort", () => subscriber.end(), { once: true });
+    return subscriber.drain();
+  }
+
+  /** The container of this name as it is. */
+  container(name: string): Container | undefined {
+    return this.#find(name);
+  }
+
+  /** All containers, also foreign ones. */
+  containers(): readonly Container[] {
+    return [...this.#containers.values()];
+  }
+
+  /** The process of a running container ends by itself. */
+  exit(name: string, exitCode: number, outOfMemory = false): void {
+    const container = this.#find(name);
+    if (container?.state !== "running") throw new RangeError(`${name} does not run`);
+    this.#replace({ ...container, state: "exited", exitCode, outOfMemory, ports: [] });
+  }
+
+  /** Somebody removes a container behind the agent's back. */
+  removeByHand(name: string): void {
+    const container = this.#find(name);
+    if (!container) throw new RangeError(`there is no ${name}`);
+    this.#containers.delete(container.id);
+    this.#tell(container);
+  }
+
+  /** Somebody restarts a container behind the agent's back: it gets another address. */
+  restartByHand(name: string): void {
+    const container = this.#find(name);
+    if (!container) throw new RangeError(`there is no ${name}`);
+    this.#run(container);
+  }
+
+  /** A running container that the agent did not make. */
+  addForeign(name: string, labels: Record<string, string> = {}): Container {
+    return this.#run(this.#put({ name, labels }));
+  }
+
+  /** The next step of this kind is refused with this text; repeated calls queue up. */
+  failNext(step: SimStep, error: string): void {
+    this.#failures.set(step, [...(this.#failures.get(step) ?? []), error]);
+  }
+
+  /** The next step of this kind is done, but the connection breaks before the answer. */
+  loseAnswer(step: SimStep): void {
+    this.#lateAnswers.add(step);
+  }
+
+  /** While unreachable every call fails; its event streams end. Containers go on. */
+  setReachable(reachable: boolean): void {
+    this.#reachable = reachable;
+    if (reachable) return;
+    for (const subscriber of this.#subscribers) subscriber.end();
+    this.#subscribers.clear();
+  }
+
+  /** The engine is killed and comes back without live-restore: it ends what still ran. */
+  restart(): void {
+    this.setReachable(false);
+    for (const one of [...this.#containers.values()])
+      if (one.state === "running") this.#replace({ ...one, state: "exited", exitCode: 137 });
+    this.setReachable(true);
+  }
+
+  async #step(step: SimStep, name: string): Promise<void> {
+    this.#reach();
+    this.steps.push(`${step} ${name}`);
+    await this.before(step, name);
+    this.#reach();
+    const error = this.#failures.get(step)?.shift();
+    if (error !== undefined) throw new EngineRefusedError(error);
+  }
+
+  #answer(step: SimStep): void {
+    if (this.#lateAnswers.delete(step)) throw new EngineUnreachableError(`connection lost during ${step}`);
+    this.#reach();
+  }
+
+  #reach(): void {
+    if (!this.#reachable) throw new EngineUnreachableError("connect ENOENT docker.sock");
+  }
+
+  #find(ref: string): Container | undefined {
+    return this.#containers.get(ref) ?? this.#containers.values().find((one) => one.name === ref);
+  }
+
+  #put({ name, labels }: { name: string; labels: Record<string, string> }): Container {
+    const id = `c${++this.#ids}`;
+    const container: Container = { id, name, labels, state: "created", outOfMemory: false, ports: [] };
+    this.#replace(container);
+    return container;
+  }
+
+  #run(container: Container): Container {
+    const { exitCode: _exitCode, ...rest } = container;
+    const address = `10.0.0.${(this.#addresses++ % 250) + 2}`;
+    // Two starts never bear the same time, as on a real clock; the step is too small to be ahead of it.
+    this.#lastStartMs = Math.max(this.#now(), this.#lastStartMs + 0.001);
+    const running: Container = { ...rest, state: "running", startedAtMs: this.#lastStartMs, address };
+    this.#replace(running);
+    const ends = this.process(running);
+    if (ends) this.exit(container.name, ends.exitCode, ends.outOfMemory);
+    return running;
+  }
+
+  #replace(container: Container): void {
+    this.#containers.set(container.id, container);
+    this.#tell(container);
+  }
+
+  #tell({ id, labels }: Container): void {
+    const workload = labels[label.workload];
+    if (workload === undefined || labels[label.node] !== this.#node) return;
+    for (const subscriber of this.#subscribers) subscriber.push({ workload, containerId: id });
+  }
+}
+
+class Subscriber {
+  #waiting: EngineEvent[] = [];
+  #ended = false;
+  #wake: () => void = () => {};
+
+  push(event: EngineEvent): void {
+    this.#waiting.push(event);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  async *drain(): AsyncGenerator<EngineEvent> {
+    for (;;) {
+      for (const event of this.#waiting.splice(0)) yield event;
+      if (this.#waiting.length > 0) continue;
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
