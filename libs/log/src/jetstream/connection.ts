@@ -16,7 +16,7 @@ const reconnectWaitMs = 250;
 /** A connection that does not answer pings for twice this is given up. */
 const pingIntervalMs = 10_000;
 /** How long the first connection may take: a supervisor starts broker and services at the same time. */
-const connectLimitMs = 15_000;
+const connectLimitMsDefault = 15_000;
 
 /** Where the broker is and who we are there. */
 export type ConnectionOptions = {
@@ -28,6 +28,8 @@ export type ConnectionOptions = {
   name: string;
   /** Where answers are sent; the user must be allowed to subscribe below it. Absent: `_INBOX_<user>`. */
   inboxPrefix?: string;
+  /** How long the first connection may take, in ms. */
+  connectLimitMs?: number;
 };
 
 /** What came of asking the broker. */
@@ -80,7 +82,7 @@ export class Connection {
       ...(options.user === undefined ? {} : { user: options.user }),
       ...(options.password === undefined ? {} : { pass: options.password }),
     };
-    const deadline = performance.now() + connectLimitMs;
+    const deadline = performance.now() + (options.connectLimitMs ?? connectLimitMsDefault);
     for (;;) {
       try {
         return new Connection(await connect(wanted), user, inbox);
