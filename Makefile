@@ -1,0 +1,31 @@
+# The few commands there are. `make` lists them; NODES=1 uses the machine's own Docker engine as the only node.
+NODES ?= 3
+export NODES
+node := node_modules/.bin/node
+
+.PHONY: help setup doctor demo down purge status test
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## install what is missing on this machine, and say what
+	@infra/setup/setup
+
+doctor: ## show what is there and what is missing, changing nothing
+	@infra/setup/setup --check
+
+demo: setup ## from nothing to requests answered by three containers on three nodes
+	@$(node) infra/local/src/demo-main.ts
+
+down: ## end the demo and remove its containers, namespaces, links and rules; its data stays
+	@if [ -x $(node) ]; then $(node) infra/local/src/demo-main.ts down; fi
+
+purge: ## end the demo and remove all its data too
+	@if [ -x $(node) ]; then $(node) infra/local/src/demo-main.ts purge; fi
+
+status: ## what of the demo runs
+	@$(node) infra/local/src/demo-main.ts status
+
+test: ## install what is missing and run every check there is (root, about 15 minutes on 2 cores)
+	@infra/setup/setup --tests
+	@$(node) test/run.ts
