@@ -38,15 +38,14 @@ Try next:
 `);
 }
 
-async function showStatus(): Promise<number> {
+async function showStatus(): Promise<void> {
   const { phase, units, supervisorPid } = await status({ home });
   console.log(`${phase}${supervisorPid === undefined ? ", no supervisor" : `, supervisor ${supervisorPid}`}`);
   console.table(units.map(({ logFile: _, since: __, ...unit }) => unit));
-  return phase === "up" ? 0 : 1;
+  if (phase !== "up") process.exitCode = 1;
 }
 
-/** By name, what ends with an exit code or, when all went well, with nothing. */
-const commands: Record<string, () => Promise<number | void>> = {
+const commands: Record<string, () => Promise<void>> = {
   demo: runDemo,
   down: () => down({ home, tell: console.log }),
   purge: () => down({ home, purge: true, tell: console.log }),
@@ -57,7 +56,7 @@ try {
   const name = process.argv[2] ?? "demo";
   const command = commands[name];
   if (!command) throw new LocalError(`there is no ${name}: ${Object.keys(commands).join(", ")}`);
-  process.exitCode = (await command()) ?? 0;
+  await command();
 } catch (error) {
   if (!(error instanceof LocalError)) throw error;
   console.error(`eru: ${error.message}`);

@@ -126,6 +126,7 @@ async function deploy(api: Api, release: Release): Promise<{ id: string; how: st
     return {
       id: z.string().parse(answer?.["deployment"]),
       how: `wants ${workloads} workloads, each 0.1 CPU and 32 MiB`,
+      count: workloads,
     };
   }
   const { deployment: id, release: before, count } = found;
