@@ -1,0 +1,36 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { type InitOptions, init } from "./init.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "eru-init-"));
+afterEach(() => rmSync(directory, { recursive: true }));
+const options: InitOptions = {
+  directory,
+  nodes: ["n1"],
+  elbs: ["elb1"],
+  natsUrl: { services: "nats://nats:4222", nodes: "nats://10.0.0.1:4222" },
+  natsListen: { host: "0.0.0.0", port: 4222 },
+  natsStoreDir: "/data",
+  httpHost: "0.0.0.0",
+};
+const read = (file: string) => readFileSync(join(directory, file), "utf8");
+
+test("every process gets a file of its own with its own password, and nobody else can read them", () => {
+  const files = init(options);
+  expect(files).toContain("node-agent-n1.env");
+  for (const file of files) expect(statSync(join(directory, file)).mode & 0o777, file).toBe(0o600);
+  const passwords = files
+    .filter((file) => file.endsWith(".env"))
+    .map((file) => /ERU_NATS_PASSWORD=(.+)/.exec(read(file))?.[1] ?? file);
+  expect(new Set(passwords).size).toBe(6);
+  for (const password of passwords) expect(read("nats.conf")).toContain(password);
+  expect(read("node-agent-n1.env")).toContain("ERU_NATS_URL=nats://10.0.0.1:4222");
+  expect(read("scheduler.env")).toContain("ERU_NATS_URL=nats://nats:4222");
+
+  const before = { scheduler: read("scheduler.env"), context: read("context.json") };
+  init({ ...options, nodes: ["n1", "n2"] });
+  expect({ scheduler: read("scheduler.env"), context: read("context.json") }).toEqual(before);
+  expect(read("node-agent-n2.env")).toContain("ERU_NODE=n2");
+});
