@@ -62,8 +62,8 @@ function phaseAfter(event: ContainerFact): Phase | undefined {
     case "ContainerExited":
       return event.retryInMs === undefined ? "failed" : "exited";
     case "ContainerFailed":
-      // Failing to look at or to stop a container does not end what runs in it.
-      if (event.step === "inspect" || event.step === "stop" || event.step === "remove") return undefined;
+      // What cannot be taken away says nothing about how it runs.
+      if (event.step === "stop" || event.step === "remove") return undefined;
       return event.retryInMs === undefined ? "failed" : "exited";
   }
 }

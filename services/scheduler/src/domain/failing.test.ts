@@ -22,7 +22,7 @@ test("one that its agent still restarts is left alone", () => {
   const of = { node: "n1", workload: "shop-web-a-1", generation: 1 };
   world.fact({ type: "ContainerExited", ...of, attempt: 1, exitCode: 1, outOfMemory: false, retryInMs: 9 });
   world.fact({ type: "ContainerFailed", ...of, step: "start", error: "busy", attempt: 2, retryInMs: 9 });
-  world.fact({ type: "ContainerFailed", ...of, step: "inspect", error: "busy", attempt: 2 });
+  world.fact({ type: "ContainerFailed", ...of, step: "remove", error: "busy", attempt: 2 });
   expect(world.passes()).toEqual([]);
 });
 

@@ -20,3 +20,6 @@ export const actionBytes = 8 * 1024;
 
 /** The largest template that fits into one message together with the names around it. */
 export const templateBytesMax = 240 * 1024;
+
+/** Actions in one pass: with the messages of its decisions a batch stays below the thousand that the broker takes. */
+export const actionsMax = 800;

@@ -87,6 +87,22 @@ export function serves(draft: Draft, workload: Workload): boolean {
   return elbs.size > 0 && elbs.values().every((appliedSeq) => appliedSeq >= workload.healthySeq);
 }
 
+/**
+ * Where a running upgrade stands while fresh workloads are on their way to health: the same answer for too long means that
+ * it does not get on. Undefined while nothing is on its way: waiting for room is not a fault of the release.
+ */
+export function waitsForHealth({ rollout, version, workloads }: Deployment): string | undefined {
+  if (rollout?.step !== "running") return undefined;
+  const counts = { fresh: 0, healthy: 0, stale: 0 };
+  for (const workload of workloads.values()) {
+    if (workload.going) continue;
+    if (workload.version !== version) counts.stale++;
+    else if (workload.phase === "healthy") counts.healthy++;
+    else counts.fresh++;
+  }
+  return counts.fresh > 0 ? `${version} ${counts.fresh} ${counts.healthy} ${counts.stale}` : undefined;
+}
+
 function placeFresh(
   draft: Draft,
   deployment: Deployment,

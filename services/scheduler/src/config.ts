@@ -1,0 +1,16 @@
+import { serviceConfig } from "@eru/service";
+import { z } from "zod";
+
+/** What the scheduler reads from its environment. */
+export const schedulerConfig = {
+  ...serviceConfig,
+  /** How many servers keep the log. */
+  ERU_STREAM_REPLICAS: z
+    .enum(["1", "3"])
+    .default("1")
+    .transform((text) => (text === "3" ? 3 : 1)),
+  /** Milliseconds until a draining workload is stopped although not every load balancer has let go of it. */
+  SCHEDULER_DRAIN_DEADLINE_MS: z.coerce.number().int().min(0).max(86_400_000).default(30_000),
+  /** Milliseconds an upgrade may make no progress while its new workloads run, before it is halted. */
+  SCHEDULER_PROGRESS_DEADLINE_MS: z.coerce.number().int().min(1_000).max(86_400_000).default(300_000),
+} as const;

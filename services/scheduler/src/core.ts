@@ -1,0 +1,186 @@
+import {
+  decodeMessage,
+  ElbHeartbeat,
+  historyKind,
+  type PlanRefusal,
+  type PlanReply,
+  PlanRequest,
+} from "@eru/events";
+import type { StoredMessage } from "@eru/log";
+import { apply, decidingKinds } from "./domain/apply.ts";
+import type { PassOptions, Signals } from "./domain/draft.ts";
+import { dueStops } from "./domain/drains.ts";
+import { dryRun } from "./domain/dry-run.ts";
+import { Heartbeats } from "./domain/liveness.ts";
+import { type Pass, plan } from "./domain/plan.ts";
+import { waitsForHealth } from "./domain/rollout.ts";
+import { emptyZone, type Pod, touch, type Zone } from "./domain/zone.ts";
+import { Stopwatch } from "./stopwatch.ts";
+
+/** Milliseconds between two looks at the clock. */
+export const lookEveryMs = 250;
+/** Milliseconds between two passes that look at everything, whatever was noticed. */
+const fullEveryMs = 60_000;
+/** Milliseconds of health after which failures before count no more: the agent's own healthy minute. */
+const steadyMs = 60_000;
+
+export type CoreOptions = PassOptions & {
+  /** Milliseconds an upgrade may make no progress while its fresh workloads run. */
+  progressDeadlineMs: number;
+};
+
+/** A pass on its way to the log, with what has to be looked at again when it does not get there. */
+export type Attempt = { pass: Pass; looked: readonly string[] };
+
+/**
+ * The scheduler without its effects: told what was recorded, heard and what time it is (monotonic milliseconds), it
+ * answers which pass to record. The loop runs it on a broker and a clock, the simulation on its own.
+ */
+export class SchedulerCore {
+  readonly zone: Zone = emptyZone();
+  readonly heartbeats: Heartbeats;
+  readonly #options: CoreOptions;
+  readonly #stopwatch = new Stopwatch();
+  /** Per pod, what must be folded before the next pass (our own batch, or what ours collided with) and until when to rest. */
+  readonly #held = new Map<string, { untilSeq: number; restUntil: number }>();
+  #fullAt: number;
+
+  constructor(options: CoreOptions, now: number) {
+    this.#options = options;
+    this.heartbeats = new Heartbeats(now);
+    this.#fullAt = now + fullEveryMs;
+  }
+
+  /**
+   * Folds messages; those that were folded before are skipped.
+   * @throws UnreadableEventError
+   */
+  fold(messages: readonly StoredMessage[]): void {
+    for (const message of messages) {
+      if (message.seq <= this.zone.seq) continue;
+      if (decidingKinds.has(historyKind(message.subject) ?? ""))
+        for (const recorded of decodeMessage(message)) apply(this.zone, recorded);
+      this.zone.seq = message.seq;
+    }
+  }
+
+  /** An agent's heartbeat. Its broker's permissions vouch for the name in the subject. */
+  hearNode(subject: string, now: number): void {
+    this.heartbeats.hearNode(lastToken(subject), now);
+  }
+
+  /** A load balancer's heartbeat; false when it cannot be read. */
+  hearElb(subject: string, body: string, now: number): boolean {
+    const parsed = ElbHeartbeat.safeParse(parseJson(body));
+    if (!parsed.success) return false;
+    this.heartbeats.hearElb(lastToken(subject), parsed.data.appliedSeq, now);
+    return true;
+  }
+
+  /** To be called four times a second. */
+  look(now: number, connected: boolean): void {
+    this.heartbeats.look(now, connected);
+    this.heartbeats.forget(this.zone.nodes, now);
+    this.#stopwatch.sweep(now - 4 * lookEveryMs - fullEveryMs);
+    // Load balancers come, go and apply tables without a word in the log.
+    for (const deployment of this.zone.rollouts) touch(this.zone, deployment);
+    if (now >= this.#fullAt) this.lookAtEverything(now);
+  }
+
+  /** The next pass over each pod looks at all its deployments: at a take-over, and now and then. */
+  lookAtEverything(now: number): void {
+    this.#fullAt = now + fullEveryMs;
+    for (const deployment of this.zone.deployments.values()) touch(this.zone, deployment);
+  }
+
+  /** Decides what there is to decide in each pod; nothing for pods that still wait for what they know is recorded. */
+  *passes(now: number): Generator<Attempt> {
+    for (const pod of this.zone.pods.values()) {
+      const attempt = this.#pass(pod, now);
+      if (attempt) yield attempt;
+    }
+  }
+
+  /** The batch is recorded, its last message at this sequence. */
+  recorded({ pass }: Attempt, lastSeq: number): void {
+    this.#held.set(pass.pod, { untilSeq: lastSeq, restUntil: 0 });
+  }
+
+  /** The batch is not recorded, or nobody knows: what it was about is looked at again, not before both are reached. */
+  notRecorded({ pass, looked }: Attempt, hold: { untilSeq: number; restUntil: number }): void {
+    const pod = this.zone.pods.get(pass.pod);
+    for (const id of looked) pod?.touched.add(id);
+    this.#held.set(pass.pod, hold);
+  }
+
+  /** The answer to a dry run, as it goes over the wire. */
+  answer(body: string, notReady: string | undefined): PlanReply | PlanRefusal {
+    if (notReady !== undefined) return { error: notReady };
+    const parsed = PlanRequest.safeParse(parseJson(body));
+    if (parsed.success) return dryRun(this.zone, parsed.data);
+    const faults = parsed.error.issues.map(
+      (issue) => `${issue.path.join(".") || "request"}: ${issue.message}`,
+    );
+    return { error: `the request is not readable: ${faults.slice(0, 3).join("; ")}` };
+  }
+
+  #pass(pod: Pod, now: number): Attempt | undefined {
+    const hold = this.#held.get(pod.name);
+    if (hold && (hold.untilSeq > this.zone.seq || hold.restUntil > now)) return undefined;
+    const signals = this.#signals(pod, now);
+    const { liveness, stops, stalled, steady } = signals;
+    const waits = pod.changed && pod.waiting.size > 0;
+    const told = liveness.length + stops.size + stalled.size + steady.size + pod.orphans.size > 0;
+    if (!told && !waits && pod.touched.size === 0) return undefined;
+    const looked = [...pod.touched];
+    pod.touched.clear();
+    pod.changed = false;
+    const pass = plan(this.zone, pod, { focus: looked, signals, options: this.#options });
+    for (const id of pass.unfinished) pod.touched.add(id);
+    return pass.decisions.length > 0 ? { pass, looked } : undefined;
+  }
+
+  #signals(pod: Pod, now: number): Signals {
+    const elbs = this.heartbeats.liveElbs(this.zone.elbs, now);
+    const over = (key: string, ms: number): boolean => this.#stopwatch.elapsed(key, now) >= ms;
+    const expired = new Set<string>();
+    for (const { id, going } of pod.draining)
+      if (over(`drain ${id}`, going?.deadlineMs ?? 0)) expired.add(id);
+    const stalled = new Set<string>();
+    for (const deployment of this.zone.rollouts) {
+      const waiting = deployment.pod === pod.name ? waitsForHealth(deployment) : undefined;
+      if (waiting && over(`rollout ${deployment.id} ${waiting}`, this.#options.progressDeadlineMs))
+        stalled.add(deployment.id);
+    }
+    const steady = new Set<string>();
+    for (const deployment of pod.deployments.values()) {
+      if (deployment.failures === 0) continue;
+      for (const { id, n, healthySeq, going } of deployment.workloads.values())
+        if (
+          n > deployment.provingAboveN &&
+          healthySeq > 0 &&
+          !going &&
+          over(`steady ${id} ${healthySeq}`, steadyMs)
+        )
+          steady.add(deployment.id);
+    }
+    return {
+      liveness: this.heartbeats.changes(pod, now),
+      elbs,
+      stops: dueStops(this.zone, pod, { elbs, expired }),
+      stalled,
+      steady,
+    };
+  }
+}
+
+const lastToken = (subject: string): string => subject.slice(subject.lastIndexOf(".") + 1);
+
+/** The parsed body; undefined when it is no JSON, which no schema accepts. */
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
