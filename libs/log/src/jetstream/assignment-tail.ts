@@ -1,6 +1,5 @@
 import { liveSubjects } from "@eru/events";
 import type { Msg, Subscription } from "@nats-io/transport-node";
-import { NotPermittedError } from "../errors.ts";
 import type { StoredMessage } from "../log.ts";
 import { messageIdOf } from "../message.ts";
 import { Signals } from "../signals.ts";
@@ -26,13 +25,13 @@ export class AssignmentTail {
 
   constructor(connection: Connection, subject: string, node: string) {
     const liveSubject = liveSubjects.assignment(node);
-    this.#subscription = connection.nc.subscribe(liveSubject, {
-      callback: (error, msg) => {
-        if (error)
-          this.#failure = new NotPermittedError(connection.user, `subscribe ${liveSubject}`, {
-            cause: error,
-          });
-        else if (!fromStream(msg)) this.#push(subject, msg);
+    this.#subscription = connection.subscribe(liveSubject, {
+      receive: (msg) => {
+        if (!fromStream(msg)) this.#push(subject, msg);
+        this.changed.raise();
+      },
+      refused: (error) => {
+        this.#failure = error;
         this.changed.raise();
       },
     });

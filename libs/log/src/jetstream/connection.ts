@@ -7,6 +7,7 @@ import {
   type NodeConnectionOptions,
   errors as natsErrors,
   headers as newHeaders,
+  type Subscription,
 } from "@nats-io/transport-node";
 import { LogUnavailableError, NotPermittedError } from "../errors.ts";
 import { Signals } from "../signals.ts";
@@ -14,7 +15,7 @@ import { Signals } from "../signals.ts";
 /** Between two attempts to reach a server. */
 const reconnectWaitMs = 250;
 /** A connection that does not answer pings for twice this is given up. */
-const pingIntervalMs = 10_000;
+const pingIntervalMs = 5_000;
 /** How long the first connection may take: a supervisor starts broker and services at the same time. */
 const connectLimitMsDefault = 15_000;
 
@@ -135,6 +136,22 @@ export class Connection {
     const answer = await promise;
     this.#asking.delete(resolve);
     return answer;
+  }
+
+  /** Listens until the subscription ends. The server's refusal comes to `refused`. */
+  subscribe(
+    subject: string,
+    options: { receive: (msg: Msg) => void; refused: (error: NotPermittedError) => void; queue?: string },
+  ): Subscription {
+    this.#checkOpen();
+    const { receive, refused, queue } = options;
+    return this.nc.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, msg) => {
+        if (error) refused(new NotPermittedError(this.user, `subscribe ${subject}`, { cause: error }));
+        else receive(msg);
+      },
+    });
   }
 
   /** Sends without waiting for an answer. While not connected the message is lost. */

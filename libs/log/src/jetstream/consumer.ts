@@ -95,8 +95,9 @@ export class Consumer {
     const inbox = this.#connection.newInbox();
     const only = subjects?.length === 1 ? subjects[0] : undefined;
     const name = crypto.randomUUID();
-    this.#subscription = this.#connection.nc.subscribe(inbox, {
-      callback: (error, msg) => (error ? this.#lose(error.message) : this.#receive(msg)),
+    this.#subscription = this.#connection.subscribe(inbox, {
+      receive: (msg) => this.#receive(msg),
+      refused: (error) => this.#lose(error.message),
     });
     const config: Partial<ConsumerConfig> = {
       name,

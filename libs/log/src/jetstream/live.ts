@@ -21,12 +21,11 @@ export class NatsLive implements Live {
   subscribe(subject: string, signal: AbortSignal): AsyncIterable<{ subject: string; body: string }> {
     const queue = new LiveQueue();
     if (signal.aborted) return queue.drain(signal);
-    const subscription = this.#connection.nc.subscribe(subject, {
-      callback: (error, msg) => {
-        if (error)
-          queue.fail(new NotPermittedError(this.#connection.user, `subscribe ${subject}`, { cause: error }));
-        else if (!fromStream(msg)) queue.push({ subject: msg.subject, body: msg.string() });
+    const subscription = this.#connection.subscribe(subject, {
+      receive: (msg) => {
+        if (!fromStream(msg)) queue.push({ subject: msg.subject, body: msg.string() });
       },
+      refused: (error) => queue.fail(error),
     });
     signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });
     return queue.drain(signal);
@@ -55,13 +54,12 @@ export class NatsLive implements Live {
       failure = error instanceof Error ? error : new Error(String(error));
       failed.raise();
     };
-    const subscription = this.#connection.nc.subscribe(subject, {
+    const subscription = this.#connection.subscribe(subject, {
       queue: group,
-      callback: (error, msg) => {
-        if (error)
-          fail(new NotPermittedError(this.#connection.user, `subscribe ${subject}`, { cause: error }));
-        else if (msg.reply) void reply(msg, answer).catch(fail);
+      receive: (msg) => {
+        if (msg.reply) void reply(msg, answer).catch(fail);
       },
+      refused: fail,
     });
     await failed.next(signal);
     if (!subscription.isClosed()) subscription.unsubscribe();

@@ -1,0 +1,126 @@
+import { subjects } from "@eru/events";
+import { type NatsServer, startNatsServer, startTcpProxy } from "@eru/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { fresh, toPod, waitFor } from "../contract/kit.ts";
+import type { Broker } from "../log.ts";
+import { api } from "./api.ts";
+import { connectBroker } from "./broker.ts";
+import { Connection } from "./connection.ts";
+import { Consumer } from "./consumer.ts";
+import { streamName } from "./stream-settings.ts";
+
+let server: NatsServer;
+let writer: Broker;
+let connection: Connection;
+beforeAll(async () => {
+  server = await startNatsServer();
+  writer = await connectBroker({ servers: [server.url], name: "writer", ensureStreams: true });
+  connection = await Connection.open({ servers: [server.url], name: "reader" });
+});
+afterAll(async () => {
+  await Promise.all([writer.close(), connection.close()]);
+  await server.stop();
+});
+
+const messages = 40_000;
+
+async function request<T>(subject: string): Promise<T> {
+  const reply = await api<T>(connection, { subject, doing: subject, limitMs: 5_000 });
+  if (reply.ok) return reply.value;
+  throw new Error(reply.detail);
+}
+
+/** Fills a history of its own. */
+async function fill(pod: string): Promise<number> {
+  let first = 0;
+  for (let part = 0; part < messages / 1_000; part++) {
+    const places = await writer.log.appendBatch(
+      Array.from({ length: 1_000 }, (_, index) => toPod(pod, `${part}-${index}`)),
+    );
+    first ||= places[0]?.seq ?? 0;
+  }
+  return first;
+}
+
+async function open(pod: string, fromSeq: number): Promise<Consumer> {
+  const consumer = await Consumer.open(connection, { fromSeq, subjects: [subjects.pod(pod)] });
+  if (consumer instanceof Consumer) return consumer;
+  throw new Error(consumer.detail);
+}
+
+test("a reader that stands still holds the server back, and goes on without gap", async () => {
+  const pod = fresh("pod");
+  const fromSeq = await fill(pod);
+  const consumer = await open(pod, fromSeq);
+  // It has stopped coming when two looks a heartbeat and more apart see the same.
+  let before = -1;
+  await expect
+    .poll(
+      () => {
+        const still = consumer.buffered === before;
+        before = consumer.buffered;
+        return still;
+      },
+      { interval: 2_500, timeout: 30_000 },
+    )
+    .toBe(true);
+  expect(consumer.buffered).toBeGreaterThan(1_000);
+  expect(consumer.buffered).toBeLessThan(messages / 2);
+  expect(consumer.lost).toBeUndefined();
+  const seqs: number[] = [];
+  while (seqs.length < messages) {
+    if (consumer.buffered === 0) await consumer.changed.next();
+    seqs.push(...consumer.take(500).map((message) => message.seq));
+  }
+  expect(seqs).toEqual(Array.from({ length: messages }, (_, index) => fromSeq + index));
+  consumer.close();
+});
+
+test("a consumer that the server forgot is noticed by its silence, and another goes on where it stopped", async () => {
+  const pod = fresh("pod");
+  const stop = new AbortController();
+  const ids: string[] = [];
+  const read = async (): Promise<void> => {
+    const options = { fromSeq: 1, subjects: [subjects.pod(pod)], signal: stop.signal };
+    for await (const page of writer.log.follow(options))
+      ids.push(...page.messages.map((one) => one.messageId));
+  };
+  const reading = read();
+  await writer.log.append(toPod(pod, "a"));
+  await waitFor(() => ids.length === 1);
+  const consumers = await request<{ consumers: string[] }>(`CONSUMER.NAMES.${streamName}`);
+  for (const name of consumers.consumers) await request(`CONSUMER.DELETE.${streamName}.${name}`);
+  await writer.log.append(toPod(pod, "b"));
+  await waitFor(() => ids.length === 2);
+  stop.abort();
+  await reading;
+  expect(ids).toEqual(["a", "b"]);
+});
+
+test("what passed while a cable was pulled is read when the connection is back", async () => {
+  const proxy = await startTcpProxy(server.port);
+  const reader = await connectBroker({ servers: [`127.0.0.1:${proxy.port}`], name: "reader" });
+  const pod = fresh("pod");
+  const stop = new AbortController();
+  const ids: string[] = [];
+  const read = async (): Promise<void> => {
+    const options = { fromSeq: 1, subjects: [subjects.pod(pod)], signal: stop.signal };
+    for await (const page of reader.log.follow(options))
+      ids.push(...page.messages.map((one) => one.messageId));
+  };
+  const reading = read();
+  await writer.log.append(toPod(pod, "a"));
+  await waitFor(() => ids.length === 1);
+  // The cable is pulled: the connection stays open, nothing passes.
+  proxy.pull();
+  await writer.log.append(toPod(pod, "b"));
+  expect(ids).toEqual(["a"]);
+  proxy.heal();
+  await writer.log.append(toPod(pod, "c"));
+  await waitFor(() => ids.length === 3);
+  stop.abort();
+  await reading;
+  expect(ids).toEqual(["a", "b", "c"]);
+  await reader.close();
+  await proxy.stop();
+});
