@@ -1,6 +1,5 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { promisify } from "node:util";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { LocalError } from "./errors.ts";
 import { type Home, readIfThere, writeWhole } from "./home.ts";
@@ -53,7 +52,6 @@ const defaultPorts: Plan["ports"] = {
 
 const netsFirst = 77;
 const netsLast = 127;
-const run = promisify(execFile);
 
 /** The most nodes one machine is asked to hold. */
 export const nodesMax = 32;
@@ -107,7 +105,7 @@ export async function makePlan(home: Home, before: Plan | undefined, wish: Wish)
       preferred: kept[name],
     })),
   );
-  const engine = await chooseEngine(home, before?.engine, wish.ownSocket);
+  const engine = chooseEngine(home, before?.engine, wish.ownSocket);
   return Plan.parse({ version: 1, engine, nodes: wish.nodes, ports });
 }
 
@@ -130,26 +128,36 @@ function checkWish(home: Home, before: Plan, wish: Wish): void {
       );
 }
 
-async function chooseEngine(
+function chooseEngine(
   home: Home,
   before: Plan["engine"] | undefined,
   ownSocket: string | undefined,
-): Promise<Plan["engine"]> {
+): Plan["engine"] {
   if (before?.kind === "own") return before;
   if (!before && ownSocket !== undefined) return { kind: "own", socket: ownSocket };
   // Links and cgroups of two installations must not meet, so the name comes from the directory.
   const name = before?.name ?? `e${createHash("sha256").update(home.path).digest("hex").slice(0, 6)}`;
-  return { kind: "rig", name, net: await freeNet(before?.net) };
+  return { kind: "rig", name, net: freeNet(before?.net) };
 }
 
 /** Two numbers of a private network that this machine has no route into. */
-async function freeNet(preferred: string | undefined): Promise<string> {
+function freeNet(preferred: string | undefined): string {
+  const routed = routedNets();
   const nets = Array.from({ length: netsLast - netsFirst + 1 }, (_, at) => `10.${netsFirst + at}`);
-  for (const net of preferred === undefined ? nets : [preferred, ...nets]) {
-    const { stdout } = await run("ip", ["-4", "route", "show", "root", `${net}.0.0/16`]);
-    if (stdout.trim() === "") return net;
-  }
+  const free = [...(preferred === undefined ? [] : [preferred]), ...nets].find((net) => !routed.has(net));
+  if (free !== undefined) return free;
   throw new LocalError(
     `every network from 10.${netsFirst}.0.0/16 to 10.${netsLast}.0.0/16 is routed on this machine: free one`,
+  );
+}
+
+/** The first two numbers of every network of the kernel's table. A wider route, as of a VPN, gives way to ours. */
+function routedNets(): Set<string> {
+  const lines = readFileSync("/proc/net/route", "utf8").trim().split("\n").slice(1);
+  return new Set(
+    lines.map((line) => {
+      const address = Number.parseInt(line.split("\t")[1] ?? "0", 16); // Lowest byte first.
+      return `${address & 255}.${(address >> 8) & 255}`;
+    }),
   );
 }

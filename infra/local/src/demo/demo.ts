@@ -147,8 +147,8 @@ async function answered(
       .filter((workload) => workload.state === "healthy" && workload.release === release.name)
       .map(({ workload }) => workload);
   const result = await askUntilAll(elbUrl, host, { ids, count, withinMs: answersWithinMs });
-  if (result.missing.length === 0 && result.answers.length > 0) return result;
+  if (result.complete) return result;
   throw new LocalError(
-    `after ${answersWithinMs / 1000} s and ${result.requests} requests not every workload has answered: missing ${result.missing.join(", ") || "all"}; ${result.lastFault ? `the last fault was: ${result.lastFault}; ` : ""}\`eru why ${deployment}\` says more`,
+    `after ${answersWithinMs / 1000} s and ${result.requests} requests only ${result.answers.length} of ${count} workloads have answered${result.missing.length > 0 ? `, not ${result.missing.join(", ")}` : ""}; ${result.lastFault ? `the last fault was: ${result.lastFault}; ` : ""}\`eru why ${deployment}\` says more`,
   );
 }

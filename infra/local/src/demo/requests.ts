@@ -7,12 +7,24 @@ const pauseMs = 20;
 /** What the example app says of itself. */
 export type Answer = { id: string; version: string; node: string };
 
-/** Sends requests through the ELB until every wanted workload has answered one; `answers` has the first of each. */
+/** What came of asking. */
+export type Asked = {
+  /** Every wanted workload has answered. */
+  complete: boolean;
+  /** The first of each. */
+  answers: Answer[];
+  requests: number;
+  /** Workloads that are there and have not answered. */
+  missing: string[];
+  lastFault: string | undefined;
+};
+
+/** Sends requests through the ELB until every wanted workload has answered one, or the time is over. */
 export async function askUntilAll(
   elbUrl: string,
   host: string,
   wanted: { ids: () => Promise<readonly string[]>; count: number; withinMs: number },
-): Promise<{ answers: Answer[]; requests: number; missing: string[]; lastFault: string | undefined }> {
+): Promise<Asked> {
   const answers = new Map<string, Answer>();
   let lastFault: string | undefined;
   let requests = 0;
@@ -28,9 +40,15 @@ export async function askUntilAll(
     }
     missing = ids.filter((id) => !answers.has(id));
     if (ids.length >= wanted.count && missing.length === 0)
-      return { answers: ids.flatMap((id) => answers.get(id) ?? []), requests, missing, lastFault };
+      return {
+        complete: true,
+        answers: ids.flatMap((id) => answers.get(id) ?? []),
+        requests,
+        missing,
+        lastFault,
+      };
   }
-  return { answers: [...answers.values()], requests, missing, lastFault };
+  return { complete: false, answers: [...answers.values()], requests, missing, lastFault };
 }
 
 /** One request on a connection of its own; a string says why there is no answer. */
