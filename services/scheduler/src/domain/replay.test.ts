@@ -1,0 +1,275 @@
+import type { DecisionEvent, NodeEvent, RecordedEvent } from "@eru/events";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { recount, snapshot } from "../testkit/snapshot.ts";
+import { only, World } from "../testkit/world.ts";
+import { apply } from "./apply.ts";
+import { type LivenessChange, noSignals, type Signals } from "./draft.ts";
+import { plan } from "./plan.ts";
+import { emptyZone, podOf, type Zone } from "./zone.ts";
+
+// Goal: a recorded decision can be made again from the log up to its input. Method: random histories with narrow values,
+// so that deployments, nodes and numbers collide; every batch that names its input is decided again, looking at
+// everything, and must come out the same, event by event.
+
+type Step = (world: World) => void;
+
+const id = fc.constantFrom("shop-web-a", "shop-web-b", "shop-web-c", "shop-web-d");
+const node = fc.constantFrom("n1", "n2", "n3");
+const some = fc.nat(5);
+
+const workloadsOf = (world: World) => [...world.zone.workloads.values()];
+// command-api never gives an id twice.
+const isUsed = (world: World, deployment: string) =>
+  world.log.some(({ recorded }) => recorded[0]?.subject === `eru.deployment.p.${deployment}`);
+const nodeEvent = (world: World, event: NodeEvent) => {
+  if (world.zone.nodes.has(event.node)) world.nodeEvent(event);
+};
+
+const request = fc.oneof(
+  fc
+    .tuple(
+      id,
+      fc.integer({ min: 0, max: 4 }),
+      fc.nat(2),
+      fc.constantFrom("wait", "refuse"),
+      fc.constantFrom(0.5, 1),
+    )
+    .map(
+      ([deployment, count, nodesLimit, onShortage, cpu]): Step =>
+        (world) => {
+          if (isUsed(world, deployment)) return;
+          const resources = { cpu, memoryMib: 100 };
+          world.deploy(deployment, count, { nodesLimit, onShortage: onShortage as "wait", resources });
+        },
+    ),
+  fc.tuple(id, fc.nat(4)).map(
+    ([deployment, count]): Step =>
+      (world) =>
+        void world.scale(deployment, count),
+  ),
+  fc.tuple(id, fc.constantFrom("v1", "v2"), fc.integer({ min: 1, max: 2 })).map(
+    ([deployment, release, surge]): Step =>
+      (world) =>
+        void (isUsed(world, deployment) && world.upgrade(deployment, release, surge)),
+  ),
+  id.map(
+    (deployment): Step =>
+      (world) =>
+        void (isUsed(world, deployment) && world.request({ type: "RemovalRequested", deployment })),
+  ),
+);
+
+const nodes = fc.oneof(
+  fc.tuple(node, fc.constantFrom(1, 2, 3)).map(
+    ([name, cpu]): Step =>
+      (world) =>
+        void (world.zone.nodes.has(name) || world.node(name, cpu)),
+  ),
+  node.map(
+    (name): Step =>
+      (world) =>
+        nodeEvent(world, { type: "NodeCordoned", node: name, reason: "" }),
+  ),
+  node.map(
+    (name): Step =>
+      (world) =>
+        nodeEvent(world, { type: "NodeUncordoned", node: name }),
+  ),
+  node.map(
+    (name): Step =>
+      (world) =>
+        nodeEvent(world, { type: "NodeRemoved", node: name }),
+  ),
+);
+
+const facts = fc.oneof(
+  ...(["healthy", "failed", "gone"] as const).map((what) =>
+    some.map(
+      (n): Step =>
+        (world) => {
+          const workload = workloadsOf(world).at(n);
+          if (workload && (what !== "gone" || workload.stopping)) world[what](workload.id);
+        },
+    ),
+  ),
+  fc.constant<Step>((world) => void world.agentsCatchUp()),
+  fc.constant<Step>((world) => void world.route()),
+  fc.constant<Step>(
+    (world) => void world.append("eru.route.shop_example", { type: "RouteRemoved", host: "shop.example" }),
+  ),
+  fc.constant<Step>((world) => void world.elb("edge", world.seq)),
+  some.map(
+    (n): Step =>
+      (world) => {
+        const workload = workloadsOf(world).at(n);
+        if (workload)
+          world.append("eru.elb.edge", {
+            type: "EndpointDrained",
+            elb: "edge",
+            workload: workload.id,
+            inFlight: 0,
+          });
+      },
+  ),
+);
+
+const liveness = fc.record({
+  node,
+  to: fc.constantFrom("suspect", "lost", "alive"),
+  silentMs: fc.constant(6_000),
+});
+const signals = fc
+  .record({
+    liveness: fc.array(liveness, { maxLength: 1 }),
+    alive: fc.boolean(),
+    expired: fc.boolean(),
+    told: fc.option(id, { nil: undefined }),
+  })
+  .map((given) => (world: World): Partial<Signals> => {
+    const elbs = new Map(given.alive ? [["edge", world.zone.elbs.get("edge") ?? 0]] : []);
+    const draining = new Set(given.expired ? [...podOf(world.zone, "p").draining].map((one) => one.id) : []);
+    return {
+      elbs,
+      liveness: given.liveness as LivenessChange[],
+      stops: new Map(world.due({ elbs, expired: draining })),
+      stalled: new Set(given.told ? [given.told] : []),
+      steady: new Set(given.told ? [given.told] : []),
+    };
+  });
+
+const passes = fc.oneof(
+  signals.map(
+    (given): Step =>
+      (world) =>
+        void world.pass(given(world)),
+  ),
+  // Something is recorded between what a pass saw and the pass.
+  fc.tuple(signals, fc.oneof(request, nodes, facts)).map(
+    ([given, between]): Step =>
+      (world) => {
+        const pass = world.plan(given(world), [...podOf(world.zone, "p").touched]);
+        between(world);
+        world.record(pass);
+      },
+  ),
+);
+
+const history = fc.array(
+  fc.oneof(
+    { arbitrary: request, weight: 2 },
+    { arbitrary: nodes, weight: 2 },
+    { arbitrary: facts, weight: 3 },
+    { arbitrary: passes, weight: 4 },
+  ),
+  { minLength: 20, maxLength: 80, size: "max" },
+);
+
+const play = (steps: readonly Step[]) => {
+  const world = new World({ actionsMax: 4 });
+  world.node("n1", 2).node("n2", 2);
+  for (const step of steps) step(world);
+  return world;
+};
+
+/** What else was known: what is not in the log before stands in the decisions themselves. */
+function signalsOf(decided: readonly DecisionEvent[]): Signals {
+  const going = new Set<string>();
+  const stops: [string, "drained"][] = [];
+  const changes: LivenessChange[] = [];
+  for (const event of decided) {
+    if (event.type === "NodeSuspected")
+      changes.push({ node: event.node, to: "suspect", silentMs: event.silentMs });
+    if (event.type === "NodeLost") changes.push({ node: event.node, to: "lost", silentMs: event.silentMs });
+    if (event.type === "NodeRecovered") changes.push({ node: event.node, to: "alive" });
+    if (event.type === "NodeLossHeld") changes.push({ held: event.nodes, nodesTotal: event.nodesTotal });
+    if (event.type === "RemovalDecided") going.add(event.workload);
+    if (event.type === "StopDecided" && !going.has(event.workload))
+      stops.push([event.workload, event.because as "drained"]);
+  }
+  const steps = only(decided, "RolloutStepped");
+  return {
+    liveness: changes,
+    stops: new Map(stops),
+    elbs: new Map(steps[0]?.elbs.map(({ elb, appliedSeq }) => [elb, appliedSeq])),
+    stalled: new Set(steps.filter(({ step }) => step === "halted").map(({ deployment }) => deployment)),
+    steady: new Set(only(decided, "DeploymentSteady").map(({ deployment }) => deployment)),
+  };
+}
+
+const foldTo = (log: readonly RecordedEvent[], seq: number): Zone => {
+  const zone = emptyZone();
+  for (const recorded of log) if (recorded.seq <= seq) apply(zone, recorded);
+  zone.seq = seq;
+  return zone;
+};
+
+const reasonsOf = (event: DecisionEvent) => ("reasons" in event ? event.reasons : undefined);
+
+test("replaying a decision with its recorded inputs gives the same decision", () => {
+  let decidedAgain = 0;
+  fc.assert(
+    fc.property(history, (steps) => {
+      const world = play(steps);
+      const log = world.log.flatMap(({ recorded }) => recorded);
+      for (const { pass, recorded } of world.log) {
+        if (pass === undefined || !recorded[0]?.subject.startsWith("eru.decision.")) continue;
+        const decided = recorded.map(({ event }) => event as DecisionEvent);
+        const inputSeq = decided.map(reasonsOf).find((reasons) => reasons)?.inputSeq;
+        if (inputSeq === undefined) continue;
+        const zone = foldTo(log, inputSeq);
+        const again = plan(zone, podOf(zone, "p"), {
+          focus: "all",
+          signals: { ...noSignals, ...signalsOf(decided) },
+          options: world.options,
+        });
+        expect(again.decisions.map(({ event }) => event)).toEqual(decided);
+        decidedAgain++;
+      }
+    }),
+    { numRuns: 300 },
+  );
+  expect(decidedAgain).toBeGreaterThan(500);
+});
+
+test("a zone folded again from its log equals the live one, and its sums what they sum up", () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const world = play(steps);
+      const log = world.log.flatMap(({ recorded }) => recorded);
+      expect(snapshot(foldTo(log, world.seq))).toEqual(snapshot(world.zone));
+      const { kept, counted } = recount(world.zone);
+      expect(kept).toEqual(counted);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("looking at everything finds nothing that the touched deployments did not", () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const world = play(steps);
+      world.passes();
+      expect(world.plan().decisions.map(({ event }) => event)).toEqual([]);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a workload has one node for its whole life and its orders' generations only grow", () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const world = play(steps);
+      const nodeOf = new Map<string, string>();
+      const generation = new Map<string, number>();
+      for (const { event } of world.log.flatMap(({ recorded }) => recorded)) {
+        if (event.type !== "WorkloadAssigned" && event.type !== "WorkloadStopAssigned") continue;
+        expect(nodeOf.get(event.workload) ?? event.node).toBe(event.node);
+        expect(event.generation).toBeGreaterThan(generation.get(event.workload) ?? 0);
+        nodeOf.set(event.workload, event.node);
+        generation.set(event.workload, event.generation);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});

@@ -1,0 +1,55 @@
+import { addToSpread, emptyZone, type Zone } from "../domain/zone.ts";
+
+/** A zone as plain sorted data, to compare two. */
+export function snapshot(zone: Zone): unknown {
+  const sorted = <T>(map: ReadonlyMap<string, T>, show: (value: T) => unknown) =>
+    [...map].map(([key, value]) => [key, show(value)] as const).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    nodes: sorted(zone.nodes, ({ workloads, ...node }) => ({
+      ...node,
+      workloads: [...workloads].map(({ id }) => id).sort(),
+    })),
+    deployments: sorted(zone.deployments, ({ workloads, templates, ...deployment }) => ({
+      ...deployment,
+      templates: [...templates.keys()],
+      workloads: [...workloads.keys()],
+    })),
+    workloads: sorted(zone.workloads, ({ deployment, node, drainedBy, ...workload }) => ({
+      ...workload,
+      deployment: deployment.id,
+      node: node.name,
+      drainedBy: [...drainedBy],
+    })),
+    pods: sorted(zone.pods, ({ name, decisionSeq, held, waiting, draining, orphans }) => ({
+      ...{ name, decisionSeq, held, orphans: [...orphans.values()] },
+      waiting: [...waiting].map(({ id }) => id).sort(),
+      draining: [...draining].map(({ id }) => id).sort(),
+    })),
+    spread: sorted(zone.spread, (nodes) => sorted(nodes, (count) => count)),
+    routed: sorted(zone.routed, (count) => count),
+    elbs: sorted(zone.elbs, (seq) => seq),
+  };
+}
+
+/** What is kept as sums must equal what it sums up: resources are returned exactly once. */
+export function recount(zone: Zone): { kept: unknown; counted: unknown } {
+  const counted = emptyZone();
+  const booked = new Map([...zone.nodes.keys()].map((node) => [node, { milli: 0, mib: 0 }]));
+  for (const { deployment, node, counted: counts } of zone.workloads.values()) {
+    const sum = booked.get(node.name);
+    if (sum) {
+      sum.milli += deployment.amounts.milli;
+      sum.mib += deployment.amounts.mib;
+    }
+    if (counts) addToSpread(counted, deployment.key, node.name, 1);
+  }
+  const plain = (spread: Zone["spread"]) =>
+    Object.fromEntries([...spread].map(([key, nodes]) => [key, Object.fromEntries(nodes)]));
+  return {
+    kept: {
+      booked: new Map([...zone.nodes].map(([name, node]) => [name, node.booked])),
+      spread: plain(zone.spread),
+    },
+    counted: { booked, spread: plain(counted.spread) },
+  };
+}
