@@ -1,7 +1,8 @@
 import type { AssignmentEvent, FactEvent } from "@eru/events";
 import { act } from "../src/act.ts";
-import { Agent, type Probe, type Todo } from "../src/domain/agent.ts";
+import { Agent, type Work } from "../src/domain/agent.ts";
 import type { ProbeResult } from "../src/domain/health.ts";
+import type { Probe } from "../src/domain/probing.ts";
 import { testCause } from "./orders.ts";
 import { SimEngine, type SimEngineOptions } from "./sim-engine.ts";
 
@@ -16,7 +17,7 @@ export class Drive {
   readonly orders: AssignmentEvent[] = [];
   nowMs = 1_000_000;
   agent: Agent;
-  todo: Todo = { actions: [], probes: [], facts: [], wakeAtMs: undefined };
+  work: Work = { actions: [], probes: [], facts: [], wakeAtMs: undefined };
   /** How workloads answer probes. */
   probe: (probe: Probe) => ProbeResult = () => ({ ok: true });
 
@@ -68,14 +69,14 @@ export class Drive {
   /** Everything that needs no time to pass. */
   async settle(): Promise<this> {
     for (let step = 0; step < stepsMax; step++) {
-      const todo = this.agent.next(this.nowMs);
-      for (const { fact } of todo.facts) this.history.push({ fact, atMs: this.nowMs });
-      if (todo.actions.length + todo.probes.length === 0) {
-        this.todo = todo;
+      const work = this.agent.next(this.nowMs);
+      for (const { fact } of work.facts) this.history.push({ fact, atMs: this.nowMs });
+      if (work.actions.length + work.probes.length === 0) {
+        this.work = work;
         return this;
       }
-      for (const probe of todo.probes) this.agent.probed(probe, this.probe(probe), this.nowMs);
-      for (const action of todo.actions)
+      for (const probe of work.probes) this.agent.probed(probe, this.probe(probe), this.nowMs);
+      for (const action of work.actions)
         this.agent.finished(action, await act(this.engine, action), this.nowMs);
     }
     throw new Error("the agent does not come to rest");
@@ -86,7 +87,7 @@ export class Drive {
     const untilMs = this.nowMs + ms;
     for (let step = 0; step < stepsMax; step++) {
       await this.settle();
-      const { wakeAtMs } = this.todo;
+      const { wakeAtMs } = this.work;
       if (wakeAtMs === undefined || wakeAtMs > untilMs) {
         this.nowMs = untilMs;
         return await this.settle();

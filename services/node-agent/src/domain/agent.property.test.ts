@@ -186,6 +186,6 @@ test("whatever happens, the node becomes what was ordered, says so, and then res
       expect(drive.facts().slice(said)).toEqual([]);
       expect(drive.engine.steps.slice(done)).toEqual([]);
     }),
-    { numRuns: 300 },
+    { numRuns: 1_000 },
   );
 });

@@ -1,9 +1,9 @@
-import type { AssignmentEvent, Cause, FactEvent, HealthCheck, Resources } from "@eru/events";
+import type { AssignmentEvent, Cause, FactEvent, Resources } from "@eru/events";
 import { type Container, type OwnContainer, own } from "./container.ts";
 import { newest, order } from "./desired.ts";
-import { type Addressing, probeAddress } from "./endpoints.ts";
-import { type Entry, isOver, keptContainer, lookRefs, newEntry } from "./entry.ts";
-import { afterProbe, beginHealth, type ProbeResult } from "./health.ts";
+import type { Addressing } from "./endpoints.ts";
+import { type Entry, isOver, lookRefs, newEntry } from "./entry.ts";
+import type { ProbeResult } from "./health.ts";
 import {
   evolve,
   evolveNode,
@@ -15,6 +15,7 @@ import {
   type WorkloadFact,
 } from "./known.ts";
 import { type Lane, Lanes, laneLimits } from "./lanes.ts";
+import { countProbe, dueProbe, type Probe, postponeProbe, watchHealth } from "./probing.ts";
 import { type Action, failure, type RunStep, reconcile, type Verdict, type View } from "./reconcile.ts";
 import { backOffMs } from "./restart.ts";
 
@@ -27,11 +28,8 @@ export type Outcome =
   /** The engine did not answer: it may or may not have been done. */
   | { is: "unknown" };
 
-/** A question to a running workload: is it healthy? */
-export type Probe = { workload: string; attempt: number; address: string | undefined; check: HealthCheck };
-
 /** What the caller has to do now, and when to ask again at the latest. */
-export type Todo = {
+export type Work = {
   actions: readonly Action[];
   probes: readonly Probe[];
   /** To be appended in this order. Without a cause a fact is nobody's doing. */
@@ -180,27 +178,24 @@ export class Agent {
     const entry = this.#entries.get(probe.workload);
     if (!entry) return;
     entry.probing = false;
-    const { health, known, order: current } = entry;
-    if (!health || !known || current?.kind !== "run" || health.attempt !== probe.attempt) return;
     if (this.#engine !== "up") {
-      entry.health = { ...health, nextMs: nowMs + probe.check.intervalMs };
+      postponeProbe(entry, probe, nowMs);
       return;
     }
-    const { health: after, turn } = afterProbe(health, probe.check, result, nowMs);
-    entry.health = after;
-    if (!turn) return;
+    const turn = countProbe(entry, probe, result, nowMs);
+    const { known } = entry;
+    if (!turn || !known) return;
     const { workload, attempt } = probe;
     const of = { node: this.#node, workload, generation: known.generation, attempt };
     const fact: WorkloadFact =
       turn.to === "healthy"
         ? { type: "ContainerHealthy", ...of }
         : { type: "ContainerUnhealthy", ...of, reason: turn.reason };
-    entry.known = evolve(known, fact, { atMs: nowMs, startedAtMs: 0 });
-    this.#facts.push({ fact, cause: current.cause });
+    this.#record(entry, { facts: [fact], known: evolve(known, fact, { atMs: nowMs, startedAtMs: 0 }) });
   }
 
   /** What is to be done now. */
-  next(nowMs: number): Todo {
+  next(nowMs: number): Work {
     const probes: Probe[] = [];
     let wakeAtMs: number | undefined;
     if (this.#caughtUp && this.#engine === "up") {
@@ -218,10 +213,10 @@ export class Agent {
             wakeAtMs = atMs;
       }
     }
-    const todo: Todo = { actions: this.#actions, probes, facts: this.#facts, wakeAtMs };
+    const work: Work = { actions: this.#actions, probes, facts: this.#facts, wakeAtMs };
     this.#actions = [];
     this.#facts = [];
-    return todo;
+    return work;
   }
 
   /** Why the node cannot do its work now; undefined when it can. */
@@ -229,6 +224,16 @@ export class Agent {
     if (!this.#caughtUp) return "the node's orders are not read yet";
     if (this.#engine === "unknown") return "the engine was not asked yet";
     return this.#engine === "down" ? "the engine does not answer" : undefined;
+  }
+
+  /** False until the engine was asked for the first time. */
+  engineAsked(): boolean {
+    return this.#engine !== "unknown";
+  }
+
+  /** The order that a workload follows now, as the cause of what is done about it. */
+  cause(workload: string): Cause | undefined {
+    return this.#entries.get(workload)?.order?.cause;
   }
 
   /** True when the engine answered last time. */
@@ -252,7 +257,7 @@ export class Agent {
     const verdict = reconcile(this.#view(entry), nowMs);
     this.#record(entry, verdict);
     entry.wakeAtMs = verdict.wakeAtMs;
-    this.#watchHealth(entry, nowMs);
+    watchHealth(entry, nowMs);
     if (entry.lookAt) {
       const look: Action = { do: "look", workload: entry.workload, refs: lookRefs(entry) };
       if (this.#begin(entry, look)) entry.lookAt = undefined;
@@ -331,26 +336,12 @@ export class Agent {
     this.#facts.push({ fact, cause: entry.order?.cause });
   }
 
-  #watchHealth(entry: Entry, nowMs: number): void {
-    const { order: current, known } = entry;
-    const check = current?.kind === "run" ? current.assigned.template.entrypoint.healthcheck : undefined;
-    if (!check || !known || keptContainer(entry)?.state !== "running") entry.health = undefined;
-    else if (entry.health?.attempt !== known.attempt) {
-      const status = known.phase === "healthy" || known.phase === "unhealthy" ? known.phase : "starting";
-      entry.health = beginHealth(known.attempt, status, { sinceMs: known.sinceMs, nowMs });
-    }
-  }
-
   #probe(entry: Entry, nowMs: number): Probe | undefined {
-    const { health, order: current, workload } = entry;
-    if (!health || entry.probing || health.nextMs > nowMs || this.#probing >= probesMax) return undefined;
-    const kept = keptContainer(entry);
-    const check = current?.kind === "run" ? current.assigned.template.entrypoint.healthcheck : undefined;
-    if (current?.kind !== "run" || !kept || !check) return undefined;
+    const probe = this.#probing < probesMax ? dueProbe(entry, nowMs) : undefined;
+    if (!probe) return undefined;
     entry.probing = true;
     this.#probing++;
-    const address = probeAddress(current.assigned, kept);
-    return { workload, attempt: health.attempt, address, check };
+    return probe;
   }
 
   #record(entry: Entry, { facts, known }: Verdict): void {

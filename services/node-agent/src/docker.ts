@@ -1,0 +1,267 @@
+import type { Readable } from "node:stream";
+import Docker from "dockerode";
+import { type Container, type ContainerState, label, type PortMapping } from "./domain/container.ts";
+import type { ContainerSpec } from "./domain/container-spec.ts";
+import {
+  type Engine,
+  type EngineEvent,
+  type EngineFacts,
+  EngineRefusedError,
+  EngineTimeoutError,
+  EngineUnreachableError,
+  ImageMissingError,
+} from "./engine.ts";
+import { jsonLines } from "./json-lines.ts";
+
+/** How long the engine may take, in milliseconds. Starting waits for the engine's own queue on a busy machine. */
+const timeoutsMs = { ping: 3_000, look: 15_000, create: 60_000, start: 120_000, remove: 60_000 };
+/** On top of the grace: the engine kills and cleans up. */
+const stopMarginMs = 30_000;
+/** A pull may take as long as it shows progress. */
+const pullSilenceMs = 120_000;
+/** Inspections at once while listing. */
+const inspectsMax = 8;
+/** Longest text of the engine that is kept, in characters. */
+const textMax = 8_192;
+/** What the engine calls a container that was never started. */
+const neverStarted = /^0001-/;
+/** Events after which a container is looked at again. */
+const telling = ["start", "die", "destroy", "pause", "unpause", "rename"];
+
+/** Docker on one machine, through its socket. The only place that knows Docker's API. */
+export class DockerEngine implements Engine {
+  readonly #docker: Engine5;
+  readonly #socketPath: string;
+  readonly #ours: string;
+
+  constructor({ socketPath, node }: { socketPath: string; node: string }) {
+    this.#docker = new Docker({ socketPath }) as unknown as Engine5;
+    this.#socketPath = socketPath;
+    this.#ours = `${label.node}=${node}`;
+  }
+
+  async ping(): Promise<void> {
+    await this.#call("ping", timeoutsMs.ping, (abortSignal) => this.#docker.ping({ abortSignal }));
+  }
+
+  async facts(): Promise<EngineFacts> {
+    const facts = await this.#call("describe itself", timeoutsMs.look, (abortSignal) =>
+      this.#docker.info({ abortSignal }),
+    );
+    return { version: facts.ServerVersion, cpus: facts.NCPU, memoryBytes: facts.MemTotal };
+  }
+
+  async list(): Promise<readonly Container[]> {
+    const all = await this.#call("list containers", timeoutsMs.look, (abortSignal) =>
+      this.#docker.listContainers({ all: true, filters: { label: [this.#ours] }, abortSignal }),
+    );
+    const found: Container[] = [];
+    const ids = all.map((one) => one.Id).values();
+    const inspectAll = async () => {
+      for (const id of ids) {
+        const container = await this.inspect(id);
+        if (container) found.push(container);
+      }
+    };
+    await Promise.all(Array.from({ length: inspectsMax }, inspectAll));
+    return found;
+  }
+
+  async inspect(ref: string): Promise<Container | undefined> {
+    try {
+      return toContainer(
+        await this.#call("inspect", timeoutsMs.look, (abortSignal) =>
+          this.#docker.getContainer(ref).inspect({ abortSignal }),
+        ),
+      );
+    } catch (error) {
+      if (status(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async pull(image: string): Promise<void> {
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(), pullSilenceMs);
+    try {
+      const stream = await this.#docker.pull(image, { abortSignal: silence.signal });
+      for await (const line of jsonLines(stream as Readable)) {
+        timer.refresh();
+        const { error } = line as { error?: unknown };
+        if (typeof error === "string") throw new RefusedError(error, 500);
+      }
+    } catch (error) {
+      if (silence.signal.aborted)
+        throw new EngineTimeoutError(`pulling ${image} made no progress for ${pullSilenceMs / 1_000} s`);
+      throw this.#translate(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async create(spec: ContainerSpec): Promise<Container> {
+    const { name, ...body } = spec;
+    try {
+      // Said apart: dockerode would put the whole request into the address as well.
+      const request = { _query: { name }, _body: body } as unknown as Docker.ContainerCreateOptions;
+      const { id } = await this.#call("create", timeoutsMs.create, (abortSignal) =>
+        this.#docker.createContainer({ ...request, abortSignal }),
+      );
+      return { id, name, labels: spec.Labels, state: "created", outOfMemory: false, ports: [] };
+    } catch (error) {
+      if (status(error) === 404 && /no such image/i.test(String(error)))
+        throw new ImageMissingError((error as Error).message, { cause: error });
+      if (status(error) !== 409) throw error;
+      const there = await this.inspect(name);
+      if (there && sameOrder(there, spec)) return there;
+      throw error;
+    }
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#step("start", timeoutsMs.start, (abortSignal) =>
+      this.#docker.getContainer(id).start({ abortSignal }),
+    );
+  }
+
+  async stop(id: string, graceSeconds: number): Promise<void> {
+    await this.#step("stop", graceSeconds * 1_000 + stopMarginMs, (abortSignal) =>
+      this.#docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
+    );
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#step("remove", timeoutsMs.remove, (abortSignal) =>
+      this.#docker.getContainer(id).remove({ v: true, abortSignal }),
+    );
+  }
+
+  async events(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>> {
+    try {
+      const filters = { type: ["container"], label: [this.#ours], event: telling };
+      const stream = await this.#docker.getEvents({ filters, abortSignal: signal });
+      return this.#hints(stream, signal);
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  async *#hints(stream: Readable, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    try {
+      for await (const line of jsonLines(stream)) {
+        const { Actor: actor } = line as DockerEvent;
+        const workload = actor?.Attributes?.[label.workload];
+        if (actor?.ID !== undefined && workload !== undefined) yield { workload, containerId: actor.ID };
+      }
+    } catch (error) {
+      if (!signal.aborted) throw this.#translate(error);
+    }
+  }
+
+  /** A step that may be done already: not modified and no such container are success. */
+  async #step(
+    doing: string,
+    timeoutMs: number,
+    run: (abortSignal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await this.#call(doing, timeoutMs, run);
+    } catch (error) {
+      if (status(error) === 304) return;
+      // Starting also answers 404 for a missing network: only the container's own absence is for `inspect` to tell.
+      if (status(error) === 404 && /no such container/i.test(String(error))) return;
+      throw error;
+    }
+  }
+
+  async #call<T>(
+    doing: string,
+    timeoutMs: number,
+    run: (abortSignal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      return await run(signal);
+    } catch (error) {
+      if (signal.aborted)
+        throw new EngineTimeoutError(`the engine did not ${doing} within ${timeoutMs / 1_000} s`);
+      throw this.#translate(error);
+    }
+  }
+
+  /** An answer of the engine is a refusal; anything else means that it did not answer. */
+  #translate(error: unknown): Error {
+    if (error instanceof EngineRefusedError || !(error instanceof Error)) return error as Error;
+    const { statusCode, json } = error as { statusCode?: number; json?: { message?: unknown } };
+    const cause = { cause: error };
+    if (statusCode === undefined)
+      return new EngineUnreachableError(`no engine at ${this.#socketPath}: ${error.message}`, cause);
+    const text = typeof json?.message === "string" ? json.message : error.message;
+    return new RefusedError(clip(text.trim()), statusCode, cause);
+  }
+}
+
+/** A refusal with Docker's own status, which decides what it means here. */
+class RefusedError extends EngineRefusedError {
+  readonly status: number;
+  constructor(text: string, httpStatus: number, options?: ErrorOptions) {
+    super(text, options);
+    this.status = httpStatus;
+  }
+}
+
+const status = (error: unknown): number | undefined =>
+  error instanceof RefusedError ? error.status : undefined;
+
+const clip = (text: string): string =>
+  text.length <= textMax ? text : `${text.slice(0, textMax)} … (${text.length - textMax} more characters)`;
+
+const identity = [label.workload, label.generation, label.node, label.spec] as const;
+const sameOrder = (container: Container, spec: ContainerSpec): boolean =>
+  identity.every((name) => container.labels[name] === spec.Labels[name]);
+
+const states: Readonly<Record<string, ContainerState>> = {
+  created: "created",
+  running: "running",
+  paused: "running",
+  restarting: "running",
+  removing: "removing",
+  exited: "exited",
+  dead: "dead",
+};
+
+function toContainer(inspected: Docker.ContainerInspectInfo): Container {
+  const { State: engineState, NetworkSettings: network, Config: config } = inspected;
+  const state = states[engineState.Status] ?? "exited";
+  const ended = state === "exited" || state === "dead";
+  const address = Object.values(network.Networks ?? {})
+    .map((one) => one.IPAddress)
+    .find((ip) => ip !== undefined && ip !== "");
+  return {
+    id: inspected.Id,
+    name: inspected.Name.replace(/^\//, ""),
+    labels: config.Labels ?? {},
+    state,
+    ...(!neverStarted.test(engineState.StartedAt) && { startedAtMs: Date.parse(engineState.StartedAt) }),
+    ...(ended && { exitCode: engineState.ExitCode }),
+    // The flag is also set when only a child was killed and the process itself ended well.
+    outOfMemory: ended && engineState.OOMKilled && engineState.ExitCode !== 0,
+    ...(address !== undefined && { address }),
+    ports: mappings(network.Ports ?? {}),
+  };
+}
+
+const mappings = (ports: Docker.ContainerInspectInfo["NetworkSettings"]["Ports"]): PortMapping[] =>
+  Object.entries(ports).flatMap(([port, bindings]) => {
+    const hostPort = Number(bindings?.[0]?.HostPort);
+    return hostPort > 0 ? [{ port: Number.parseInt(port, 10), hostPort }] : [];
+  });
+
+type Abortable = { abortSignal: AbortSignal };
+/** What dockerode 5 takes and its published types do not know yet. */
+type Engine5 = Omit<Docker, "ping" | "info" | "getEvents"> & {
+  ping(options: Abortable): Promise<unknown>;
+  info(options: Abortable): Promise<{ ServerVersion: string; NCPU: number; MemTotal: number }>;
+  getEvents(options: Abortable & { filters: Record<string, string[]> }): Promise<Readable>;
+};
+type DockerEvent = { Actor?: { ID?: string; Attributes?: Record<string, string> } };

@@ -1,0 +1,43 @@
+import type { HealthCheck } from "@eru/events";
+import { probeAddress } from "./endpoints.ts";
+import { type Entry, keptContainer } from "./entry.ts";
+import { afterProbe, beginHealth, type ProbeResult, type Turn } from "./health.ts";
+
+/** A question to a running workload: is it healthy? */
+export type Probe = { workload: string; attempt: number; address: string | undefined; check: HealthCheck };
+
+const checkOf = ({ order }: Entry): HealthCheck | undefined =>
+  order?.kind === "run" ? order.assigned.template.entrypoint.healthcheck : undefined;
+
+/** Begins anew with every start of a workload that has a health check, and ends with it. */
+export function watchHealth(entry: Entry, nowMs: number): void {
+  const { known } = entry;
+  if (!checkOf(entry) || !known || keptContainer(entry)?.state !== "running") entry.health = undefined;
+  else if (entry.health?.attempt !== known.attempt) {
+    const status = known.phase === "healthy" || known.phase === "unhealthy" ? known.phase : "starting";
+    entry.health = beginHealth(known.attempt, status, { sinceMs: known.sinceMs, nowMs });
+  }
+}
+
+/** The probe that is due, if one is. */
+export function dueProbe(entry: Entry, nowMs: number): Probe | undefined {
+  const { health, order, workload } = entry;
+  const check = checkOf(entry);
+  const kept = keptContainer(entry);
+  if (!health || entry.probing || health.nextMs > nowMs) return undefined;
+  if (order?.kind !== "run" || !kept || !check) return undefined;
+  return { workload, attempt: health.attempt, address: probeAddress(order.assigned, kept), check };
+}
+
+/** Counts an answer; the change when it made one. An answer about an earlier start counts for nothing. */
+export function countProbe(entry: Entry, probe: Probe, result: ProbeResult, nowMs: number): Turn | undefined {
+  if (entry.health?.attempt !== probe.attempt) return undefined;
+  const { health, turn } = afterProbe(entry.health, probe.check, result, nowMs);
+  entry.health = health;
+  return turn;
+}
+
+/** An answer that came while the engine was away: nothing is said about containers, ask again later. */
+export function postponeProbe(entry: Entry, probe: Probe, nowMs: number): void {
+  if (entry.health) entry.health = { ...entry.health, nextMs: nowMs + probe.check.intervalMs };
+}

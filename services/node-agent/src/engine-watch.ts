@@ -1,0 +1,101 @@
+import { AppError } from "@eru/events";
+import { backOffMs, type Logger, pause } from "@eru/service";
+import type { Agent } from "./domain/agent.ts";
+import type { Engine, EngineEvent } from "./engine.ts";
+
+/** An engine that hangs is noticed within this and the ping's own limit. */
+const pingEveryMs = 2_000;
+/** What events did not tell is found within this. */
+const lookEveryMs = 30_000;
+/** Waits between two tries to reach an engine that is away. */
+const retryFirstMs = 50;
+const retryMostMs = 1_000;
+const bytesPerMib = 1024 * 1024;
+/** The share of the machine's memory that may be booked when the user named no amount; the rest is for the machine. */
+const bookableMemory = 0.8;
+
+export type WatchDeps = {
+  engine: Engine;
+  agent: Agent;
+  agentVersion: string;
+  logger: Logger;
+  /** The agent has learned something. */
+  learned: () => void;
+};
+
+/**
+ * Keeps the agent's picture of the engine true: a full look at every connection and each 30 s, events as hints between
+ * them, and a ping to notice an engine that hangs. Ends when the signal aborts.
+ */
+export async function watchEngine(deps: WatchDeps, signal: AbortSignal): Promise<void> {
+  const { agent, logger, learned } = deps;
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      await watchOnce(deps, signal, () => {
+        failures = 0;
+      });
+      // The engine ended the stream: it is going away, or it is back already. The next try tells.
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      if (signal.aborted) return;
+      if (failures === 0) logger.warn({ err: error }, "the engine does not answer");
+      failures++;
+      agent.engineLost(error.message);
+      learned();
+      await pause(backOffMs(failures, retryFirstMs, retryMostMs), signal);
+    }
+  }
+}
+
+/** From a connection to its end. */
+async function watchOnce(deps: WatchDeps, signal: AbortSignal, reached: () => void): Promise<void> {
+  const { engine, agent, agentVersion, logger, learned } = deps;
+  const over = new AbortController();
+  const ended = AbortSignal.any([signal, over.signal]);
+  try {
+    // First the events, then the look: what happens between them is told twice rather than never.
+    const events = await engine.events(ended);
+    const { version, cpus, memoryBytes } = await engine.facts();
+    await look(deps);
+    const memoryMib = Math.floor((memoryBytes * bookableMemory) / bytesPerMib);
+    agent.machine({ resources: { cpu: cpus, memoryMib }, engine: `docker ${version}`, agentVersion });
+    learned();
+    reached();
+    logger.info({ engine: version }, "the engine answers");
+    const jobs = [hear(events, deps), check(deps, ended)];
+    try {
+      await Promise.race(jobs);
+    } finally {
+      over.abort();
+      await Promise.allSettled(jobs);
+    }
+  } finally {
+    over.abort();
+  }
+}
+
+async function look({ engine, agent, learned }: WatchDeps): Promise<void> {
+  const begun = agent.beginLook();
+  agent.listed(begun, await engine.list());
+  learned();
+}
+
+async function hear(events: AsyncIterable<EngineEvent>, { agent, learned }: WatchDeps): Promise<void> {
+  for await (const { workload, containerId } of events) {
+    agent.hint(workload, containerId);
+    learned();
+  }
+}
+
+async function check(deps: WatchDeps, signal: AbortSignal): Promise<void> {
+  for (let sinceLookMs = 0; !signal.aborted; ) {
+    await pause(pingEveryMs, signal);
+    if (signal.aborted) return;
+    sinceLookMs += pingEveryMs;
+    if (sinceLookMs < lookEveryMs) await deps.engine.ping();
+    else {
+      await look(deps);
+      sinceLookMs = 0;
+    }
+  }
+}
