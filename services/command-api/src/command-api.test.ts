@@ -78,6 +78,15 @@ test("the admin's token is recorded once, however many processes start", async (
   expect(await broker.log.read(subjects.user("admin"), 1)).toHaveLength(1);
 });
 
+test("without a token in its configuration nobody is let in", async () => {
+  const broker = new MemoryBroker();
+  const api = run(broker);
+  await api.hears("running");
+  api.stop();
+  await api.ended;
+  expect(await broker.log.lastSeq()).toBe(0);
+});
+
 test("it tells until the log takes the admin's token, and stops when told to meanwhile", async () => {
   const broker = new MemoryBroker();
   broker.log.setCapacity(0);

@@ -149,3 +149,24 @@ export function withLog(broker: Broker, changed: Partial<Log>): Broker {
     },
   };
 }
+
+/** The same broker, but everything takes several turns of the event loop: what only works by luck stops working. */
+export function slow(broker: Broker): Broker {
+  const linger = async () => {
+    for (let turn = 0; turn < 4; turn++) await new Promise((next) => setImmediate(next));
+  };
+  return withLog(broker, {
+    append: async (append) => {
+      await linger();
+      const appended = await broker.log.append(append);
+      await linger();
+      return appended;
+    },
+    follow: async function* (options) {
+      for await (const page of broker.log.follow(options)) {
+        for (let turn = 0; turn < 4; turn++) await linger();
+        yield page;
+      }
+    },
+  });
+}

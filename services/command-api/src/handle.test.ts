@@ -1,10 +1,10 @@
 import { decodeMessage, subjects } from "@eru/events";
-import { ConflictError, MemoryBroker } from "@eru/log";
+import { type Broker, ConflictError, MemoryBroker } from "@eru/log";
 import { afterEach, expect, test } from "vitest";
-import { furnish, type Running, record, start, wish, withLog } from "./fixture.ts";
+import { furnish, type Running, record, slow, start, wish, withLog } from "./fixture.ts";
 
 const running: { close: () => Promise<void> }[] = [];
-const begin = async (broker = new MemoryBroker()): Promise<Running<MemoryBroker>> => {
+const begin = async <B extends Broker>(broker: B): Promise<Running<B>> => {
   const api = await start({ broker });
   running.push(api);
   return api;
@@ -13,10 +13,10 @@ afterEach(async () => {
   for (const api of running.splice(0)) await api.close();
 });
 
-const rounds = 50;
+const rounds = 20;
 
 test("two processes that race for one name: one wins, the other is told what it lost to", async () => {
-  const one = await begin();
+  const one = await begin(slow(new MemoryBroker()));
   const other = await begin(one.broker);
   for (let round = 0; round < rounds; round++) {
     const name = `pod-${round}`;
@@ -30,7 +30,7 @@ test("two processes that race for one name: one wins, the other is told what it 
 });
 
 test("what one process recorded is known to the other before it says no", async () => {
-  const one = await begin();
+  const one = await begin(slow(new MemoryBroker()));
   const other = await begin(one.broker);
   for (let round = 0; round < rounds; round++) {
     const pod = `pod-${round}`;
@@ -40,7 +40,7 @@ test("what one process recorded is known to the other before it says no", async 
 });
 
 test("in one process a pod is never removed under a node that is being added", async () => {
-  const api = await begin();
+  const api = await begin(slow(new MemoryBroker()));
   for (let round = 0; round < rounds; round++) {
     const pod = `pod-${round}`;
     await api.send("POST", "/v1/pods", { name: pod });
@@ -62,7 +62,7 @@ test("in one process an app is never removed under a deployment or a route that 
     ["PUT", "/v1/routes/a.local", { rules }],
   ] as const)
     for (const first of ["use", "remove"]) {
-      const api = await begin();
+      const api = await begin(slow(new MemoryBroker()));
       await furnish(api);
       const use = () => api.send(method, url, body);
       const remove = () => api.send("DELETE", "/v1/apps/web");
@@ -75,7 +75,7 @@ test("in one process an app is never removed under a deployment or a route that 
 });
 
 test("scaling by many at once loses nobody's count: each is recorded in turn", async () => {
-  const api = await begin();
+  const api = await begin(slow(new MemoryBroker()));
   await furnish(api);
   const id = String((await api.send("POST", "/v1/deployments", wish)).body["deployment"]);
   const counts = Array.from({ length: 20 }, (_, index) => index + 10);
@@ -85,7 +85,7 @@ test("scaling by many at once loses nobody's count: each is recorded in turn", a
   expect(answers.every(({ status }) => status === 202)).toBe(true);
   const history = await api.broker.log.read(subjects.deployment("demo", id), 1);
   const recorded = history
-    .flatMap(decodeMessage)
+    .flatMap((message) => decodeMessage(message))
     .flatMap(({ event }) => ("count" in event ? event.count : []));
   expect(recorded).toEqual([2, ...counts]);
 });
@@ -133,7 +133,7 @@ test("a command that lost a race is decided on what it lost to", async () => {
 });
 
 test("while the log cannot be reached commands are answered 503 with the key to try again; then they go on", async () => {
-  const api = await begin();
+  const api = await begin(new MemoryBroker());
   api.broker.setReachable(false);
   const answer = await api.send("POST", "/v1/pods", { name: "demo" });
   expect(answer).toMatchObject({ status: 503, body: { code: "log_unavailable" } });
@@ -148,13 +148,13 @@ test("while the log cannot be reached commands are answered 503 with the key to 
 });
 
 test("no refusal is given while nobody can tell whether it is right", async () => {
-  const api = await begin();
+  const api = await begin(new MemoryBroker());
   api.broker.setReachable(false);
   expect((await api.send("DELETE", "/v1/pods/demo")).status).toBe(503);
 });
 
 test("a full log is 507 and nothing is recorded; with room it goes on", async () => {
-  const api = await begin();
+  const api = await begin(new MemoryBroker());
   api.broker.log.setCapacity(await api.broker.log.lastSeq());
   expect(await api.refusal("POST", "/v1/pods", { name: "demo" })).toMatchObject({
     status: 507,

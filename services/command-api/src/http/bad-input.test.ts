@@ -236,3 +236,16 @@ describe("contradictions are 409, senseless wishes 422", () => {
     ],
   ])("%s %s %j", (method, url, body, expected) => expectRefused(method, url, body, expected));
 });
+
+test("a pod without nodes stays while a deployment waits in it", async () => {
+  await api.send("POST", "/v1/pods", { name: "bare" });
+  const made = await api.send("POST", "/v1/deployments", deploy({ pod: "bare" }));
+  const id = String(made.body["deployment"]);
+  await expectRefused("DELETE", "/v1/pods/bare", undefined, {
+    status: 409,
+    code: "pod_has_deployments",
+    says: new RegExp(`remove ${id} first`),
+  });
+  await api.send("DELETE", `/v1/deployments/${id}`);
+  expect((await api.send("DELETE", "/v1/pods/bare")).status).toBe(202);
+});

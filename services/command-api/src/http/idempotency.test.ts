@@ -1,11 +1,11 @@
 import { subjects } from "@eru/events";
-import { LogUnavailableError, MemoryBroker } from "@eru/log";
+import { type Broker, LogUnavailableError, MemoryBroker } from "@eru/log";
 import { hashToken } from "@eru/service";
 import { afterEach, expect, test } from "vitest";
-import { furnish, type Running, record, start, wish, withLog } from "../fixture.ts";
+import { furnish, type Running, record, slow, start, wish, withLog } from "../fixture.ts";
 
 const running: { close: () => Promise<void> }[] = [];
-const begin = async (broker = new MemoryBroker()): Promise<Running<MemoryBroker>> => {
+const begin = async (broker: Broker = new MemoryBroker()): Promise<Running<Broker>> => {
   const api = await start({ broker });
   running.push(api);
   return api;
@@ -107,7 +107,7 @@ test("a key is spent by what is recorded, not by a refusal or by what was so alr
 });
 
 test("twenty repeats at once make one event and get one answer, also over two processes", async () => {
-  const one = await begin();
+  const one = await begin(slow(new MemoryBroker()));
   await furnish(one);
   const other = await begin(one.broker);
   const before = await one.broker.log.lastSeq();
@@ -122,10 +122,21 @@ test("twenty repeats at once make one event and get one answer, also over two pr
 });
 
 test("two commands under one key at once: one is recorded, the other refused", async () => {
-  const api = await begin();
+  const api = await begin(slow(new MemoryBroker()));
   const names = ["a", "b", "c", "d"];
   const answers = await Promise.all(names.map((name) => api.send("POST", "/v1/pods", { name }, key)));
   expect(answers.map(({ status }) => status).sort()).toEqual([202, 422, 422, 422]);
+});
+
+test("two commands under one key at two processes about one thing: one is recorded, the other refused", async () => {
+  const one = await begin(slow(new MemoryBroker()));
+  const other = await begin(one.broker);
+  const answers = await Promise.all([
+    one.send("POST", "/v1/pods", { name: "demo", description: "one" }, key),
+    other.send("POST", "/v1/pods", { name: "demo", description: "other" }, key),
+  ]);
+  expect(answers.map(({ status }) => status).sort()).toEqual([202, 422]);
+  expect(await one.broker.log.read(subjects.pod("demo"), 1)).toHaveLength(1);
 });
 
 test("an answer that got lost is found again with the same key: one event", async () => {

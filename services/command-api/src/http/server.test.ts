@@ -39,6 +39,12 @@ test("commands beyond those that may be at work are 503 at once, and taken again
   const busy = await untilBusy(() => api.send("POST", "/v1/apps", { name: "web" }));
   expect(busy).toMatchObject({ status: 503, body: { code: "overloaded" } });
   expect(busy.headers["retry-after"]).toBe("1");
+  expect(
+    await api.send("POST", "/v1/pods", { nonsense: true }),
+    "before its body is looked at",
+  ).toMatchObject({
+    status: 503,
+  });
   held.resolve();
   expect((await first).status).toBe(202);
   expect((await api.send("POST", "/v1/pods", { name: "next" })).status).toBe(202);
