@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import { appendContract, refusalContract, repetitionContract } from "./contract/append.ts";
+import { appendContract, raceContract, refusalContract, repetitionContract } from "./contract/append.ts";
 import { batchContract, batchRefusalContract, batchRepetitionContract } from "./contract/batch.ts";
 import {
   assignmentContract,
@@ -22,6 +22,7 @@ export function logContract(name: string, open: () => Promise<Setting>): void {
     });
     const get = (): Setting => setting;
     describe("append", () => appendContract(get));
+    describe("append races", () => raceContract(get));
     describe("append repeated", () => repetitionContract(get));
     describe("append refused", () => refusalContract(get));
     describe("batch", () => batchContract(get));

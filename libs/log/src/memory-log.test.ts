@@ -11,6 +11,7 @@ logContract("in memory", async () => {
   return {
     broker,
     other: broker,
+    restricted: broker,
     loseAnswers: async () => broker.log.loseAnswers(true),
     findAnswers: async () => broker.log.loseAnswers(false),
     fill: async () => broker.log.setCapacity(await broker.log.lastSeq()),

@@ -5,6 +5,7 @@ import { bodyBytesMax } from "../log.ts";
 import { fresh, podMessage, type Setting, toPod } from "./kit.ts";
 
 const writersInRace = 50;
+const roundsOfReading = 30;
 
 /** Storing one message. */
 export function appendContract(get: () => Setting): void {
@@ -42,6 +43,33 @@ export function appendContract(get: () => Setting): void {
     expect(await log.last(subjects.pod(fresh("pod")))).toBeUndefined();
   });
 
+  test("what was acknowledged is read at once, over any connection and with an agent's permissions", async () => {
+    const { broker, other, restricted } = get();
+    const pod = fresh("pod");
+    const subject = subjects.pod(pod);
+    for (let index = 0, expected = 0; index < roundsOfReading; index++) {
+      expected = (await broker.log.append(toPod(pod, `m-${index}`, expected))).seq;
+      for (const { log } of [other, restricted]) {
+        expect((await log.last(subject))?.seq).toBe(expected);
+        expect(await log.read(subject, 1)).toHaveLength(index + 1);
+        expect((await log.read(subject, expected)).map((message) => message.messageId)).toEqual([
+          `m-${index}`,
+        ]);
+      }
+    }
+    await expect(restricted.log.append(toPod(pod, "late", 1))).rejects.toThrow(ConflictError);
+    expect(await restricted.log.append(toPod(pod, "m-0", 0))).toMatchObject({ duplicate: true });
+  });
+
+  test("the log has a name that stays", async () => {
+    const { broker, other } = get();
+    expect(await broker.log.epoch()).toBe(await other.log.epoch());
+    expect(Number.isNaN(Date.parse(await broker.log.epoch()))).toBe(false);
+  });
+}
+
+/** Many writers at once. */
+export function raceContract(get: () => Setting): void {
   test("of fifty writers that expect the same sequence exactly one wins", async () => {
     const { broker, other } = get();
     const pod = fresh("pod");
@@ -75,12 +103,6 @@ export function appendContract(get: () => Setting): void {
     await Promise.all(ids.map(insist));
     const stored = await broker.log.read(subjects.pod(pod), 1);
     expect(stored.map((message) => message.messageId).toSorted()).toEqual(ids);
-  });
-
-  test("the log has a name that stays", async () => {
-    const { broker, other } = get();
-    expect(await broker.log.epoch()).toBe(await other.log.epoch());
-    expect(Number.isNaN(Date.parse(await broker.log.epoch()))).toBe(false);
   });
 }
 

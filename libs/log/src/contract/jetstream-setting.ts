@@ -25,6 +25,12 @@ export async function jetStreamSetting(options: {
     ensureStreams: true,
     leaseTimes: quickLease,
   });
+  const restricted = await connectBroker({
+    servers: urls,
+    name: "restricted",
+    streamReplicas: replicas,
+    ownSubjectsOnly: true,
+  });
   const broker = await connectBroker({
     servers: [`nats://127.0.0.1:${proxy.port}`],
     name: "broker",
@@ -44,6 +50,7 @@ export async function jetStreamSetting(options: {
   return {
     broker,
     other,
+    restricted,
     loseAnswers: async () => proxy.loseAnswers(),
     findAnswers: async () => proxy.heal(),
     fill: async () => limitMessages(await other.log.lastSeq()),
@@ -58,7 +65,7 @@ export async function jetStreamSetting(options: {
       });
     },
     close: async () => {
-      await Promise.all([broker.close(), other.close(), admin.close()]);
+      await Promise.all([broker.close(), other.close(), restricted.close(), admin.close()]);
       await proxy.stop();
     },
   };

@@ -10,6 +10,8 @@ export type Setting = {
   broker: Broker;
   /** Another connection to the same broker, patient as in production. */
   other: Broker;
+  /** One more, that reads as an agent must, whose permissions name its subjects. */
+  restricted: Broker;
   /** The broker does what `broker` asks, but its answers do not arrive, until `findAnswers`. */
   loseAnswers(): Promise<void>;
   findAnswers(): Promise<void>;

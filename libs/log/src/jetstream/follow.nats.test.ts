@@ -24,11 +24,14 @@ afterAll(async () => {
 
 const messages = 40_000;
 
-async function request<T>(subject: string): Promise<T> {
-  const reply = await api<T>(connection, { subject, doing: subject, limitMs: 5_000 });
+async function request<T>(subject: string, body: unknown = {}): Promise<T> {
+  const reply = await api<T>(connection, { subject, body, doing: subject, limitMs: 5_000 });
   if (reply.ok) return reply.value;
   throw new Error(reply.detail);
 }
+
+const consumerNames = async (): Promise<string[]> =>
+  (await request<{ consumers: string[] }>(`CONSUMER.NAMES.${streamName}`)).consumers;
 
 /** Fills a history of its own. */
 async function fill(pod: string): Promise<number> {
@@ -76,6 +79,20 @@ test("a reader that stands still holds the server back, and goes on without gap"
   consumer.close();
 });
 
+test("a consumer that the server sets back is lost, so that nothing is read twice", async () => {
+  const pod = fresh("pod");
+  const [first] = await writer.log.appendBatch([toPod(pod, "a"), toPod(pod, "b")]);
+  const before = await consumerNames();
+  const consumer = await open(pod, 1);
+  await waitFor(() => consumer.buffered === 2);
+  const [name] = (await consumerNames()).filter((one) => !before.includes(one));
+  await request(`CONSUMER.RESET.${streamName}.${name}`, { seq: first?.seq });
+  await waitFor(() => consumer.lost !== undefined);
+  expect(consumer.lost).toContain("message 1 came after message 2");
+  expect(consumer.take(10).map((message) => message.messageId)).toEqual(["a", "b"]);
+  consumer.close();
+});
+
 test("a consumer that the server forgot is noticed by its silence, and another goes on where it stopped", async () => {
   const pod = fresh("pod");
   const stop = new AbortController();
@@ -88,8 +105,7 @@ test("a consumer that the server forgot is noticed by its silence, and another g
   const reading = read();
   await writer.log.append(toPod(pod, "a"));
   await waitFor(() => ids.length === 1);
-  const consumers = await request<{ consumers: string[] }>(`CONSUMER.NAMES.${streamName}`);
-  for (const name of consumers.consumers) await request(`CONSUMER.DELETE.${streamName}.${name}`);
+  for (const name of await consumerNames()) await request(`CONSUMER.DELETE.${streamName}.${name}`);
   await writer.log.append(toPod(pod, "b"));
   await waitFor(() => ids.length === 2);
   stop.abort();

@@ -8,7 +8,7 @@ import { streamName } from "./stream-settings.ts";
 /** How long an append is asked again before its outcome is given up as unknown. Elections took up to 7.3 s. */
 export const retryMsDefault = 30_000;
 /** One answer to a publish may take this long. */
-export const replyTimeoutMs = 5_000;
+const replyTimeoutMs = 5_000;
 
 const busyWaitMsMin = 20;
 const busyWaitMsMax = 100;

@@ -70,7 +70,7 @@ export function filteredHistory(connection: Connection): History {
 }
 
 /** Reads a subject from a sequence until `complete` says of a message that the history is whole with it. */
-export async function collect(
+async function collect(
   connection: Connection,
   wanted: { subject: string; fromSeq: number },
   complete: (message: StoredMessage, taken: number) => boolean,

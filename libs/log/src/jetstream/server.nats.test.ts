@@ -162,7 +162,10 @@ test("an append whose answer is swallowed is asked again by itself and answered 
   const batching = broker.log.appendBatch([toPod(other, "a", 0), toPod(other, "b")]);
   await expect.poll(async () => (await direct.log.last(subjects.pod(pod)))?.messageId).toBe("a");
   proxy.heal();
+  const healedAtMs = performance.now();
   expect(await appending).toMatchObject({ duplicate: true });
+  // A broken connection is noticed as such: nobody waits for the answer's time limit.
+  expect(performance.now() - healedAtMs).toBeLessThan(2_500);
   expect(await batching).toHaveLength(2);
   expect(await direct.log.lastSeq()).toBe(3);
   await Promise.all([broker.close(), direct.close()]);

@@ -10,7 +10,7 @@ const streamLimitMs = 20_000;
 const streamNotFound = 10_059;
 
 /** The stream as its leader sees it; `undefined` when there is none. */
-export async function findStream(
+async function findStream(
   connection: Connection,
   name: string,
   options: { countSubject?: string; limitMs?: number } = {},
