@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { closeSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalError } from "./errors.ts";
-import { repository } from "./home.ts";
-import { type Identity, identityOf, readIdentity } from "./identity.ts";
+import { readIfThere, repository } from "./home.ts";
+import { commandOf, type Identity, identityOf, readIdentity } from "./identity.ts";
 import { openLog } from "./log-file.ts";
 import type { UnitSpec } from "./unit.ts";
 
@@ -76,11 +76,8 @@ export async function runTask(
   if (end !== 0) throw new LocalError(`${name}: ${typeof end === "number" ? `exit ${end}` : end}`);
 }
 
-/** Who a node's first process is, by the number that the rig left. */
+/** Who a node's first process is, by the number that the rig left; undefined for a stranger under that number. */
 export function nodeIdentity(pidFile: string): Identity | undefined {
-  try {
-    return identityOf(Number(readFileSync(pidFile, "utf8")));
-  } catch {
-    return undefined;
-  }
+  const pid = Number(readIfThere(pidFile) ?? "");
+  return pid > 0 && commandOf(pid) === "docker-init" ? identityOf(pid) : undefined;
 }

@@ -1,5 +1,6 @@
 import { Home } from "./home.ts";
 import { type Installation, installationOf } from "./installation.ts";
+import { nodeIdentity } from "./launch.ts";
 import { readPlan } from "./plan.ts";
 import { probe } from "./probe.ts";
 import { runningProcesses } from "./running.ts";
@@ -61,17 +62,31 @@ async function unitStatus(home: Home, spec: UnitSpec, supervised: boolean): Prom
   const { name } = spec;
   const logFile = home.logFile(name);
   const seen = readState(home)?.units.find((unit) => unit.name === name);
-  const pid = spec.kind === "process" ? runningProcesses(home).get(name)?.pid : seen?.pid;
+  const pid = pidOf(home, spec);
   const past = {
     restarts: seen?.restarts ?? 0,
     ...(seen ? { since: seen.since } : {}),
     ...(seen?.lastEnd === undefined ? {} : { lastEnd: seen.lastEnd }),
   };
-  if (spec.kind !== "process" || pid === undefined) {
+  if (pid === undefined) {
     const phase = supervised ? (seen?.phase ?? "waiting") : "ended";
-    return { name, phase, ...(pid === undefined ? {} : { pid }), ...past, logFile };
+    return { name, phase, ...past, logFile };
   }
   const fault = spec.ready ? await probe(spec.ready) : undefined;
   if (fault === undefined) return { name, phase: "ready", pid, ...past, logFile };
   return { name, phase: seen?.phase === "starting" ? "starting" : "unready", pid, ...past, fault, logFile };
+}
+
+/** Its process, also when no supervisor is there to say. */
+function pidOf(home: Home, { name, kind, pidFile }: UnitSpec): number | undefined {
+  switch (kind) {
+    case "process":
+      return runningProcesses(home).get(name)?.pid;
+    case "node":
+      return nodeIdentity(pidFile ?? "")?.pid;
+    case "task":
+      return undefined;
+    default:
+      return kind satisfies never;
+  }
 }
