@@ -1,0 +1,37 @@
+-- Values of the table as the structures requests are routed with.
+local cjson = require("cjson")
+
+local _M = {}
+
+--- A host: its rules in order of precedence and an index from prefix to the first rule that has it.
+function _M.host(json)
+  local host = { rules = {}, by_prefix = {}, longest = 0 }
+  for position, rule in ipairs(cjson.decode(json).rules) do
+    local prefix = rule.path.prefix
+    host.rules[position] = { id = rule.id, prefix = prefix, pool = rule.pool }
+    host.by_prefix[prefix] = host.by_prefix[prefix] or position
+    host.longest = math.max(host.longest, #prefix)
+  end
+  return host
+end
+
+--- A pool: all its endpoints, and the active ones with the state of the weighted round robin.
+function _M.pool(json)
+  local pool = { endpoints = cjson.decode(json).eps, active = {} }
+  for _, endpoint in ipairs(pool.endpoints) do
+    endpoint.host = endpoint.ip:find(":", 1, true) and "[" .. endpoint.ip .. "]" or endpoint.ip
+    -- A random start: else every worker would send its first requests after each change to the same endpoint.
+    endpoint.current = math.random() * endpoint.w
+    if endpoint.s == "a" then
+      pool.active[#pool.active + 1] = endpoint
+    end
+  end
+  return pool
+end
+
+--- How requests are forwarded.
+function _M.forward(json)
+  return cjson.decode(json)
+end
+
+return _M

@@ -1,0 +1,244 @@
+-- The lines a table consists of, `op TAB key TAB json`, and what each kind of key may hold. Everything that is written to
+-- shared memory passes here first, so code that reads the table checks nothing.
+local cjson = require("cjson.safe")
+
+local _M = {
+  lines_max = 200, -- in one chunk of a generation
+  rules_max = 2000, -- of one host
+  endpoints_max = 1000, -- of one pool
+  tries_max = 10,
+  timeout_ms_max = 24 * 3600 * 1000,
+}
+
+local function integer(value, least, most)
+  return type(value) == "number" and value == math.floor(value) and value >= least and value <= most
+end
+
+local function text(value, pattern, length_max)
+  return type(value) == "string" and #value >= 1 and #value <= length_max and value:find(pattern) ~= nil
+end
+
+--- Complains about keys that are missing or unknown: `shape` maps each key to the function that checks its value.
+local function fields(value, shape, where)
+  if type(value) ~= "table" then
+    return where .. " is not an object"
+  end
+  for name in pairs(value) do
+    if not shape[name] then
+      return where .. " has the unknown key " .. cjson.encode(tostring(name))
+    end
+  end
+  for name, complain in pairs(shape) do
+    local complaint = complain(value[name], where .. "." .. name)
+    if complaint then
+      return complaint
+    end
+  end
+end
+
+local function must(test, wanted)
+  return function(value, where)
+    if not test(value) then
+      return where .. " is " .. (cjson.encode(value) or type(value)):sub(1, 80) .. ", wanted " .. wanted
+    end
+  end
+end
+
+local function list(length_max, complain_item)
+  return function(value, where)
+    if type(value) ~= "table" then
+      return where .. " is not a list"
+    end
+    local count = 0
+    for _ in pairs(value) do
+      count = count + 1
+    end
+    if count ~= #value then
+      return where .. " is not a list"
+    end
+    if count > length_max then
+      return where .. " has " .. count .. " entries, at most " .. length_max
+    end
+    for index, item in ipairs(value) do
+      local complaint = complain_item(item, where .. "[" .. index - 1 .. "]")
+      if complaint then
+        return complaint
+      end
+    end
+  end
+end
+
+local function repeated(items, field)
+  local seen = {}
+  for _, item in ipairs(items) do
+    local value = field(item)
+    if seen[value] then
+      return value
+    end
+    seen[value] = true
+  end
+end
+
+local function is_ip(value)
+  if type(value) ~= "string" then
+    return false
+  end
+  local a, b, c, d = value:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)$")
+  if a then
+    return tonumber(a) < 256 and tonumber(b) < 256 and tonumber(c) < 256 and tonumber(d) < 256
+  end
+  return #value <= 45 and value:find("^[%x:.]+$") ~= nil and value:find(":.*:") ~= nil
+end
+
+local function between(least, most)
+  return must(function(value)
+    return integer(value, least, most)
+  end, "a whole number from " .. least .. " to " .. most)
+end
+
+local function pool_name(value)
+  return text(value, "^[%w][%w%-%._/@:]*$", 200)
+end
+
+local endpoint = {
+  id = must(function(value)
+    return text(value, "^[%w][%w%-]*$", 128)
+  end, "a workload id"),
+  ip = must(is_ip, "an IP address"),
+  port = between(1, 65535),
+  w = between(1, 1000),
+  s = must(function(value)
+    return value == "a" or value == "d"
+  end, '"a" (active) or "d" (draining)'),
+}
+
+local path = {
+  -- Compared with the path as nginx normalises it, so other prefixes could never match.
+  prefix = must(function(value)
+    return text(value, "^/", 1024) and not value:find("//", 1, true) and not (value .. "/"):find("/%.%.?/")
+  end, "a path of at most 1024 bytes that begins with / and has no //, /./ or /../"),
+}
+
+local rule = {
+  id = must(function(value)
+    return text(value, ".", 1024)
+  end, "1 to 1024 bytes"),
+  path = function(value, where)
+    return fields(value, path, where)
+  end,
+  pool = must(pool_name, "a pool name"),
+}
+
+local milliseconds = between(1, _M.timeout_ms_max)
+
+local kinds = {
+  p = {
+    bytes_max = 256 * 1024,
+    key = pool_name,
+    complain = function(value)
+      local complaint = fields(value, {
+        eps = list(_M.endpoints_max, function(item, where)
+          return fields(item, endpoint, where)
+        end),
+      }, "pool")
+      if complaint then
+        return complaint
+      end
+      local twice = repeated(value.eps, function(item)
+        return item.id
+      end)
+      return twice and "endpoint " .. twice .. " is there twice"
+    end,
+  },
+  r = {
+    bytes_max = 64 * 1024,
+    key = function(value)
+      return value == "*" or text(value, "^[%w%*][%w%-%.]*$", 253) and not value:find("*", 2, true)
+    end,
+    complain = function(value)
+      local complaint = fields(value, {
+        rules = list(_M.rules_max, function(item, where)
+          return fields(item, rule, where)
+        end),
+      }, "host")
+      if complaint then
+        return complaint
+      end
+      if #value.rules == 0 then
+        return "host.rules is empty"
+      end
+      local twice = repeated(value.rules, function(item)
+        return item.id
+      end)
+      return twice and "rule " .. twice .. " is there twice"
+    end,
+  },
+  g = {
+    bytes_max = 4 * 1024,
+    key = function(value)
+      return value == "forward"
+    end,
+    complain = function(value)
+      return fields(value, {
+        tries = between(1, _M.tries_max),
+        connectMs = milliseconds,
+        sendMs = milliseconds,
+        readMs = milliseconds,
+        upgradedMs = milliseconds,
+      }, "forward")
+    end,
+  },
+}
+
+--- One line as {op, key, json}; nil, reason and key for one that the table must not hold.
+function _M.parse(line)
+  local op, kind, name, rest = line:match("^([+-])\t(%l):([^\t]+)(.*)$")
+  if not op then
+    return nil, "not a line: wanted `+ TAB key TAB json` or `- TAB key`"
+  end
+  local key = kind .. ":" .. name
+  if not kinds[kind] or not kinds[kind].key(name) then
+    return nil, "not a key of the table", key
+  end
+  if #line > kinds[kind].bytes_max then
+    return nil, "the line has " .. #line .. " bytes, at most " .. kinds[kind].bytes_max, key
+  end
+  if op == "-" then
+    if rest ~= "" then
+      return nil, "a removal carries no value", key
+    end
+    return { op = op, key = key }
+  end
+  local json = rest:sub(2)
+  local value, malformed = cjson.decode(json)
+  if value == nil then
+    return nil, "the value is not JSON: " .. tostring(malformed), key
+  end
+  local complaint = kinds[kind].complain(value)
+  if complaint then
+    return nil, complaint, key
+  end
+  return { op = op, key = key, json = json }
+end
+
+--- All lines of a body, each ended by a line feed; nil and {line, key, reason} for the first that is wrong.
+function _M.parse_all(body, lines_max)
+  local parsed, seen = {}, {}
+  for line in body:gmatch("[^\n]+") do
+    local number = #parsed + 1
+    local entry, reason, key = _M.parse(line)
+    if entry and seen[entry.key] then
+      entry, reason, key = nil, "the key is there twice", entry.key
+    elseif entry and lines_max and number > lines_max then
+      entry, reason, key = nil, "more than " .. lines_max .. " lines", entry.key
+    end
+    if not entry then
+      return nil, { line = number, key = key, reason = reason }
+    end
+    seen[entry.key] = true
+    parsed[number] = entry
+  end
+  return parsed
+end
+
+return _M

@@ -1,0 +1,37 @@
+import { ElbName } from "@eru/events";
+import { serviceConfig } from "@eru/service";
+import { z } from "zod";
+
+const listen = /^(\*|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):([1-9]\d{0,4})$/;
+
+/** What router-sync reads from its environment. */
+export const routerSyncConfig = {
+  ...serviceConfig,
+  /** How many servers keep the log. */
+  ERU_STREAM_REPLICAS: z
+    .enum(["1", "3"])
+    .default("1")
+    .transform((text) => (text === "3" ? 3 : 1)),
+  ERU_ELB_NAME: ElbName.default("elb"),
+  /** Where the load balancer takes requests: addresses with ports, separated by commas. */
+  ERU_ELB_LISTEN: z
+    .string()
+    .default("127.0.0.1:8080")
+    .transform((text) => text.split(",").map((one) => one.trim()))
+    .pipe(
+      z
+        .array(z.string().regex(listen, "wanted ip:port, [ip6]:port or *:port, several separated by commas"))
+        .max(32),
+    ),
+  /** Holds nginx's configuration, its last table, logs and sockets. */
+  ERU_ELB_DIR: z
+    .string()
+    .regex(/^\/[A-Za-z0-9_.:/-]*$/, "wanted an absolute path of letters, digits and _ . : / - only")
+    .max(80, "a socket's path has at most 108 characters, so this one at most 80"),
+  /** Shared memory for the table, in MiB. 64 hold about 50,000 hosts with their pools. */
+  ERU_ELB_TABLE_MIB: z.coerce.number().int().min(4).max(4_096).default(64),
+  /** Absent: the first nginx or openresty that is found. */
+  ERU_NGINX_BIN: z.string().optional(),
+  /** What becomes of nginx when router-sync is told to end: it finishes and ends too, or it serves on for the next one. */
+  ERU_ELB_ON_STOP: z.enum(["quit", "keep"]).default("quit"),
+} as const;

@@ -1,0 +1,258 @@
+import type {
+  Cause,
+  DecisionEvent,
+  EruEvent,
+  FactEvent,
+  RecordedEvent,
+  RouteEvent,
+  RouteRule,
+} from "@eru/events";
+import { IndexBy } from "./index-by.ts";
+import { members, type Pool, poolOf } from "./pool.ts";
+import type { Table } from "./table.ts";
+import { assign, observe, type Workload } from "./workload.ts";
+import { Workloads } from "./workloads.ts";
+
+/** The histories the route table is computed from. */
+export const routingSubjects = [
+  "eru.route.*",
+  "eru.assignment.*",
+  "eru.fact.*",
+  "eru.decision.*",
+  "eru.deployment.*.*",
+];
+
+/** A removal that waits until no request goes to the workload any more. */
+export type PendingDrain = { readonly seq: number; readonly deadlineMs: number; readonly cause: Cause };
+
+/** What changed since it was last asked. `touched` keys were recomputed, and may be as before. */
+export type Changes = { readonly touched: ReadonlySet<string>; readonly cause: Cause | undefined };
+
+// How requests are forwarded; the same for all until rules can say otherwise.
+const forward = { tries: 3, connectMs: 1_000, sendMs: 60_000, readMs: 60_000, upgradedMs: 3_600_000 };
+
+/**
+ * The route table as a pure fold of the log: the same messages make the same table in every load balancer, so there is
+ * nothing to agree on and nobody to elect. An event costs what the pools it touches cost.
+ */
+export class RouteFold {
+  readonly #workloads = new Workloads();
+  readonly #lostNodes = new Set<string>();
+  readonly #rules = new Map<string, readonly RouteRule[]>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #poolsOfEntrypoint = new IndexBy<string>();
+  readonly #hostsOfPool = new IndexBy<string>();
+  readonly #heldPools = new Set<string>();
+  readonly #drains = new Map<string, PendingDrain>();
+  readonly #table = new Map<string, string>([["g:forward", JSON.stringify(forward)]]);
+  #touched = new Set<string>(["g:forward"]);
+  #touching = false;
+  #cause: Cause | undefined;
+  #seq = 0;
+
+  /** The sequence of the newest event seen. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Removals whose endpoints shall be watched, by workload. */
+  get drains(): ReadonlyMap<string, PendingDrain> {
+    return this.#drains;
+  }
+
+  /** Pools that go on using addresses on lost nodes because nothing else is left. */
+  get heldPools(): ReadonlySet<string> {
+    return this.#heldPools;
+  }
+
+  /** The table as of `seq`. */
+  get table(): Table {
+    this.#recompute();
+    return this.#table;
+  }
+
+  /** The hosts with a rule that sends to the pool. */
+  hostsOf(pool: string): readonly string[] {
+    return [...this.#hostsOfPool.get(pool)].sort();
+  }
+
+  /** What was touched since the last call, and by which event. */
+  takeChanges(): Changes {
+    this.#recompute();
+    const changes = { touched: this.#touched, cause: this.#cause };
+    this.#touched = new Set();
+    return changes;
+  }
+
+  /** Takes the next event of the log in. */
+  apply(recorded: RecordedEvent): void {
+    this.#seq = recorded.seq;
+    this.#touching = false;
+    this.#evolve(recorded);
+    if (this.#touching) this.#cause = causedBy(recorded);
+  }
+
+  #evolve(recorded: RecordedEvent): void {
+    const { event } = recorded;
+    switch (event.type) {
+      case "RouteDeclared":
+      case "RouteRemoved":
+        this.#route(event);
+        break;
+      case "WorkloadAssigned":
+        this.#put(assign(this.#workloads.get(event.workload), event));
+        break;
+      case "WorkloadStopAssigned":
+      case "StopDecided":
+        this.#stop(event.workload);
+        break;
+      case "RemovalDecided":
+        this.#remove(event, recorded);
+        break;
+      case "RemovalRequested":
+        this.#forgetAbandoned(event.deployment);
+        break;
+      case "NodeLost":
+        this.#lostNodes.add(event.node);
+        this.#touchNode(event.node);
+        break;
+      case "NodeRecovered":
+        this.#lostNodes.delete(event.node);
+        this.#touchNode(event.node);
+        break;
+      default: // Facts about containers; the rest is of other concern.
+        if (isContainerFact(event)) this.#fact(event);
+    }
+  }
+
+  #route(event: RouteEvent): void {
+    const { host } = event;
+    for (const rule of this.#rules.get(host) ?? []) {
+      const { name } = poolOf(rule);
+      this.#hostsOfPool.delete(name, host);
+      this.#touch(`p:${name}`);
+    }
+    this.#touch(`r:${host}`);
+    this.#rules.delete(host);
+    if (event.type === "RouteRemoved") return;
+    this.#rules.set(host, event.rules);
+    for (const rule of event.rules) {
+      const pool = poolOf(rule);
+      this.#pools.set(pool.name, pool);
+      this.#poolsOfEntrypoint.add(pool.entrypoint, pool.name);
+      this.#hostsOfPool.add(pool.name, host);
+      this.#touch(`p:${pool.name}`);
+    }
+  }
+
+  #remove(event: Extract<DecisionEvent, { type: "RemovalDecided" }>, recorded: RecordedEvent): void {
+    const { drain, because, drainDeadlineMs: deadlineMs } = event;
+    if (drain) this.#drains.set(event.workload, { seq: recorded.seq, deadlineMs, cause: causedBy(recorded) });
+    const workload = this.#workloads.get(event.workload);
+    if (!workload) return;
+    if (because === "node_lost") this.#put({ ...workload, abandoned: true });
+    else if (drain) this.#put({ ...workload, draining: true });
+    else this.#delete(workload);
+  }
+
+  /** A stopped workload is gone, except that on a lost node nobody knows: its address stays as the last resort. */
+  #stop(id: string): void {
+    this.#drains.delete(id);
+    const workload = this.#workloads.get(id);
+    if (!workload) return;
+    if (this.#doubtful(workload) && !workload.draining) this.#put({ ...workload, abandoned: true });
+    else this.#delete(workload);
+  }
+
+  #fact(event: ContainerFact): void {
+    const before = this.#workloads.get(event.workload);
+    if (!before) return;
+    if (event.type === "ContainerRemoved" && event.ordered) {
+      this.#drains.delete(before.id);
+      this.#delete(before);
+      return;
+    }
+    const after = observe(before, event);
+    this.#put(after);
+    if (event.type === "ContainerHealthy" && after.healthy && !this.#doubtful(after))
+      this.#forgetAbandoned(after.deployment);
+  }
+
+  #doubtful(workload: Workload): boolean {
+    return workload.abandoned || this.#lostNodes.has(workload.node);
+  }
+
+  /** Once the deployment serves again, or shall not, a lost node's addresses must not come back: others may own them. */
+  #forgetAbandoned(deployment: string): void {
+    for (const workload of this.#workloads.abandonedOf(deployment)) this.#delete(workload);
+  }
+
+  #put(after: Workload): void {
+    const before = this.#workloads.get(after.id);
+    if (before === after) return;
+    this.#workloads.put(after);
+    if (before?.healthy || after.healthy) this.#touchPools(after);
+  }
+
+  #delete(workload: Workload): void {
+    this.#workloads.remove(workload);
+    if (workload.healthy) this.#touchPools(workload);
+  }
+
+  #touchNode(node: string): void {
+    for (const workload of this.#workloads.onNode(node)) if (workload.healthy) this.#touchPools(workload);
+  }
+
+  #touchPools({ entrypoint }: Workload): void {
+    for (const pool of this.#poolsOfEntrypoint.get(entrypoint)) this.#touch(`p:${pool}`);
+  }
+
+  #touch(key: string): void {
+    this.#touched.add(key);
+    this.#touching = true;
+  }
+
+  #recompute(): void {
+    for (const key of this.#touched) {
+      if (key.startsWith("g:")) continue;
+      const json = key.startsWith("r:") ? this.#hostJson(key.slice(2)) : this.#poolJson(key.slice(2));
+      if (json === undefined) this.#table.delete(key);
+      else this.#table.set(key, json);
+    }
+  }
+
+  #hostJson(host: string): string | undefined {
+    // Position is precedence: the longest prefix decides.
+    const rules = this.#rules
+      .get(host)
+      ?.toSorted(
+        (a, b) => b.pathPrefix.length - a.pathPrefix.length || (a.pathPrefix < b.pathPrefix ? -1 : 1),
+      )
+      .map((rule) => ({ id: rule.pathPrefix, path: { prefix: rule.pathPrefix }, pool: poolOf(rule).name }));
+    return rules && JSON.stringify({ rules });
+  }
+
+  #poolJson(name: string): string | undefined {
+    const pool = this.#pools.get(name);
+    this.#heldPools.delete(name);
+    if (!pool) return undefined;
+    if (this.#hostsOfPool.get(name).size === 0) {
+      this.#pools.delete(name);
+      this.#poolsOfEntrypoint.delete(pool.entrypoint, name);
+      return undefined;
+    }
+    const workloads = this.#workloads.ofEntrypoint(pool.entrypoint);
+    const { endpoints, held } = members(pool, workloads, (node) => this.#lostNodes.has(node));
+    if (held) this.#heldPools.add(name);
+    return JSON.stringify({ eps: endpoints });
+  }
+}
+
+type ContainerFact = Extract<FactEvent, { workload: string }>;
+
+const isContainerFact = (event: EruEvent): event is ContainerFact => event.type.startsWith("Container");
+
+const causedBy = ({ cause, id }: RecordedEvent): Cause => ({
+  correlationId: cause.correlationId,
+  causationId: id,
+});

@@ -1,0 +1,48 @@
+import { fileURLToPath } from "node:url";
+import { connectBroker } from "@eru/log";
+import { createHttp, createLog, createMetrics, listen, readConfig, runMain } from "@eru/service";
+import { ulid } from "ulid";
+import { routerSyncConfig } from "./config.ts";
+import { findNginx, NginxProcess } from "./nginx-process.ts";
+import { RouterSync } from "./router-sync.ts";
+
+const name = "router-sync";
+
+await runMain(name, async (signal) => {
+  const config = readConfig(routerSyncConfig, process.env);
+  const log = createLog(name, config.ERU_LOG_LEVEL);
+  const metrics = createMetrics(name);
+  const nginx = new NginxProcess({
+    bin: await findNginx(config.ERU_NGINX_BIN, process.env["PATH"] ?? ""),
+    dir: config.ERU_ELB_DIR,
+    elbDir: fileURLToPath(new URL("../../../infra/elb", import.meta.url)).replace(/\/$/, ""),
+    listens: config.ERU_ELB_LISTEN,
+    tableSize: `${config.ERU_ELB_TABLE_MIB}m`,
+    workers: "auto",
+  });
+  const sync = new RouterSync({
+    elb: config.ERU_ELB_NAME,
+    nginx,
+    onStop: config.ERU_ELB_ON_STOP,
+    connect: () =>
+      connectBroker({
+        servers: config.ERU_NATS_URL.split(","),
+        user: config.ERU_NATS_USER,
+        password: config.ERU_NATS_PASSWORD,
+        name,
+        streamReplicas: config.ERU_STREAM_REPLICAS,
+      }),
+    log,
+    metrics,
+    newId: ulid,
+  });
+  const http = createHttp({ log, metrics, notReady: () => sync.notReady() });
+  const port = await listen(http, config.ERU_HTTP_HOST, config.ERU_HTTP_PORT);
+  log.info({ port, elb: config.ERU_ELB_NAME, listen: config.ERU_ELB_LISTEN }, "running");
+  try {
+    await sync.run(signal);
+    log.info({ reason: signal.reason }, "stopped");
+  } finally {
+    await http.close();
+  }
+});

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What one nginx is started with. */
+export type NginxConf = {
+  /** Addresses as nginx takes them: `127.0.0.1:8080`, `[::1]:80`, `*:80`. */
+  listens: readonly string[];
+  /** `www-data www-data`; undefined when nginx is not started by root and cannot change its user. */
+  user: string | undefined;
+  /** Size of the table's shared memory as nginx takes it: `64m`. */
+  tableSize: string;
+  /** Number of worker processes, or `auto` for one per core. */
+  workers: string;
+  openFilesMax: number;
+  bootId: string;
+  luaDir: string;
+  logDir: string;
+  tempDir: string;
+  bootFile: string;
+  pidFile: string;
+  socket: string;
+};
+
+const temps = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] as const;
+
+/**
+ * The text of nginx.conf.
+ * @throws RangeError for a value that nginx would read as more than a value
+ */
+export function renderConf(elbDir: string, conf: NginxConf): string {
+  const { listens, user, tempDir } = conf;
+  const values: Record<string, string> = {
+    user: user === undefined ? "" : `user ${safe(user, / /)};`,
+    workers: safe(conf.workers),
+    openFiles: String(conf.openFilesMax),
+    connections: String(Math.floor(conf.openFilesMax / 2)),
+    tableSize: safe(conf.tableSize),
+    bootId: safe(conf.bootId),
+    luaDir: safe(conf.luaDir),
+    logDir: safe(conf.logDir),
+    bootFile: safe(conf.bootFile),
+    pidFile: safe(conf.pidFile),
+    socket: safe(conf.socket),
+    tempPaths: temps.map((name) => `  ${name}_temp_path ${safe(tempDir)}/${name};\n`).join(""),
+    listens: listens.map((listen) => `    listen ${safe(listen, /[[\]*]/g)};`).join("\n"),
+  };
+  const template = readFileSync(join(elbDir, "nginx.conf.template"), "utf8");
+  return template.replace(/\$\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new RangeError(`nginx.conf.template names the unknown value ${name}`);
+    return value;
+  });
+}
+
+/** nginx has no quoting that keeps `$`, so values with any character of its syntax are refused. */
+function safe(value: string, also = /(?!)/g): string {
+  if (!/^[A-Za-z0-9_.:/-]+$/.test(value.replace(also, "")))
+    throw new RangeError(
+      `${JSON.stringify(value)} cannot stand in nginx.conf: use letters, digits and _ . : / - only`,
+    );
+  return value;
+}

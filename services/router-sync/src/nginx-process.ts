@@ -1,0 +1,253 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  access,
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "@eru/events";
+import { renderConf } from "./nginx-conf.ts";
+
+/** nginx refused to start. The message holds what it said. */
+export class NginxStartError extends AppError {
+  readonly code = "nginx_start";
+  readonly retryable = true;
+  /** The line of the boot file nginx does not take, when that was the reason. */
+  readonly rejected: { key: string; reason: string } | undefined;
+  constructor(said: string, options?: ErrorOptions) {
+    super(`nginx did not start: ${said}`, options);
+    const found = /boot file \S+: rejects (\S+) in line \d+: ([^\n]*)/.exec(said);
+    this.rejected = found?.[1] && found[2] ? { key: found[1], reason: found[2] } : undefined;
+  }
+}
+
+/** Where one nginx lives and what it listens on. */
+export type NginxSettings = {
+  bin: string;
+  /** Holds everything of this nginx; made when it is missing. */
+  dir: string;
+  /** The repository's infra/elb. */
+  elbDir: string;
+  listens: readonly string[];
+  tableSize: string;
+  workers: string;
+};
+
+const startTimeoutMs = 30_000;
+const quitMostMs = 8_000;
+const quitLookMs = 20;
+const openFilesWanted = 65_536;
+const logBytesMax = 64 * 1024 * 1024;
+
+/** Starts and ends one nginx as a daemon, so that it outlives the process that started it. */
+export class NginxProcess {
+  readonly #settings: NginxSettings;
+  readonly bootFile: string;
+  readonly socket: string;
+  /** Holds the process id of the master that serves. */
+  readonly pidFile: string;
+  readonly #logDir: string;
+  readonly #tempDir: string;
+
+  constructor(settings: NginxSettings) {
+    this.#settings = settings;
+    this.bootFile = join(settings.dir, "table.boot");
+    this.socket = join(settings.dir, "run", "admin.sock");
+    this.pidFile = join(settings.dir, "nginx.pid");
+    this.#logDir = join(settings.dir, "logs");
+    const name = createHash("sha256").update(settings.dir).digest("hex").slice(0, 16);
+    this.#tempDir = join(tmpdir(), `eru-elb-${name}`);
+  }
+
+  /** Replaces the file nginx reads its first table from. A crash leaves the one before or the new one. */
+  async writeBootFile(text: string): Promise<void> {
+    await mkdir(this.#settings.dir, { recursive: true });
+    const fresh = `${this.bootFile}.new`;
+    await writeFile(fresh, text, { flush: true });
+    await rename(fresh, this.bootFile);
+  }
+
+  /** True when nginx has a table to start with. */
+  async hasBootFile(): Promise<boolean> {
+    return access(this.bootFile).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /**
+   * Starts nginx with the boot file's table; when it returns, nginx accepts connections.
+   * @throws NginxStartError nginx refused
+   */
+  async start(bootId: string): Promise<void> {
+    const { dir, bin } = this.#settings;
+    for (const part of ["", "run", "logs", "tmp"]) await mkdir(join(dir, part), { recursive: true });
+    // nginx makes its socket writable for everybody; the directory is what protects it.
+    await chmod(join(dir, "run"), 0o750);
+    const conf = join(dir, "nginx.conf");
+    // An older nginx that is still finishing requests deletes its pid file when it ends, so each has its own.
+    await writeFile(`${conf}.new`, await this.#conf(bootId, join(dir, "run", `nginx-${bootId}.pid`)));
+    await rename(`${conf}.new`, conf);
+    // A killed nginx leaves its socket, and the next one would not start.
+    await rm(this.socket, { force: true });
+    const said = await run(bin, ["-c", conf, "-e", join(this.#logDir, "error.log")]);
+    if (said !== undefined) throw new NginxStartError(said);
+  }
+
+  /** Notes the serving master for people and supervisors. */
+  async writePid(pid: number): Promise<void> {
+    await writeFile(`${this.pidFile}.new`, `${pid}\n`);
+    await rename(`${this.pidFile}.new`, this.pidFile);
+  }
+
+  /** The master noted last; undefined when it is not running. */
+  async readPid(): Promise<number | undefined> {
+    const pid = Number(await readFile(this.pidFile, "utf8").catch(() => ""));
+    if (!(pid > 0)) return undefined;
+    // After a reboot the number may be somebody else's; nginx shows its directory in its title.
+    const title = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    return title.includes("nginx: master") && title.includes(this.#settings.dir) ? pid : undefined;
+  }
+
+  /** Ends nginx. New connections are refused at once; requests may take 8 s to finish, what is left then is cut. */
+  async quit(pid: number): Promise<void> {
+    send(pid, "SIGQUIT");
+    const endMs = performance.now() + quitMostMs;
+    while ((await isRunning(pid)) && performance.now() < endMs) await sleep(quitLookMs);
+    send(pid, "SIGTERM");
+    await rm(this.pidFile, { force: true });
+    await rm(this.#tempDir, { recursive: true, force: true });
+  }
+
+  /** Bounds the logs: the older half of what is kept is in `<name>.1`. */
+  async trimLogs(): Promise<void> {
+    for (const name of ["access.log", "error.log"]) {
+      const file = join(this.#logDir, name);
+      const size = await stat(file)
+        .then((found) => found.size)
+        .catch(() => 0);
+      if (size <= logBytesMax) continue;
+      // nginx appends, so a truncated file needs no signal; its workers could not reopen files everywhere.
+      await copyFile(file, `${file}.1`);
+      await truncate(file);
+    }
+  }
+
+  async #conf(bootId: string, pidFile: string): Promise<string> {
+    const { dir, elbDir, listens, tableSize, workers } = this.#settings;
+    const user = process.getuid?.() === 0 ? await workerUser() : undefined;
+    const tempDir =
+      user === undefined || (await openToAll(dir)) ? join(dir, "tmp") : await makeTempDir(this.#tempDir);
+    return renderConf(elbDir, {
+      listens,
+      user,
+      tableSize,
+      workers,
+      openFilesMax: await openFilesMax(),
+      bootId,
+      luaDir: join(elbDir, "lua"),
+      logDir: this.#logDir,
+      tempDir,
+      bootFile: this.bootFile,
+      pidFile,
+      socket: this.socket,
+    });
+  }
+}
+
+/** Sends a signal; a process that is gone needs none. */
+export function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** Whether a process runs. One that ended and was not buried yet does not. */
+export async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return /\) [^ZX] /.test(stat);
+}
+
+/** The nginx to run: the given one, else the first `nginx` or `openresty` where such programs are. */
+export async function findNginx(given: string | undefined, path: string): Promise<string> {
+  const places = [
+    ...path.split(delimiter).filter((place) => place !== ""),
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/usr/local/openresty/nginx/sbin",
+  ];
+  const found =
+    given === undefined
+      ? places.flatMap((place) => [join(place, "nginx"), join(place, "openresty")])
+      : [given];
+  for (const bin of found)
+    if (
+      await access(bin, 1).then(
+        () => true,
+        () => false,
+      )
+    )
+      return bin;
+  throw new NginxStartError(
+    given === undefined
+      ? "there is no nginx on this machine: install nginx with its Lua module (Debian: nginx libnginx-mod-http-lua lua-cjson)"
+      : `${given} is not a program: correct ERU_NGINX_BIN`,
+  );
+}
+
+/** Runs to the end; undefined when all went well, else what it said. */
+function run(bin: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(bin, args, { timeout: startTimeoutMs }, (error, stdout, stderr) =>
+      resolve(error ? `${stderr}${stdout}`.trim().slice(-4_000) || error.message : undefined),
+    );
+  });
+}
+
+async function workerUser(): Promise<string> {
+  const users = await readFile("/etc/passwd", "utf8");
+  const groups = await readFile("/etc/group", "utf8");
+  for (const name of ["www-data", "nginx", "nobody"]) {
+    const gid = new RegExp(`^${name}:[^:]*:\\d+:(\\d+):`, "m").exec(users)?.[1];
+    const group = gid && new RegExp(`^([^:]+):[^:]*:${gid}:`, "m").exec(groups)?.[1];
+    if (group) return `${name} ${group}`;
+  }
+  throw new NginxStartError("no user for its workers: make a user www-data, nginx or nobody");
+}
+
+/** Whether nginx's workers, who are not root, can get to files below. */
+async function openToAll(dir: string): Promise<boolean> {
+  for (let at = dir; ; at = dirname(at)) {
+    if (((await stat(at)).mode & 0o001) === 0) return false;
+    if (at === dirname(at)) return true;
+  }
+}
+
+/** For request bodies that do not fit in memory, when the workers cannot get into our own directory. */
+async function makeTempDir(path: string): Promise<string> {
+  await mkdir(path, { recursive: true });
+  const found = await lstat(path);
+  if (!found.isDirectory() || found.uid !== process.getuid?.())
+    throw new NginxStartError(`${path} belongs to somebody else: remove it`);
+  await chmod(path, 0o711);
+  return path;
+}
+
+async function openFilesMax(): Promise<number> {
+  const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
+  const hard = /^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1];
+  return Math.min(openFilesWanted, hard === undefined ? 1_024 : Number(hard));
+}

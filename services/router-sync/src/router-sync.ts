@@ -1,0 +1,259 @@
+import { AppError, decodeMessage, liveSubjects } from "@eru/events";
+import type { Broker } from "@eru/log";
+import { type Logger, type Metrics, pause } from "@eru/service";
+import { RouteFold, routingSubjects } from "./domain/route-fold.ts";
+import { Drains } from "./drain.ts";
+import { NginxKeeper } from "./keep-nginx.ts";
+import { bootText, NginxAdmin, NginxUnreachableError } from "./nginx-admin.ts";
+import type { NginxProcess } from "./nginx-process.ts";
+import { type Pushed, Pusher, type Rejection } from "./push.ts";
+import { Reporter } from "./report.ts";
+import { Wake } from "./wake.ts";
+
+export type RouterSyncDeps = {
+  elb: string;
+  nginx: NginxProcess;
+  onStop: "quit" | "keep";
+  /** Rejects when the broker is not there. */
+  connect: () => Promise<Broker>;
+  log: Logger;
+  metrics: Metrics;
+  newId: () => string;
+};
+
+/** Facts that come close together make one delta. */
+const coalesceMs = 15;
+const retryPushMs = 250;
+const drainEveryMs = 50;
+const heartbeatEveryMs = 1_000;
+const connectRetryMs = 1_000;
+/** So long nginx waits for the log at the start before it serves the last table known. */
+const logWaitMs = 5_000;
+const bootFileEveryMs = 5_000;
+
+/** Follows the log and keeps one load balancer routing by it. */
+export class RouterSync {
+  readonly #deps: RouterSyncDeps;
+  readonly #fold = new RouteFold();
+  readonly #admin: NginxAdmin;
+  readonly #pusher: Pusher;
+  readonly #keeper: NginxKeeper;
+  readonly #drains: Drains;
+  readonly #reporter: Reporter;
+  readonly #changed = new Wake();
+  readonly #startedAtMs = performance.now();
+  #broker: Broker | undefined;
+  #epoch: string | undefined;
+  #savedToken: string | undefined;
+
+  constructor(deps: RouterSyncDeps) {
+    const { nginx, log, newId, elb } = deps;
+    this.#deps = deps;
+    this.#admin = new NginxAdmin(nginx.socket);
+    this.#reporter = new Reporter({ elb, newId, log });
+    this.#pusher = new Pusher({
+      fold: this.#fold,
+      admin: this.#admin,
+      log,
+      rejected: (rejection) => this.#rejected(rejection),
+    });
+    this.#keeper = new NginxKeeper({
+      process: nginx,
+      admin: this.#admin,
+      log,
+      newBootId: newId,
+      bootText: () =>
+        this.#epoch === undefined
+          ? undefined
+          : bootText({ epoch: this.#epoch, seq: this.#fold.seq }, this.#pusher.startTable()),
+      rejected: ({ key, reason }) => this.#pusher.reject(key, reason),
+      booted: () => {
+        this.#pusher.forget();
+        this.#changed.raise();
+      },
+    });
+    this.#drains = new Drains({
+      pending: () => this.#fold.drains,
+      table: this.#pusher,
+      admin: this.#admin,
+      drained: ({ workload, inFlight, cause }) => {
+        log.info({ workload, inFlight, ...cause }, "endpoint drained");
+        this.#reporter.add({ type: "EndpointDrained", elb, workload, inFlight }, cause);
+      },
+      nowMs: () => performance.now(),
+    });
+    this.#measure();
+  }
+
+  /** Why this load balancer cannot do its work now. */
+  notReady(): string | undefined {
+    return this.#keeper.fault;
+  }
+
+  /** Returns when the signal aborts. When it rejects, nginx goes on serving what it has. */
+  async run(signal: AbortSignal): Promise<void> {
+    const inner = new AbortController();
+    const all = AbortSignal.any([signal, inner.signal]);
+    try {
+      await Promise.all([
+        this.#keeper.run(() => this.#mayStart(), all),
+        this.#follow(all),
+        this.#push(all),
+        this.#watchDrains(all),
+        this.#saveBootFile(all),
+      ]);
+      await this.#saveNow();
+      if (this.#deps.onStop === "quit") await this.#keeper.quit();
+    } finally {
+      inner.abort();
+      await this.#broker?.close();
+      await this.#admin.close();
+    }
+  }
+
+  #mayStart(): boolean {
+    return this.#epoch !== undefined || performance.now() - this.#startedAtMs > logWaitMs;
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const broker = await this.#connect(signal);
+    if (!broker) return;
+    const epoch = await broker.log.epoch();
+    await Promise.all([
+      this.#reporter.run(broker.log, signal),
+      this.#beat(broker, signal),
+      this.#fill(broker, epoch, signal),
+    ]);
+  }
+
+  async #connect(signal: AbortSignal): Promise<Broker | undefined> {
+    while (!signal.aborted) {
+      try {
+        this.#broker = await this.#deps.connect();
+        return this.#broker;
+      } catch (error) {
+        if (!(error instanceof AppError && error.retryable)) throw error;
+        this.#deps.log.warn({ err: error }, "the log is not reachable: nginx serves what it has");
+        await pause(connectRetryMs, signal);
+      }
+    }
+    return undefined;
+  }
+
+  async #fill({ log }: Broker, epoch: string, signal: AbortSignal): Promise<void> {
+    for await (const { messages, head } of log.follow({ fromSeq: 1, subjects: routingSubjects, signal })) {
+      for (const message of messages) for (const event of decodeMessage(message)) this.#fold.apply(event);
+      // Before the whole log is read, its table is one of the past.
+      if (head) this.#epoch = epoch;
+      this.#changed.raise();
+    }
+  }
+
+  async #push(signal: AbortSignal): Promise<void> {
+    let wait: number | undefined;
+    while (!signal.aborted) {
+      await this.#changed.next(signal, wait);
+      await pause(coalesceMs, signal);
+      if (this.#epoch === undefined || signal.aborted) continue;
+      const outcome = this.#keeper.serving ? await this.#pushOnce(this.#epoch) : "later";
+      wait = outcome === "later" ? retryPushMs : undefined;
+    }
+  }
+
+  async #pushOnce(epoch: string): Promise<"nothing" | "later" | "pushed"> {
+    try {
+      const pushed = await this.#pusher.push(epoch);
+      if (typeof pushed === "string") return pushed;
+      this.#applied(pushed);
+      return "pushed";
+    } catch (error) {
+      if (!(error instanceof NginxUnreachableError)) throw error;
+      this.#deps.log.warn({ err: error }, "nginx did not take a change");
+      return "later";
+    }
+  }
+
+  #applied({ cause, ...pushed }: Pushed): void {
+    const { elb, log } = this.#deps;
+    log.info({ ...pushed, ...cause }, "route table applied");
+    this.#reporter.add({ type: "RouteTableApplied", elb, ...pushed }, cause);
+  }
+
+  #rejected({ key, reason }: Rejection): void {
+    const { elb, log } = this.#deps;
+    const name = key.slice(2);
+    const hosts = key.startsWith("p:") ? this.#fold.hostsOf(name) : [name];
+    log.error({ key, reason, hosts }, "nginx refused a line of the route table");
+    for (const host of hosts) this.#reporter.add({ type: "RouteRejected", elb, host, reason }, undefined);
+  }
+
+  async #watchDrains(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (this.#epoch !== undefined) await this.#drains.poll();
+      } catch (error) {
+        if (!(error instanceof NginxUnreachableError)) throw error;
+      }
+      await pause(drainEveryMs, signal);
+    }
+  }
+
+  async #beat(broker: Broker, signal: AbortSignal): Promise<void> {
+    const { elb } = this.#deps;
+    while (!signal.aborted) {
+      const bootId = this.#keeper.serving?.bootId;
+      // Only who serves, and by the log, has a say in when an endpoint may stop.
+      if (bootId !== undefined && bootId === this.#pusher.inForce?.bootId) {
+        const heartbeat = { elb, bootId, appliedSeq: this.#pusher.appliedSeq };
+        broker.live.publish(liveSubjects.elbHeartbeat(elb), JSON.stringify(heartbeat));
+      }
+      await pause(heartbeatEveryMs, signal);
+    }
+  }
+
+  async #saveBootFile(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await pause(bootFileEveryMs, signal);
+      await this.#saveNow();
+    }
+  }
+
+  async #saveNow(): Promise<void> {
+    const { inForce } = this.#pusher;
+    const token = inForce && `${inForce.bootId} ${inForce.token}`;
+    if (!inForce || token === this.#savedToken) return;
+    await this.#deps.nginx.writeBootFile(bootText({ epoch: inForce.epoch, seq: inForce.seq }, inForce.table));
+    this.#savedToken = token;
+  }
+
+  #measure(): void {
+    const { metrics } = this.#deps;
+    const gauge = (name: string, help: string, read: () => number) => metrics.gauge(name, help, [], read);
+    const keys = (kind: string) =>
+      [...(this.#pusher.inForce?.table.keys() ?? [])].filter((key) => key.startsWith(kind)).length;
+    gauge(
+      "eru_router_sync_applied_seq",
+      "nginx routes by the table as of this sequence",
+      () => this.#pusher.appliedSeq,
+    );
+    gauge("eru_router_sync_seen_seq", "The newest message of the log that was read", () => this.#fold.seq);
+    gauge("eru_router_sync_lag_messages", "Messages read and not yet in force", () =>
+      Math.max(0, this.#fold.seq - this.#pusher.appliedSeq),
+    );
+    gauge("eru_router_sync_hosts", "Hosts in the table in force", () => keys("r:"));
+    gauge("eru_router_sync_pools", "Pools in the table in force", () => keys("p:"));
+    gauge("eru_router_sync_endpoints", "Endpoints requests may go to", () => this.#pusher.endpoints);
+    gauge("eru_router_sync_draining", "Removed endpoints with requests under way", () => this.#drains.size);
+    gauge("eru_router_sync_rejected", "Lines nginx refused", () => this.#pusher.rejections.size);
+    gauge(
+      "eru_router_sync_held_pools",
+      "Pools that keep addresses on lost nodes, having no others",
+      () => this.#fold.heldPools.size,
+    );
+    gauge("eru_router_sync_nginx_starts", "How often this process started nginx", () => this.#keeper.starts);
+    gauge("eru_router_sync_serving", "1 while nginx serves", () => (this.#keeper.serving ? 1 : 0));
+    gauge("eru_router_sync_log_connected", "1 while the log is reachable", () =>
+      this.#broker?.connected() ? 1 : 0,
+    );
+  }
+}

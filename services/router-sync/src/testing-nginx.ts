@@ -1,0 +1,200 @@
+// A real nginx with our Lua code, and the servers behind it, for the tests of this service.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { ulid } from "ulid";
+import type { PoolEndpoint } from "./domain/pool.ts";
+import { bootText, NginxAdmin, NginxUnreachableError } from "./nginx-admin.ts";
+import { findNginx, isRunning, NginxProcess, send } from "./nginx-process.ts";
+
+const elbDir = fileURLToPath(new URL("../../../infra/elb", import.meta.url));
+
+/** Waits until `look` gives something, and fails with `what` after ten seconds. */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  const endMs = performance.now() + 10_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > endMs) throw new Error(`waited 10 s in vain: ${what}`);
+    await sleep(10);
+  }
+}
+
+/** A port nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A table in short: pools by endpoints, hosts by rules (`/prefix pool`). */
+export function tableOf(
+  pools: Record<string, readonly PoolEndpoint[]>,
+  hosts: Record<string, readonly string[]>,
+): Map<string, string> {
+  const table = new Map<string, string>();
+  for (const [name, eps] of Object.entries(pools)) table.set(`p:${name}`, JSON.stringify({ eps }));
+  for (const [host, rules] of Object.entries(hosts)) table.set(`r:${host}`, hostJson(rules));
+  return table;
+}
+
+export const hostJson = (rules: readonly string[]): string =>
+  JSON.stringify({
+    rules: rules.map((text) => {
+      const [prefix = "", pool = ""] = text.split(" ");
+      return { id: prefix, path: { prefix }, pool };
+    }),
+  });
+
+/** A running load balancer. */
+export type Elb = {
+  readonly dir: string;
+  readonly port: number;
+  readonly admin: NginxAdmin;
+  readonly nginx: NginxProcess;
+  /** Asks the admin socket whatever a test wants to ask. */
+  call(
+    method: string,
+    path: string,
+    body?: string,
+  ): Promise<{ status: number; json: Record<string, unknown>; text: string }>;
+  stop(): Promise<void>;
+};
+
+/** A directory with an nginx that is not started. */
+export async function prepareElb(
+  options: { tableSize?: string; port?: number; dir?: string } = {},
+): Promise<Elb> {
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "elb-test-")));
+  const port = options.port ?? (await freePort());
+  const nginx = new NginxProcess({
+    bin: await findNginx(undefined, ""),
+    dir,
+    elbDir,
+    listens: [`127.0.0.1:${port}`],
+    tableSize: options.tableSize ?? "8m",
+    workers: "2",
+  });
+  const admin = new NginxAdmin(nginx.socket);
+  return {
+    dir,
+    port,
+    nginx,
+    admin,
+    call: (method, path, body) => callAdmin(nginx.socket, method, path, body),
+    stop: async () => {
+      await endNginx({ admin, nginx });
+      await admin.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts nginx with a table as of sequence 10 of epoch `e1`. */
+export async function startElb(
+  table: Map<string, string> = new Map(),
+  options: { tableSize?: string } = {},
+): Promise<Elb> {
+  const elb = await prepareElb(options);
+  await elb.nginx.writeBootFile(bootText({ epoch: "e1", seq: 10 }, table));
+  await elb.nginx.start(ulid());
+  await until("both workers are up", async () => (await elb.admin.status()).workers.length === 2);
+  return elb;
+}
+
+/** Ends master and workers, whatever became of them. */
+async function endNginx({ admin, nginx }: Pick<Elb, "admin" | "nginx">): Promise<void> {
+  const status = await admin.status().catch((error: unknown) => {
+    if (error instanceof NginxUnreachableError) return undefined;
+    throw error;
+  });
+  if (!status) return;
+  const workers = status.workers.map(({ pid }) => pid);
+  for (const pid of [status.masterPid, ...workers]) send(pid, "SIGTERM");
+  for (const pid of [status.masterPid, ...workers])
+    await until("nginx is gone", async () => !(await isRunning(pid)));
+  await nginx.quit(status.masterPid);
+}
+
+function callAdmin(socketPath: string, method: string, path: string, body?: string) {
+  return new Promise<{ status: number; json: Record<string, unknown>; text: string }>((resolve, reject) => {
+    const asked = request({ socketPath, method, path, agent: false }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      answer.on("end", () => {
+        const isJson = answer.headers["content-type"] === "application/json";
+        resolve({ status: answer.statusCode ?? 0, text, json: isJson ? JSON.parse(text) : {} });
+      });
+    });
+    asked.on("error", reject);
+    asked.end(body);
+  });
+}
+
+/** What a server behind the load balancer saw of a request, with its own name: the body of its answers. */
+export type Seen = { id: string; method: string; url: string; headers: Record<string, string>; body: string };
+
+export type Backend = {
+  readonly endpoint: PoolEndpoint;
+  readonly requests: () => number;
+  readonly server: Server;
+  stop(): Promise<void>;
+};
+
+/**
+ * A server behind the load balancer. It answers with what it saw; `/hold` waits for `release`, an upgrade echoes bytes.
+ */
+export async function startBackend(
+  id: string,
+  handle?: (request: IncomingMessage, response: ServerResponse, seen: Seen) => void,
+): Promise<Backend> {
+  let requests = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((incoming, response) => {
+    let body = "";
+    incoming.setEncoding("utf8").on("data", (part: string) => {
+      body += part;
+    });
+    incoming.on("end", () => {
+      requests++;
+      const { method = "", url = "" } = incoming;
+      const seen = { id, method, url, headers: incoming.headers as Record<string, string>, body };
+      if (handle) handle(incoming, response, seen);
+      else response.end(JSON.stringify(seen));
+    });
+  });
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  server.on("upgrade", (_incoming, socket) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    socket.on("data", (data) => socket.write(data));
+    socket.on("error", () => socket.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    endpoint: { id, ip: "127.0.0.1", port, w: 1, s: "a" },
+    requests: () => requests,
+    server,
+    stop: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
