@@ -1,0 +1,112 @@
+import type { DecisionEvent } from "@eru/events";
+import type { WorkloadState } from "./workload.ts";
+
+/** All states of a deployment. */
+export const deploymentStates = [
+  "placing",
+  "running",
+  "waiting",
+  "refused",
+  "degraded",
+  "upgrading",
+  "halted",
+  "removing",
+  "removed",
+] as const;
+export type DeploymentState = (typeof deploymentStates)[number];
+
+/** `requested` until the scheduler takes the first step. */
+export type RolloutStep = "requested" | Extract<DecisionEvent, { type: "RolloutStepped" }>["step"];
+
+/** A deployment as its row. Zero and one stand for no and yes. */
+export type Deployment = {
+  deployment: string;
+  pod: string;
+  app: string;
+  entrypoint: string;
+  release: string;
+  image: string;
+  /** JSON. */
+  template: string;
+  wanted: number;
+  cpuMilli: number;
+  memoryMib: number;
+  strategy: string;
+  nodesLimit: number;
+  /** JSON. */
+  filter: string;
+  onShortage: string;
+  /** Workloads that wait for room, as the last decision said. */
+  waiting: number;
+  /** Workloads that were refused and will not be placed. */
+  refused: number;
+  /** Its removal was asked for. */
+  removal: 0 | 1;
+  /** Nothing of it is left anywhere. */
+  ended: 0 | 1;
+  /** Replacements kept failing: no more of them. */
+  halted: 0 | 1;
+  /** The last step of the last upgrade; null when there was none. */
+  rolloutStep: RolloutStep | null;
+  /** JSON of that step. */
+  rollout: string | null;
+  /** It has had all its healthy workloads since it was last asked for more. */
+  settled: 0 | 1;
+  state: DeploymentState;
+  reason: string | null;
+  reasonSeq: number | null;
+  requestedSeq: number;
+  requestedAt: string;
+  requestedBy: string;
+  changedSeq: number;
+  changedAt: string;
+};
+
+/** How many workloads of a deployment are in each state. */
+export type WorkloadCounts = Partial<Record<WorkloadState, number>>;
+
+/** The counts people ask for. Workloads that leave, are lost or removed count nowhere but under their own name. */
+export type Totals = {
+  placed: number;
+  running: number;
+  healthy: number;
+  failed: number;
+  leaving: number;
+  lost: number;
+  removed: number;
+};
+
+const sum = (counts: WorkloadCounts, ...states: readonly WorkloadState[]): number =>
+  states.reduce((total, state) => total + (counts[state] ?? 0), 0);
+
+/** The counts people ask for from the counts by state. */
+export const totalsOf = (counts: WorkloadCounts): Totals => ({
+  placed: sum(counts, "assigned", "created", "started", "healthy", "unhealthy", "exited", "failed"),
+  running: sum(counts, "started", "healthy", "unhealthy"),
+  healthy: sum(counts, "healthy"),
+  failed: sum(counts, "exited", "failed"),
+  leaving: sum(counts, "draining", "stopping"),
+  lost: sum(counts, "lost"),
+  removed: sum(counts, "removed"),
+});
+
+/** The one word for how a deployment is. Removal, then upgrade, then want of room come before the workloads' health. */
+export function stateOf(deployment: Deployment, counts: WorkloadCounts): DeploymentState {
+  const { healthy, failed } = totalsOf(counts);
+  if (deployment.ended) return "removed";
+  if (deployment.removal) return "removing";
+  if (deployment.halted || deployment.rolloutStep === "halted") return "halted";
+  if (deployment.rolloutStep !== null && deployment.rolloutStep !== "completed") return "upgrading";
+  if (deployment.waiting > 0) return "waiting";
+  if (deployment.refused > 0) return "refused";
+  if (healthy >= deployment.wanted) return "running";
+  return deployment.settled || failed + (counts.unhealthy ?? 0) > 0 ? "degraded" : "placing";
+}
+
+/** The deployment after its workloads changed. Once it runs as wished, the last reason is no longer one. */
+export function settle(deployment: Deployment, counts: WorkloadCounts): Deployment {
+  const state = stateOf(deployment, counts);
+  const settled = deployment.settled || totalsOf(counts).healthy >= deployment.wanted ? 1 : 0;
+  const well = state === "running" || state === "removed";
+  return { ...deployment, state, settled, ...(well && { reason: null, reasonSeq: null }) };
+}

@@ -1,0 +1,138 @@
+import type { DeploymentEvent, Reasons, RecordedEvent } from "@eru/events";
+import { type Deployment, totalsOf, type WorkloadCounts } from "./deployment.ts";
+import { toMilli } from "./workload.ts";
+
+type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;
+
+/** A deployment as it was asked for. An id is never used twice, so a second request is the first. */
+export function request(
+  before: Deployment | undefined,
+  event: Requested,
+  { seq, meta }: RecordedEvent,
+): Deployment {
+  if (before) return before;
+  const { template } = event;
+  return {
+    deployment: event.deployment,
+    pod: event.pod,
+    app: template.app,
+    entrypoint: template.entrypointName,
+    release: template.release,
+    image: template.image,
+    template: JSON.stringify(template),
+    wanted: event.count,
+    cpuMilli: toMilli(event.resources.cpu),
+    memoryMib: event.resources.memoryMib,
+    strategy: event.strategy,
+    nodesLimit: event.nodesLimit,
+    filter: JSON.stringify(event.filter),
+    onShortage: event.onShortage,
+    waiting: 0,
+    refused: 0,
+    removal: 0,
+    ended: 0,
+    halted: 0,
+    rolloutStep: null,
+    rollout: null,
+    settled: 0,
+    state: "placing",
+    reason: null,
+    reasonSeq: null,
+    requestedSeq: seq,
+    requestedAt: meta.time,
+    requestedBy: meta.actor,
+    changedSeq: seq,
+    changedAt: meta.time,
+  };
+}
+
+/** The deployment after an event about it or one of its workloads; its state is settled afterwards. */
+export function evolve(
+  current: Deployment,
+  counts: WorkloadCounts,
+  { event, seq, meta }: RecordedEvent,
+): Deployment {
+  const next: Deployment = { ...current, changedSeq: seq, changedAt: meta.time };
+  const because = (reason: string): Deployment => ({ ...next, reason, reasonSeq: seq });
+  switch (event.type) {
+    case "ScaleRequested":
+      return scale(next, counts, event.count);
+    case "UpgradeRequested":
+      return {
+        ...next,
+        release: event.template.release,
+        image: event.template.image,
+        template: JSON.stringify(event.template),
+        rolloutStep: "requested",
+        rollout: null,
+        halted: 0,
+        refused: 0,
+      };
+    case "RemovalRequested":
+      return { ...next, wanted: 0, removal: 1, halted: 0, waiting: 0, refused: 0 };
+    case "PlacementDecided":
+      return {
+        ...(event.waiting > 0 ? because(shortage(event.waiting, "wait", event.reasons)) : next),
+        waiting: event.waiting,
+      };
+    case "PlacementDeferred":
+      return { ...because(shortage(event.waiting, "wait", event.reasons)), waiting: event.waiting };
+    case "PlacementRefused":
+      return {
+        ...because(shortage(event.refused, "refused", event.reasons)),
+        waiting: 0,
+        refused: event.refused,
+      };
+    case "RolloutStepped": {
+      const { type: _type, deployment: _deployment, ...step } = event;
+      return {
+        ...(event.step === "halted" ? because(event.detail) : next),
+        rolloutStep: event.step,
+        rollout: JSON.stringify({ ...step, seq, time: meta.time }),
+      };
+    }
+    case "DeploymentEnded":
+      return { ...next, ended: 1 };
+    case "DeploymentHalted":
+      return { ...because(`halted after ${event.failures} failures: ${event.detail}`), halted: 1 };
+    case "DeploymentSteady":
+      return { ...next, halted: 0 };
+    case "ContainerUnhealthy":
+      return because(`${event.workload} is unhealthy: ${event.reason}`);
+    case "ContainerExited":
+      return because(
+        `${event.workload} exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`,
+      );
+    case "ContainerFailed":
+      return because(`${event.workload} failed to ${event.step}: ${event.error}`);
+    case "NodeLost":
+    case "NodeRemoved":
+      return because(`node ${event.node} was ${event.type === "NodeLost" ? "lost" : "removed"}`);
+    default:
+      return next;
+  }
+}
+
+/** A new count is a new wish: what was refused is forgotten, what waited is wanted at most as far as it still is. */
+function scale(current: Deployment, counts: WorkloadCounts, wanted: number): Deployment {
+  const missing = Math.max(0, wanted - totalsOf(counts).placed);
+  return {
+    ...current,
+    wanted,
+    halted: 0,
+    settled: wanted > current.wanted ? 0 : current.settled,
+    waiting: Math.min(current.waiting, missing),
+    refused: 0,
+  };
+}
+
+/** Why there is no room, in one line: who rejected, and the smallest change that would help. */
+export function shortage(count: number, how: "wait" | "refused", reasons: Reasons): string {
+  const rejected = Object.entries(reasons.rejectedTotals)
+    .filter(([, nodes]) => nodes > 0)
+    .map(([filter, nodes]) => `${filter} on ${nodes}`);
+  const why = reasons.nodesTotal === 0 ? "the pod has no nodes" : rejected.join(", ") || "no room is left";
+  const help = reasons.wouldHelp[0];
+  const who = how === "wait" ? `${count} ${count === 1 ? "waits" : "wait"}` : `${count} refused`;
+  return `${who}, ${reasons.nodesTotal} nodes: ${why}${help === undefined ? "" : `; would help: ${help}`}`;
+}

@@ -1,0 +1,144 @@
+import type { RecordedEvent } from "@eru/events";
+import type { Database } from "better-sqlite3";
+import { toMilli } from "../domain/workload.ts";
+import type { Apply, Projection } from "../projection.ts";
+import type { Liveness, NodeFactsRow, NodeRow } from "../tables.ts";
+
+/**
+ * Nodes as users declared them, and apart from that what agents and the scheduler said about them, because an agent may
+ * speak before its node was added. Alive is who the scheduler says is: an agent's report may be an old one.
+ */
+export const nodes: Projection = {
+  name: "nodes",
+  tables: `
+    create table nodes (
+      node text primary key,
+      pod text not null,
+      labels text not null,
+      cordoned integer not null,
+      cordonReason text,
+      cpuMilli integer,
+      memoryMib integer,
+      addedSeq integer not null,
+      addedAt text not null
+    ) strict, without rowid;
+    create index nodesByPod on nodes (pod, node);
+    create table nodeFacts (
+      node text primary key,
+      liveness text not null,
+      livenessSeq integer not null,
+      livenessAt text not null,
+      cpuMilli integer,
+      memoryMib integer,
+      engine text,
+      engineReachable integer not null,
+      engineError text,
+      agentVersion text
+    ) strict, without rowid;
+  `,
+  prepare: ({ db }) => {
+    const declared = prepareDeclared(db);
+    const seen = prepareSeen(db);
+    return (recorded) => {
+      declared(recorded);
+      seen(recorded);
+    };
+  },
+};
+
+function prepareDeclared(db: Database): Apply {
+  const add = db.prepare<NodeRow>(`
+    insert or replace into nodes values
+      (@node, @pod, @labels, @cordoned, @cordonReason, @cpuMilli, @memoryMib, @addedSeq, @addedAt)`);
+  const resources = db.prepare<[number, number, string]>(
+    "update nodes set cpuMilli = ?, memoryMib = ? where node = ?",
+  );
+  const label = db.prepare<[string, string]>("update nodes set labels = ? where node = ?");
+  const cordon = db.prepare<[number, string | null, string]>(
+    "update nodes set cordoned = ?, cordonReason = ? where node = ?",
+  );
+  const remove = db.prepare<[string]>("delete from nodes where node = ?");
+  return ({ event, seq, meta }: RecordedEvent) => {
+    switch (event.type) {
+      case "NodeAdded":
+        add.run({
+          node: event.node,
+          pod: event.pod,
+          labels: JSON.stringify(event.labels),
+          cordoned: 0,
+          cordonReason: null,
+          cpuMilli: event.resources ? toMilli(event.resources.cpu) : null,
+          memoryMib: event.resources?.memoryMib ?? null,
+          addedSeq: seq,
+          addedAt: meta.time,
+        });
+        break;
+      case "NodeResourcesSet":
+        resources.run(toMilli(event.resources.cpu), event.resources.memoryMib, event.node);
+        break;
+      case "NodeLabelled":
+        label.run(JSON.stringify(event.labels), event.node);
+        break;
+      case "NodeCordoned":
+        cordon.run(1, event.reason, event.node);
+        break;
+      case "NodeUncordoned":
+        cordon.run(0, null, event.node);
+        break;
+      case "NodeRemoved":
+        remove.run(event.node);
+        break;
+      default: // Not about a declared node.
+    }
+  };
+}
+
+function prepareSeen(db: Database): Apply {
+  const observe = db.prepare<Omit<NodeFactsRow, "engineError" | "engineReachable" | "liveness">>(`
+    insert into nodeFacts values
+      (@node, 'unknown', @livenessSeq, @livenessAt, @cpuMilli, @memoryMib, @engine, 1, null, @agentVersion)
+    on conflict (node) do update set
+      cpuMilli = excluded.cpuMilli, memoryMib = excluded.memoryMib, engine = excluded.engine,
+      engineReachable = 1, engineError = null, agentVersion = excluded.agentVersion`);
+  const engine = db.prepare<[number, string | null, string]>(
+    "update nodeFacts set engineReachable = ?, engineError = ? where node = ?",
+  );
+  const live = db.prepare<[string, Liveness, number, string]>(`
+    insert into nodeFacts values (?, ?, ?, ?, null, null, null, 1, null, null)
+    on conflict (node) do update set
+      liveness = excluded.liveness, livenessSeq = excluded.livenessSeq, livenessAt = excluded.livenessAt`);
+  return ({ event, seq, meta }: RecordedEvent) => {
+    switch (event.type) {
+      case "NodeObserved":
+        observe.run({
+          node: event.node,
+          livenessSeq: seq,
+          livenessAt: meta.time,
+          cpuMilli: toMilli(event.resources.cpu),
+          memoryMib: event.resources.memoryMib,
+          engine: event.engine,
+          agentVersion: event.agentVersion,
+        });
+        break;
+      case "EngineUnreachable":
+        engine.run(0, event.error, event.node);
+        break;
+      case "EngineBack":
+        engine.run(1, null, event.node);
+        break;
+      case "NodeSuspected":
+        live.run(event.node, "suspected", seq, meta.time);
+        break;
+      case "NodeLost":
+        live.run(event.node, "lost", seq, meta.time);
+        break;
+      case "NodeRecovered":
+        live.run(event.node, "alive", seq, meta.time);
+        break;
+      case "NodeAdded":
+        live.run(event.node, "unknown", seq, meta.time); // Whatever was said of one of this name before.
+        break;
+      default: // Not about a node as it is.
+    }
+  };
+}

@@ -1,0 +1,207 @@
+import type { RecordedEvent } from "@eru/events";
+import {
+  assign,
+  books,
+  leave,
+  observe,
+  place,
+  setLost,
+  stop,
+  toMilli,
+  type Workload,
+  type WorkloadState,
+  workloadStates,
+} from "../domain/workload.ts";
+import type { Projection, Store } from "../projection.ts";
+import { createTable, type FoldedTable } from "../rows.ts";
+
+const columns = [
+  "workload text primary key",
+  "deployment text not null",
+  "pod text not null",
+  "app text not null",
+  "entrypoint text not null",
+  "node text not null",
+  "release text not null",
+  "image text",
+  "generation integer not null",
+  "cpuMilli integer not null",
+  "memoryMib integer not null",
+  "observed text not null",
+  "leaving text",
+  "lost integer not null",
+  "state text not null",
+  "attempt integer not null",
+  "containerId text",
+  "endpoints text not null",
+  "firstPort integer",
+  "lastError text",
+  "lastErrorAt text",
+  "exitCode integer",
+  "outOfMemory integer not null",
+  "retryInMs integer",
+  "placedBecause text",
+  "leavingBecause text",
+  "placedSeq integer not null",
+  "placedAt text not null",
+  "changedSeq integer not null",
+  "changedAt text not null",
+  "startedAt text",
+  "healthySeq integer",
+  "healthyAt text",
+  "removedAt text",
+] as const;
+
+/** Every workload ever placed. */
+export const workloadsTable: FoldedTable = { name: "workloads", fixed: 6, columns };
+
+/** How many workloads of a deployment are in each state. */
+export const workloadCountsTable: FoldedTable = {
+  name: "workloadCounts",
+  fixed: 1,
+  columns: ["deployment text primary key", ...workloadStates.map((state) => `${state} integer not null`)],
+};
+
+/** What is booked on a node. */
+export const nodeUseTable: FoldedTable = {
+  name: "nodeUse",
+  fixed: 1,
+  columns: [
+    "node text primary key",
+    "workloads integer not null",
+    "cpuMilli integer not null",
+    "memoryMib integer not null",
+  ],
+};
+
+/**
+ * Workloads, with what follows from them and is asked for often: how many of a deployment are in each state, and what is
+ * booked on a node. Counted by difference, because counting again is quadratic over a log.
+ */
+export const workloads: Projection = {
+  name: "workloads",
+  tables: `
+    ${[workloadsTable, workloadCountsTable, nodeUseTable].map(createTable).join("\n")}
+    create index workloadsByDeployment on workloads (deployment, workload);
+    create index workloadsByNode on workloads (node, workload) where state <> 'removed';
+    create index workloadsByApp on workloads (app, workload);
+    create index workloadsThere on workloads (workload) where state <> 'removed';
+  `,
+  prepare: (store) => {
+    const rows = prepareRows(store);
+    return (recorded) => {
+      const { event, seq, meta } = recorded;
+      const at = { seq, time: meta.time };
+      switch (event.type) {
+        case "PlacementDecided":
+          placeAll(recorded, rows);
+          break;
+        case "WorkloadAssigned":
+          rows.change(event.workload, (current) => assign(current, event, at));
+          break;
+        case "RemovalDecided":
+        case "StopDecided":
+          rows.change(event.workload, (current) => current && leave(current, event, at));
+          break;
+        case "WorkloadStopAssigned":
+          rows.change(event.workload, (current) => current && stop(current, at));
+          break;
+        case "ContainerCreated":
+        case "ContainerStarted":
+        case "ContainerHealthy":
+        case "ContainerUnhealthy":
+        case "ContainerExited":
+        case "ContainerFailed":
+        case "ContainerRemoved":
+          rows.change(event.workload, (current) => current && observe(current, event, at));
+          break;
+        case "NodeLost":
+        case "NodeRecovered":
+        case "NodeRemoved":
+          for (const workload of rows.onNode(event.node))
+            rows.change(
+              workload,
+              (current) => current && setLost(current, event.type === "NodeRecovered" ? 0 : 1, at),
+            );
+          break;
+        default: // Changes no workload.
+      }
+    };
+  },
+};
+
+function placeAll({ event, subject, seq, meta }: RecordedEvent, rows: Rows): void {
+  if (event.type !== "PlacementDecided") return;
+  const of = rows.ofDeployment(event.deployment);
+  if (!of) return; // Nobody asked for it; its assignments will say what it is.
+  const { cpu, memoryMib } = event.reasons.resources;
+  for (const { workload, node } of event.placed)
+    rows.change(
+      workload,
+      (current) =>
+        // Ids are never used twice: a row that is there came with its assignment.
+        current ??
+        place(
+          { seq, time: meta.time },
+          {
+            workload,
+            deployment: event.deployment,
+            pod: subject.split(".")[2] ?? "",
+            app: of.app,
+            entrypoint: of.entrypoint,
+            release: event.release,
+            node,
+            cpuMilli: toMilli(cpu),
+            memoryMib,
+            placedBecause: event.because,
+          },
+        ),
+    );
+}
+
+type Rows = ReturnType<typeof prepareRows>;
+
+function prepareRows({ db, workloads, workloadCounts, nodeUse, deployments }: Store) {
+  const onNode = db
+    .prepare<[string], string>("select workload from workloads where node = ? and state <> 'removed'")
+    .pluck();
+  const count = ({ deployment, state }: Workload, change: 1 | -1) => {
+    const counts = workloadCounts.get(deployment) ?? { deployment, ...noWorkloads };
+    workloadCounts.set(deployment, { ...counts, [state]: counts[state] + change });
+  };
+  const book = (workload: Workload, sign: 1 | -1) => {
+    if (!books(workload)) return;
+    const { node, cpuMilli, memoryMib } = workload;
+    const used = nodeUse.get(node) ?? { node, workloads: 0, cpuMilli: 0, memoryMib: 0 };
+    nodeUse.set(node, {
+      node,
+      workloads: used.workloads + sign,
+      cpuMilli: used.cpuMilli + sign * cpuMilli,
+      memoryMib: used.memoryMib + sign * memoryMib,
+    });
+  };
+  return {
+    onNode: (node: string) => {
+      workloads.flush();
+      return onNode.all(node);
+    },
+    ofDeployment: (deployment: string) => deployments.get(deployment),
+    change(id: string, next: (current: Workload | undefined) => Workload | undefined): void {
+      const before = workloads.get(id);
+      const after = next(before);
+      if (!after || after === before) return;
+      workloads.set(id, after);
+      if (before) {
+        count(before, -1);
+        book(before, -1);
+      }
+      count(after, 1);
+      book(after, 1);
+    },
+  };
+}
+
+const noWorkloads = Object.fromEntries(workloadStates.map((state) => [state, 0])) as Record<
+  WorkloadState,
+  number
+>;

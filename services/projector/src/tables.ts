@@ -1,0 +1,152 @@
+import type { Deployment } from "./domain/deployment.ts";
+import type { Workload, WorkloadState } from "./domain/workload.ts";
+
+/** The rows of every table, for typed queries. Columns of type string that say JSON hold JSON. */
+export type Tables = {
+  checkpoint: CheckpointRow;
+  pods: PodRow;
+  nodes: NodeRow;
+  nodeFacts: NodeFactsRow;
+  nodeUse: NodeUseRow;
+  apps: AppRow;
+  releases: ReleaseRow;
+  deployments: Deployment;
+  workloads: Workload;
+  workloadCounts: WorkloadCountsRow;
+  routes: RouteRow;
+  elbs: ElbRow;
+  users: UserRow;
+  tokens: TokenRow;
+  decisions: DecisionRow;
+  events: EventRow;
+  objects: ObjectRow;
+  eventObjects: EventObjectRow;
+};
+
+/** How far the view is: the last message in it. */
+export type CheckpointRow = { id: 1; seq: number; subject: string; messageId: string; events: number };
+
+export type PodRow = { pod: string; description: string; addedSeq: number; addedAt: string };
+
+/** What users said about a node. `cpuMilli` and `memoryMib` are null when the agent's own figures count. */
+export type NodeRow = {
+  node: string;
+  pod: string;
+  /** JSON. */
+  labels: string;
+  cordoned: 0 | 1;
+  cordonReason: string | null;
+  cpuMilli: number | null;
+  memoryMib: number | null;
+  addedSeq: number;
+  addedAt: string;
+};
+
+/** What the scheduler last said about a node's heartbeats. */
+export type Liveness = "unknown" | "alive" | "suspected" | "lost";
+
+/** What agents and the scheduler said about a node; it may come before a user added it, and outlive its removal. */
+export type NodeFactsRow = {
+  node: string;
+  liveness: Liveness;
+  livenessSeq: number;
+  livenessAt: string;
+  cpuMilli: number | null;
+  memoryMib: number | null;
+  engine: string | null;
+  engineReachable: 0 | 1;
+  engineError: string | null;
+  agentVersion: string | null;
+};
+
+/** What is booked on a node, and for how many workloads. */
+export type NodeUseRow = { node: string; workloads: number; cpuMilli: number; memoryMib: number };
+
+export type AppRow = { app: string; registeredSeq: number; registeredAt: string };
+
+export type ReleaseRow = {
+  app: string;
+  release: string;
+  gitSha: string | null;
+  image: string;
+  /** JSON. */
+  spec: string;
+  specText: string;
+  registeredSeq: number;
+  registeredAt: string;
+  registeredBy: string;
+};
+
+/** How many workloads of a deployment are in each state. */
+export type WorkloadCountsRow = { deployment: string } & Record<WorkloadState, number>;
+
+export type RouteRow = {
+  host: string;
+  /** JSON. */
+  rules: string;
+  declaredSeq: number;
+  declaredAt: string;
+  declaredBy: string;
+};
+
+export type ElbRow = {
+  elb: string;
+  bootId: string | null;
+  appliedSeq: number;
+  appliedAt: string | null;
+  changedPools: number;
+  changedHosts: number;
+  /** JSON of the last line its engine refused. */
+  rejected: string | null;
+};
+
+export type UserRow = { user: string; tokens: number; addedSeq: number; addedAt: string };
+
+/** Hashes, to know callers by. They leave the database for nowhere. */
+export type TokenRow = { tokenHash: string; user: string };
+
+export type DecisionRow = {
+  position: number;
+  pod: string;
+  deployment: string | null;
+  workload: string | null;
+  type: string;
+  because: string | null;
+  placed: number;
+  waiting: number;
+  refused: number;
+};
+
+export type EventRow = {
+  /** Sequence and index in one number; see `positionOf`. */
+  position: number;
+  subject: string;
+  type: string;
+  time: string;
+  actor: string;
+  messageId: string;
+  commandId: string | null;
+  correlationId: string;
+  causationId: string;
+  /** JSON. */
+  payload: string;
+};
+
+/** What events are about, numbered: a number per event and object is a quarter of the text. */
+export type ObjectRow = { object: string; id: number };
+export type EventObjectRow = { objectId: number; position: number };
+
+/** Most events of one message: its 256 KiB hold fewer of the smallest. */
+const eventsPerMessageMax = 4_096;
+
+/** One number that orders events as (sequence, index) does, so that it can be a table's key. Exact up to 2^41 messages. */
+export function positionOf(seq: number, index: number): number {
+  if (index >= eventsPerMessageMax)
+    throw new RangeError(`event ${index} of message ${seq} is beyond the limit`);
+  return seq * eventsPerMessageMax + index;
+}
+
+/** The sequence in a position. */
+export const seqOf = (position: number): number => Math.floor(position / eventsPerMessageMax);
+/** The index in a position. */
+export const indexOf = (position: number): number => position % eventsPerMessageMax;
