@@ -1,5 +1,5 @@
 import type { Signals } from "./draft.ts";
-import { isRouted, type Pod, type Workload, type Zone } from "./zone.ts";
+import { mayServe, type Pod, type Workload, type Zone } from "./zone.ts";
 
 /**
  * Draining workloads that may be stopped now: every live load balancer reported its endpoint drained, or nobody sends it
@@ -25,8 +25,7 @@ function dueNow(
   { elbs, expired }: { elbs: Signals["elbs"]; expired: ReadonlySet<string> },
 ) {
   if (workload.node.liveness === "lost") return "node_lost";
-  const runs = workload.phase === "started" || workload.phase === "healthy" || workload.phase === "unhealthy";
-  if (!runs || !isRouted(zone, workload.deployment)) return "not_routed";
+  if (!mayServe(zone, workload)) return "not_routed";
   if (elbs.size > 0 && elbs.keys().every((elb) => workload.drainedBy.has(elb))) return "drained";
   return expired.has(workload.id) ? "drain_deadline" : undefined;
 }

@@ -1,6 +1,6 @@
 import type { DecisionEvent } from "@eru/events";
 import type { Decided, Draft } from "./draft.ts";
-import { isRouted, templateAt, type Workload } from "./zone.ts";
+import { mayServe, templateAt, type Workload } from "./zone.ts";
 
 type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>["because"];
 type Stop = Extract<DecisionEvent, { type: "StopDecided" }>["because"];
@@ -20,8 +20,7 @@ export function remove(draft: Draft, workload: Workload, because: Removal): bool
   }
   draft.spend(1);
   const lost = draft.livenessOf(node) === "lost";
-  const runs = workload.phase === "started" || workload.phase === "healthy" || workload.phase === "unhealthy";
-  const drain = runs && !lost && isRouted(draft.zone, deployment);
+  const drain = !lost && mayServe(draft.zone, workload);
   const decision = draft.decide(
     {
       type: "RemovalDecided",

@@ -113,9 +113,15 @@ test("a drain ends when the process does, the route goes or the node is lost", (
   expect(lost.due({ elbs })).toEqual([["shop-web-a-1", "node_lost"]]);
 });
 
-test("a workload that never started is stopped without a drain, also when it is routed", () => {
+test("a routed workload drains also while it starts: it may be healthy before the decision is recorded", () => {
   const world = routed().deploy("shop-web-a", 1);
   world.passes();
+  expect(world.scale("shop-web-a", 0).passes()).toMatchObject([{ type: "RemovalDecided", drain: true }]);
+});
+
+test("a routed workload that was given up is stopped at once", () => {
+  const world = routed().deploy("shop-web-a", 1);
+  world.now().failed("shop-web-a-1");
   expect(world.scale("shop-web-a", 0).passes()).toMatchObject([
     { type: "RemovalDecided", drain: false },
     { type: "StopDecided", because: "not_routed" },

@@ -206,6 +206,13 @@ export const routeKey = (key: string, pod: string | undefined): string => `${key
 export const isRouted = (zone: Zone, { key, pod }: Deployment): boolean =>
   zone.elbs.size > 0 && (zone.routed.has(routeKey(key, undefined)) || zone.routed.has(routeKey(key, pod)));
 
+/**
+ * Whether requests may reach the workload, now or by the time a decision about it is recorded: one that is only starting
+ * may be healthy and routed before that. Only one that was given up never serves again.
+ */
+export const mayServe = (zone: Zone, { deployment, phase }: Workload): boolean =>
+  phase !== "failed" && isRouted(zone, deployment);
+
 /** The template of a request; kept as long as a workload or the deployment needs it. */
 export function templateAt(deployment: Deployment, version: number): Template {
   const template = deployment.templates.get(version);
