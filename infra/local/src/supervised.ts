@@ -4,7 +4,6 @@ import { LocalError } from "./errors.ts";
 import type { Home } from "./home.ts";
 import { type Identity, readIdentity, runs } from "./identity.ts";
 import { nodeIdentity, runTask, startProcess } from "./launch.ts";
-import { rotateLog } from "./log-file.ts";
 import { probe } from "./probe.ts";
 import { backOffMs, nextStep, type Phase, steadyMs, type UnitSpec } from "./unit.ts";
 
@@ -171,10 +170,5 @@ export class Supervised {
     if (this.#phase === phase) return;
     this.#phase = phase;
     this.#since = new Date();
-  }
-
-  /** Keeps its log bounded. */
-  rotate(): void {
-    rotateLog(this.#home.logFile(this.spec.name));
   }
 }

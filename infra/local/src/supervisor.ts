@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { type Home, readIfThere, writeWhole } from "./home.ts";
+import { rotateLog } from "./log-file.ts";
 import { isOutside, Supervised, type UnitState } from "./supervised.ts";
 import { phases, type UnitSpec } from "./unit.ts";
 
@@ -72,7 +73,7 @@ export async function runSupervisor({ home, specs, reloads, say, signal }: Super
     const text = JSON.stringify({ units: all.map((unit) => unit.state) }, undefined, 2);
     if (text !== written && attempt(() => writeWhole(home.state, `${text}\n`), say)) written = text;
     if (performance.now() > rotateAtMs) {
-      for (const unit of all) attempt(() => unit.rotate(), say);
+      for (const name of ["supervisor", ...units.keys()]) attempt(() => rotateLog(home.logFile(name)), say);
       rotateAtMs = performance.now() + rotateEveryMs;
     }
     await pause(all.every((unit) => unit.ready) ? calmLookMs : busyLookMs, signal);

@@ -21,6 +21,7 @@ import { missing } from "./tools.ts";
 const readyLimitMs = 120_000;
 const readyPollMs = 50;
 const linesShown = 8;
+const homeLengthMax = 64;
 const launchLimitMs = 5_000;
 /** Ends of one unit during a start, after which waiting longer is no use. */
 const restartsMax = 6;
@@ -46,6 +47,7 @@ export async function up(options: UpOptions): Promise<Installation> {
   const tell = options.tell ?? (() => {});
   if (!Number.isInteger(options.nodes) || options.nodes < 1 || options.nodes > nodesMax)
     throw new LocalError(`nodes is ${options.nodes}: a whole number from 1 to ${nodesMax} is wanted`);
+  checkHome(home);
   await checkTools(options.nodes);
   home.make();
   const release = await takeMutex("operation", home.path);
@@ -82,6 +84,17 @@ export async function up(options: UpOptions): Promise<Installation> {
   } finally {
     release();
   }
+}
+
+/** Engines and nginx put unix sockets below, whose paths have at most 107 characters, and take no odd ones. */
+function checkHome({ path }: Home): void {
+  const what = `the directory of the installation is ${JSON.stringify(path)}`;
+  const otherwise = "choose another, for example ERU_HOME=/var/lib/eru";
+  if (path.length > homeLengthMax)
+    throw new LocalError(`${what}: ${path.length} characters, at most ${homeLengthMax} work; ${otherwise}`);
+  if (!/^\/[A-Za-z0-9_.:/-]+$/.test(path))
+    throw new LocalError(`${what}: only letters, digits and _ . : / - work; ${otherwise}`);
+  if (path.startsWith("/run/")) throw new LocalError(`${what}: nodes have a /run of their own; ${otherwise}`);
 }
 
 async function checkTools(nodes: number): Promise<void> {
