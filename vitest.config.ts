@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: need,
           include: [`${anywhere}/*.${need}.test.ts`],
-          testTimeout: 60_000,
+          testTimeout: need === "e2e" ? 240_000 : 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,
         },
