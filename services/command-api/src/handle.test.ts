@@ -74,6 +74,18 @@ test("in one process an app is never removed under a deployment or a route that 
     }
 });
 
+test("what was answered is known to the next command, though it is answered before it is applied here", async () => {
+  const api = await begin(slow(new MemoryBroker()));
+  await furnish(api);
+  const deployment = { ...wish, filter: { includes: ["n1"] } };
+  for (let round = 0; round < rounds; round++) {
+    expect((await api.send("DELETE", "/v1/nodes/n1")).status).toBe(202);
+    expect((await api.send("POST", "/v1/deployments", deployment)).body["code"]).toBe("node_unknown");
+    expect((await api.send("POST", "/v1/nodes", { name: "n1", pod: "demo" })).status).toBe(202);
+    expect((await api.send("DELETE", "/v1/pods/demo")).body["code"]).toBe("pod_has_nodes");
+  }
+});
+
 test("scaling by many at once loses nobody's count: each is recorded in turn", async () => {
   const api = await begin(slow(new MemoryBroker()));
   await furnish(api);

@@ -3,7 +3,7 @@ import { ConflictError, type Log } from "@eru/log";
 import type { Refusal } from "./domain/refusal.ts";
 import type { Follower } from "./follower.ts";
 import type { Answer, Ids, Intent } from "./intent.ts";
-import type { Turns } from "./turns.ts";
+import type { Keep, Turns } from "./turns.ts";
 
 /** How often a command is decided again when others append to the same history. */
 const attemptsMax = 5;
@@ -16,7 +16,10 @@ export type Decided =
   | { ok: true; subject: string; ids: Ids; events: readonly EruEvent[] }
   | { ok: false; refusal: Refusal };
 
-/** What is asked: decided on the intent when its turn has come, again whenever that turned out to be out of date. */
+/**
+ * What is asked: decided on the intent when its turn has come, again whenever that turned out to be out of date. What an
+ * acceptance depends on must be among its keys; a refusal is checked against the whole log in any case.
+ */
 export type Command = {
   /** Keys of what the decision depends on, and of what it changes; see Turns. */
   reads: readonly string[];
@@ -65,10 +68,15 @@ export function about(subject: string, ids: Ids, decision: Decision<EruEvent, Re
 export async function handle(deps: HandleDeps, caller: Caller, command: Command): Promise<Outcome> {
   if (!deps.follower.caughtUp) throw new NotCaughtUpError(deps.follower.position);
   const keys = { shared: command.reads, exclusive: [...command.writes, `command ${caller.commandId}`] };
-  return await deps.turns.take(keys, () => decideAndAppend(deps, caller, command));
+  return await deps.turns.take(keys, (keep) => decideAndAppend(deps, caller, command, keep));
 }
 
-async function decideAndAppend(deps: HandleDeps, caller: Caller, command: Command): Promise<Outcome> {
+async function decideAndAppend(
+  deps: HandleDeps,
+  caller: Caller,
+  command: Command,
+  keep: Keep,
+): Promise<Outcome> {
   const { follower } = deps;
   let current = false;
   for (let attempt = 1; ; ) {
@@ -77,7 +85,7 @@ async function decideAndAppend(deps: HandleDeps, caller: Caller, command: Comman
     const decided = command.decide(follower.intent);
     if (decided.ok && decided.events.length > 0) {
       try {
-        return await append(deps, caller, decided);
+        return await append(deps, caller, decided, keep);
       } catch (error) {
         if (!(error instanceof ConflictError) || attempt === attemptsMax) throw error;
         attempt++;
@@ -97,6 +105,7 @@ async function append(
   { log, follower, now, appended: measured }: HandleDeps,
   caller: Caller,
   { subject, events, ids }: Extract<Decided, { ok: true }>,
+  keep: Keep,
 ): Promise<Outcome> {
   const { actor, commandId, digest } = caller;
   const cause = { correlationId: commandId, causationId: commandId };
@@ -110,11 +119,14 @@ async function append(
     },
   });
   measured((performance.now() - begin) / 1_000);
-  // The next command of this process decides on what this one did. Should the reader lag, the broker's check still holds.
-  await follower.reached(seq);
-  const first = duplicate ? follower.intent.answerTo(commandId) : undefined;
-  if (first) return repeated(first, caller);
-  return { ok: true, how: duplicate ? "repeated" : "recorded", seq, ids };
+  // It is durable, so the caller has the answer now. What depends on it waits until it is applied here; should the reader
+  // lag for long, the broker's check still holds.
+  const applied = follower.reached(seq);
+  keep(applied);
+  if (!duplicate) return { ok: true, how: "recorded", seq, ids };
+  await applied;
+  const first = follower.intent.answerTo(commandId);
+  return first ? repeated(first, caller) : { ok: true, how: "repeated", seq, ids };
 }
 
 /** The first answer again, to the same question; another question under the same key is a mistake. */

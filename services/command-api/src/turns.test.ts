@@ -87,3 +87,25 @@ test("work that fails ends its turn and passes its failure on", async () => {
   await end("next");
   await next;
 });
+
+test("work may give its result and keep its turn", async () => {
+  const { turns, seen, work, end, settle } = bench();
+  const applied = Promise.withResolvers<void>();
+  const keys = { shared: ["pod"], exclusive: ["node"] };
+  expect(
+    await turns.take(keys, async (keep) => {
+      keep(applied.promise);
+      return "recorded";
+    }),
+  ).toBe("recorded");
+  const next = [work("pod", { exclusive: ["pod"] }), work("node", { shared: ["node"] })];
+  await settle();
+  expect(seen).toEqual([]);
+  applied.resolve();
+  await settle();
+  expect(seen).toEqual(["+pod", "+node"]);
+  await end("pod");
+  await end("node");
+  await Promise.all(next);
+  expect(turns.size).toBe(0);
+});

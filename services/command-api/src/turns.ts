@@ -1,6 +1,9 @@
 /** What a piece of work depends on: keys it only reads, and keys it changes. */
 export type Keys = { shared: readonly string[]; exclusive: readonly string[] };
 
+/** Keeps the turn beyond the end of the work. */
+export type Keep = (until: Promise<unknown>) => void;
+
 type Line = { exclusive: Promise<void> | undefined; shared: Set<Promise<void>> };
 
 /**
@@ -10,8 +13,11 @@ type Line = { exclusive: Promise<void> | undefined; shared: Set<Promise<void>> }
 export class Turns {
   readonly #lines = new Map<string, Line>();
 
-  /** Runs the work when its turn has come. Its failure is passed on and ends its turn as well. */
-  async take<T>({ shared, exclusive }: Keys, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs the work when its turn has come. Its failure is passed on and ends its turn as well. Work may give its result
+   * and still keep its turn until a promise, which must not reject, is resolved.
+   */
+  async take<T>({ shared, exclusive }: Keys, work: (keep: Keep) => Promise<T>): Promise<T> {
     const { promise: done, resolve: end } = Promise.withResolvers<void>();
     const alone = new Set(exclusive);
     const together = new Set(shared.filter((key) => !alone.has(key)));
@@ -27,12 +33,19 @@ export class Turns {
       before.push(...line.shared);
       this.#lines.set(key, { exclusive: done, shared: new Set() });
     }
-    try {
-      await Promise.all(before);
-      return await work();
-    } finally {
+    let kept: Promise<unknown> | undefined;
+    const leave = (): void => {
       end();
       for (const key of [...together, ...alone]) this.#leave(key, done);
+    };
+    try {
+      await Promise.all(before);
+      return await work((until) => {
+        kept = until;
+      });
+    } finally {
+      if (kept === undefined) leave();
+      else void kept.then(leave);
     }
   }
 

@@ -128,7 +128,7 @@ function requestDeployment({ body, commandId }: DeploymentInput): Command {
   const deployment = deploymentIdOf(body.app, body.entrypoint, commandId);
   const subject = subjects.deployment(body.pod, deployment);
   return {
-    reads: [subjects.pod(body.pod), subjects.app(body.app)],
+    reads: [subjects.pod(body.pod), subjects.app(body.app), ...nodesIn(body).map(subjects.node)],
     writes: [turnOf(deployment)],
     decide: (intent) => {
       const command = { type: "RequestDeployment", ...wishOf(body, deployment, intent) } as const;
@@ -137,9 +137,11 @@ function requestDeployment({ body, commandId }: DeploymentInput): Command {
   };
 }
 
+const nodesIn = ({ filter }: NewDeployment): string[] => [...filter.includes, ...filter.excludes];
+
 function wishOf(body: NewDeployment, deployment: string, intent: Intent): DeploymentWish {
   const podOfNode = new Map<string, string>();
-  for (const node of [...body.filter.includes, ...body.filter.excludes]) {
+  for (const node of nodesIn(body)) {
     const state = intent.nodes.get(node);
     if (state.phase === "present") podOfNode.set(node, state.pod);
   }
