@@ -20,7 +20,7 @@ import type { CheckpointRow, Tables } from "./tables.ts";
  * sees one state of the view however many statements it takes; through Kysely's own driver a page could be committed in
  * between.
  */
-export const sql = new Kysely<Tables>({
+export const kysely = new Kysely<Tables>({
   dialect: {
     createAdapter: () => new SqliteAdapter(),
     createDriver: () => new DummyDriver(),
@@ -134,16 +134,22 @@ export class View {
     }
   }
 
-  /** All rows of a query, from the state as it is now. */
+  /**
+   * All rows of a query, from the state as it is now.
+   * @throws BrokenViewError the file cannot be trusted any more
+   */
   all<O>(query: Compilable<O>): O[] {
     const { sql: text, parameters } = query.compile();
-    return this.#prepared(text).all(...parameters) as O[];
+    try {
+      return this.#prepared(text).all(...parameters) as O[];
+    } catch (error) {
+      throw brokenOr(error, this.path);
+    }
   }
 
   /** The first row of a query. */
   first<O>(query: Compilable<O>): O | undefined {
-    const { sql: text, parameters } = query.compile();
-    return this.#prepared(text).get(...parameters) as O | undefined;
+    return this.all(query)[0];
   }
 
   /** Puts everything into the file itself and closes it; without side files it can be moved. */
@@ -244,7 +250,7 @@ const isOutside = (error: SqliteError): boolean =>
   /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM|CORRUPT|NOTADB)/.test(error.code);
 
 /** Damage has a name of its own, because it has an answer of its own: build again. */
-export const brokenOr = (error: unknown, path: string): unknown =>
+const brokenOr = (error: unknown, path: string): unknown =>
   error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)
     ? new BrokenViewError(`${path} is damaged`, { cause: error })
     : error;

@@ -15,6 +15,7 @@ export class Views {
   readonly #log: HttpDeps["log"];
   #serving: View | undefined;
   #building: View | undefined;
+  #damaged = new AbortController();
 
   /** Opens what is there. A missing, damaged or outdated file leads to a rebuild. */
   constructor(path: string, log: HttpDeps["log"]) {
@@ -42,6 +43,16 @@ export class Views {
     return target;
   }
 
+  /** Aborts when a query met damage: the view has to be built again. */
+  get damaged(): AbortSignal {
+    return this.#damaged.signal;
+  }
+
+  /** A query met damage. */
+  reportDamage(): void {
+    this.#damaged.abort();
+  }
+
   /** True while a view is being built that does not answer yet. */
   get rebuilding(): boolean {
     return this.#building !== undefined;
@@ -50,8 +61,7 @@ export class Views {
   /** The view being built has everything: it takes over. */
   caughtUp(): void {
     if (!this.#building) return;
-    const { path } = this.#building;
-    const { seq } = this.#building;
+    const { path, seq } = this.#building;
     this.#building.close();
     this.#building = undefined;
     this.#serving?.abandon();
@@ -78,6 +88,7 @@ export class Views {
       this.#serving = undefined;
     }
     this.#building = this.#openRebuild();
+    this.#damaged = new AbortController();
   }
 
   close(): void {

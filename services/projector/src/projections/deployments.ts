@@ -46,8 +46,8 @@ export const deployments: Projection = {
   name: "deployments",
   tables: `
     ${createTable(deploymentsTable)}
-    create index deploymentsByPod on deployments (pod, deployment);
-    create index deploymentsByApp on deployments (app, entrypoint, deployment);
+    create index deploymentsByPod on deployments (pod, deployment) where state <> 'removed';
+    create index deploymentsByApp on deployments (app, deployment) where state <> 'removed';
     create index deploymentsThere on deployments (deployment) where state <> 'removed';
   `,
   prepare: ({ db, deployments, workloadCounts, workloads }) => {

@@ -21,7 +21,7 @@ export const events: Projection = {
     ) strict;
     create index eventsByType on events (type);
     create index eventsByCorrelation on events (correlationId);
-    create index eventsByUser on events (actor) where commandId is not null;
+    create index eventsByUser on events (actor) where substr(actor, 1, 5) = 'user:';
     create table objects (
       id integer primary key,
       object text not null unique

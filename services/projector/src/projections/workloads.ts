@@ -84,7 +84,7 @@ export const workloads: Projection = {
     ${[workloadsTable, workloadCountsTable, nodeUseTable].map(createTable).join("\n")}
     create index workloadsByDeployment on workloads (deployment, workload);
     create index workloadsByNode on workloads (node, workload) where state <> 'removed';
-    create index workloadsByApp on workloads (app, workload);
+    create index workloadsByApp on workloads (app, workload) where state <> 'removed';
     create index workloadsThere on workloads (workload) where state <> 'removed';
   `,
   prepare: (store) => {

@@ -1,0 +1,178 @@
+import type { DecisionEvent, EruEvent, FactEvent } from "@eru/events";
+import { unreachable } from "@eru/events";
+import { shortage } from "./wish.ts";
+
+type Intent = Exclude<EruEvent, DecisionEvent | FactEvent>;
+
+/** What an event says, in one line a person can read. */
+export function sentence(event: EruEvent): string {
+  switch (event.type) {
+    case "NodeObserved":
+    case "EngineUnreachable":
+    case "EngineBack":
+    case "ContainerCreated":
+    case "ContainerStarted":
+    case "ContainerHealthy":
+    case "ContainerUnhealthy":
+    case "ContainerExited":
+    case "ContainerFailed":
+    case "ContainerRemoved":
+      return ofFact(event);
+    case "PlacementDecided":
+    case "PlacementDeferred":
+    case "PlacementRefused":
+    case "RemovalDecided":
+    case "StopDecided":
+    case "RolloutStepped":
+    case "DeploymentHalted":
+    case "DeploymentSteady":
+    case "DeploymentEnded":
+    case "NodeSuspected":
+    case "NodeLost":
+    case "NodeRecovered":
+    case "NodeLossHeld":
+      return ofDecision(event);
+    default:
+      return ofIntent(event);
+  }
+}
+
+const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
+const retry = (ms: number | undefined): string =>
+  ms === undefined ? "gave up" : `tries again in ${seconds(ms)}`;
+
+function ofFact(event: FactEvent): string {
+  switch (event.type) {
+    case "NodeObserved":
+      return `agent ${event.agentVersion} found ${event.resources.cpu} cores, ${event.resources.memoryMib} MiB and engine ${event.engine} on ${event.node}`;
+    case "EngineUnreachable":
+      return `the engine on ${event.node} does not answer: ${event.error}`;
+    case "EngineBack":
+      return `the engine on ${event.node} answers again`;
+    case "ContainerCreated":
+      return `${event.workload} has a container on ${event.node}`;
+    case "ContainerStarted":
+      return `${event.workload} started on ${event.node}, start ${event.attempt}`;
+    case "ContainerHealthy":
+      return `${event.workload} is healthy on ${event.node}`;
+    case "ContainerUnhealthy":
+      return `${event.workload} is unhealthy on ${event.node}: ${event.reason}`;
+    case "ContainerExited":
+      return `${event.workload} exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""} on ${event.node}, ${retry(event.retryInMs)}`;
+    case "ContainerFailed":
+      return `${event.workload} failed to ${event.step} on ${event.node}, ${retry(event.retryInMs)}: ${event.error}`;
+    case "ContainerRemoved":
+      return `${event.workload} is gone from ${event.node}${event.ordered ? "" : ", nobody ordered it"}`;
+    default:
+      return unreachable(event);
+  }
+}
+
+function ofDecision(event: DecisionEvent): string {
+  switch (event.type) {
+    case "PlacementDecided": {
+      const nodes = new Set(event.placed.map(({ node }) => node)).size;
+      const rest = event.waiting > 0 ? `; ${shortage(event.waiting, "wait", event.reasons)}` : "";
+      return `${event.deployment}: placed ${many(event.placed.length, "workload")} on ${many(nodes, "node")} (${event.because})${rest}`;
+    }
+    case "PlacementDeferred":
+      return `${event.deployment}: ${shortage(event.waiting, "wait", event.reasons)}`;
+    case "PlacementRefused":
+      return `${event.deployment}: ${shortage(event.refused, "refused", event.reasons)}`;
+    case "RemovalDecided":
+      return `${event.workload} shall go from ${event.node} (${event.because})${event.drain ? ", drains first" : ""}`;
+    case "StopDecided":
+      return `${event.workload} shall stop on ${event.node} (${event.because})`;
+    case "RolloutStepped":
+      return `${event.deployment}: upgrade to ${event.release} ${event.step}, ${event.fresh} new, ${event.stale} old${event.detail === "" ? "" : `: ${event.detail}`}`;
+    case "DeploymentHalted":
+      return `${event.deployment}: halted after ${many(event.failures, "failure")}: ${event.detail}`;
+    case "DeploymentSteady":
+      return `${event.deployment}: steady again`;
+    case "DeploymentEnded":
+      return `${event.deployment}: nothing of it is left`;
+    case "NodeSuspected":
+      return `${event.node} has been silent for ${seconds(event.silentMs)} and gets no new workloads`;
+    case "NodeLost":
+      return `${event.node} has been silent for ${seconds(event.silentMs)} and is lost with ${many(event.workloads, "workload")}`;
+    case "NodeRecovered":
+      return `${event.node} is alive`;
+    case "NodeLossHeld":
+      return `${event.nodes.length} of ${event.nodesTotal} nodes fell silent at once: nothing is moved`;
+    default:
+      return unreachable(event);
+  }
+}
+
+function ofIntent(event: Intent): string {
+  switch (event.type) {
+    case "AppRegistered":
+      return `app ${event.app} registered`;
+    case "ReleaseRegistered":
+      return `release ${event.release} of ${event.app} registered, image ${event.image}`;
+    case "AppRemoved":
+      return `app ${event.app} removed`;
+    case "PodAdded":
+      return `pod ${event.pod} added`;
+    case "PodRemoved":
+      return `pod ${event.pod} removed`;
+    case "NodeAdded":
+      return `node ${event.node} added to pod ${event.pod}`;
+    case "NodeResourcesSet":
+      return `node ${event.node} may book ${event.resources.cpu} cores, ${event.resources.memoryMib} MiB`;
+    case "NodeLabelled":
+      return `node ${event.node} labelled ${labels(event.labels)}`;
+    case "NodeCordoned":
+      return `node ${event.node} cordoned: ${event.reason}`;
+    case "NodeUncordoned":
+      return `node ${event.node} uncordoned`;
+    case "NodeRemoved":
+      return `node ${event.node} removed`;
+    default:
+      return ofWish(event);
+  }
+}
+
+const labels = (all: Readonly<Record<string, string>>): string =>
+  Object.entries(all)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ") || "with nothing";
+
+type Wish = Exclude<
+  Intent,
+  { type: `App${string}` | `Pod${string}` | `Node${string}` | "ReleaseRegistered" }
+>;
+
+function ofWish(event: Wish): string {
+  switch (event.type) {
+    case "DeploymentRequested":
+      return `${event.deployment}: ${many(event.count, "workload")} of ${event.template.app} ${event.template.release} wanted in pod ${event.pod}`;
+    case "ScaleRequested":
+      return `${event.deployment}: ${many(event.count, "workload")} wanted`;
+    case "UpgradeRequested":
+      return `${event.deployment}: upgrade to ${event.template.release} wanted, ${event.surge} at a time`;
+    case "RemovalRequested":
+      return `${event.deployment}: removal wanted`;
+    case "WorkloadAssigned":
+      return `${event.node} shall run ${event.workload}, generation ${event.generation}`;
+    case "WorkloadStopAssigned":
+      return `${event.node} shall stop ${event.workload} within ${event.graceSeconds} s`;
+    case "RouteDeclared":
+      return `route ${event.host} declared with ${many(event.rules.length, "rule")}`;
+    case "RouteRemoved":
+      return `route ${event.host} removed`;
+    case "RouteTableApplied":
+      return `${event.elb} routes by the table as of ${event.appliedSeq}`;
+    case "EndpointDrained":
+      return `${event.elb} sends nothing to ${event.workload} any more${event.inFlight > 0 ? `, ${event.inFlight} in flight` : ""}`;
+    case "RouteRejected":
+      return `${event.elb} refused the route of ${event.host}: ${event.reason}`;
+    case "UserAdded":
+      return `user ${event.user} added`;
+    case "TokenIssued":
+      return `a token for ${event.user} issued`;
+    default:
+      return unreachable(event);
+  }
+}
