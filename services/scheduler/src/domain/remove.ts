@@ -64,15 +64,19 @@ export function stop(draft: Draft, workload: Workload, because: Stop, cause: Dec
   );
 }
 
-/** What serves least goes first. */
-const rank = ({ phase }: Workload): number => (phase === "failed" ? 0 : phase === "healthy" ? 2 : 1);
+/** What serves least goes first. Of a node that has just come back nobody knows yet whether its workloads still run. */
+const rank = ({ phase, node }: Workload): number => {
+  if (phase === "failed") return 0;
+  if (phase !== "healthy") return 1;
+  return node.liveness === "alive" ? 3 : 2;
+};
 
 /** The workloads of one rank on one node, the newest last. */
 type Group = { rank: number; node: string; workloads: Workload[] };
 
 /**
- * Removes so many of the workloads: failed ones first, then those that are not healthy, then from the node with the most
- * of the app and entrypoint; the newest first. Returns those that are going now.
+ * Removes so many of the workloads: failed ones first, then those that are not healthy, then those on nodes that were
+ * silent, then from the node with the most of the app and entrypoint; the newest first. Returns those that are going now.
  */
 export function removeSurplus(
   draft: Draft,

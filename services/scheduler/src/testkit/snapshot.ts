@@ -1,3 +1,4 @@
+import type { Amounts } from "../domain/amounts.ts";
 import { addToSpread, emptyZone, type Zone } from "../domain/zone.ts";
 
 /** A zone as plain sorted data, to compare two. */
@@ -32,24 +33,26 @@ export function snapshot(zone: Zone): unknown {
 }
 
 /** What is kept as sums must equal what it sums up: resources are returned exactly once. */
-export function recount(zone: Zone): { kept: unknown; counted: unknown } {
-  const counted = emptyZone();
+export function recount(zone: Zone): { kept: string; counted: string } {
+  const spread = emptyZone();
   const booked = new Map([...zone.nodes.keys()].map((node) => [node, { milli: 0, mib: 0 }]));
-  for (const { deployment, node, counted: counts } of zone.workloads.values()) {
+  for (const { deployment, node, counted } of zone.workloads.values()) {
     const sum = booked.get(node.name);
     if (sum) {
       sum.milli += deployment.amounts.milli;
       sum.mib += deployment.amounts.mib;
     }
-    if (counts) addToSpread(counted, deployment.key, node.name, 1);
+    if (counted) addToSpread(spread, deployment.key, node.name, 1);
   }
-  const plain = (spread: Zone["spread"]) =>
-    Object.fromEntries([...spread].map(([key, nodes]) => [key, Object.fromEntries(nodes)]));
+  const show = (nodes: ReadonlyMap<string, Amounts>, counts: Zone["spread"]): string =>
+    [
+      ...[...nodes].map(([node, { milli, mib }]) => `${node} books ${milli} milli-cores, ${mib} MiB`),
+      ...[...counts].flatMap(([key, on]) => [...on].map(([node, count]) => `${count} of ${key} on ${node}`)),
+    ]
+      .sort()
+      .join("; ");
   return {
-    kept: {
-      booked: new Map([...zone.nodes].map(([name, node]) => [name, node.booked])),
-      spread: plain(zone.spread),
-    },
-    counted: { booked, spread: plain(counted.spread) },
+    kept: show(new Map([...zone.nodes].map(([name, node]) => [name, node.booked])), zone.spread),
+    counted: show(booked, spread.spread),
   };
 }

@@ -1,0 +1,152 @@
+import type { DecisionEvent, EruEvent } from "@eru/events";
+import { apply } from "../../services/scheduler/src/domain/apply.ts";
+import type { Pass } from "../../services/scheduler/src/domain/plan.ts";
+import {
+  capacityOf,
+  type Deployment,
+  emptyZone,
+  targetOf,
+  type Zone,
+} from "../../services/scheduler/src/domain/zone.ts";
+import { recount } from "../../services/scheduler/src/testkit/snapshot.ts";
+import type { SimElb } from "./sim-elb.ts";
+import type { Entry } from "./sim-log.ts";
+import type { SimNode } from "./sim-node.ts";
+
+type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>;
+
+/** How long after its start a load balancer may still be unknown to a scheduler. */
+const elbNewMs = 3_000;
+
+/** What must hold after every step. A breach throws with what happened. */
+export class Checks {
+  /** Everything the log says, without delay. */
+  readonly truth: Zone = emptyZone();
+  readonly #placedOn = new Map<string, string>();
+  readonly #generation = new Map<string, number>();
+  readonly #drains = new Map<string, { event: Removal; atMs: number }>();
+  readonly #drainedBy = new Map<string, Set<string>>();
+  /** The machines and load balancers as they really are. */
+  world: { nodes: ReadonlyMap<string, SimNode>; elbs: readonly SimElb[] } = { nodes: new Map(), elbs: [] };
+  placements = 0;
+
+  /** To be called with every message as it is stored. */
+  stored({ stored, events, atMs }: Entry): void {
+    for (const recorded of events) {
+      apply(this.truth, recorded);
+      this.#check(recorded.event, atMs);
+    }
+    this.truth.seq = stored.seq;
+    this.#room();
+  }
+
+  /** To be called with every pass, over the zone it was decided on. */
+  decided(zone: Zone, pass: Pass): void {
+    const going = new Map<string, Set<string>>();
+    for (const { event } of pass.decisions) {
+      if (event.type !== "RemovalDecided" || (event.because !== "upgraded" && event.because !== "scaled"))
+        continue;
+      const workloads = going.get(event.deployment) ?? new Set();
+      going.set(event.deployment, workloads.add(event.workload));
+    }
+    for (const [id, workloads] of going) {
+      const deployment = zone.deployments.get(id);
+      if (deployment) this.#keepsCount(deployment, workloads);
+    }
+  }
+
+  /** Sums equal what they sum up: resources come back exactly once. */
+  sums(): void {
+    const { kept, counted } = recount(this.truth);
+    demand(kept === counted, `sums drifted: kept ${kept}, counted ${counted}`);
+  }
+
+  #check(event: EruEvent, atMs: number): void {
+    switch (event.type) {
+      case "PlacementDecided":
+        for (const { workload, node } of event.placed) {
+          demand(!this.#placedOn.has(workload), `${workload} is placed twice`);
+          this.#placedOn.set(workload, node);
+          this.placements++;
+        }
+        break;
+      case "WorkloadAssigned":
+      case "WorkloadStopAssigned": {
+        const { workload, node, generation } = event;
+        demand(
+          this.#placedOn.get(workload) === node,
+          `${workload} is ordered on ${node}, but not placed there`,
+        );
+        const before = this.#generation.get(workload) ?? 0;
+        demand(generation > before, `generation of ${workload} goes from ${before} to ${generation}`);
+        this.#generation.set(workload, generation);
+        break;
+      }
+      case "RemovalDecided":
+        demand(!this.#drains.has(event.workload), `removal of ${event.workload} is decided twice`);
+        this.#drains.set(event.workload, { event, atMs });
+        break;
+      case "EndpointDrained":
+        this.#drainedBy.set(
+          event.workload,
+          (this.#drainedBy.get(event.workload) ?? new Set()).add(event.elb),
+        );
+        break;
+      case "StopDecided":
+        this.#stop(event.workload, event.because, atMs);
+        break;
+      default:
+    }
+  }
+
+  /** Nobody who may still send requests to a running workload has not let go of it, unless its time is over. */
+  #stop(workload: string, because: string, atMs: number): void {
+    const drain = this.#drains.get(workload);
+    if (because === "drain_deadline") {
+      const waited = atMs - (drain?.atMs ?? atMs);
+      const deadline = drain?.event.drainDeadlineMs ?? 0;
+      demand(waited >= deadline, `${workload} is stopped at its deadline after ${waited} of ${deadline} ms`);
+      return;
+    }
+    if (because === "node_lost" || because === "node_removed") return;
+    const node = this.world.nodes.get(this.#placedOn.get(workload) ?? "");
+    const runs = node?.running().some(({ labels }) => labels["eru.workload"] === workload) ?? false;
+    for (const elb of this.world.elbs) {
+      if (!elb.on || atMs - elb.upSinceMs < elbNewMs) continue;
+      const drained = this.#drainedBy.get(workload)?.has(elb.name);
+      if (because === "drained")
+        demand(drained, `${workload} is stopped as drained, ${elb.name} has not said so`);
+      else
+        demand(
+          !(runs && elb.endpoints.has(workload)),
+          `${workload} is stopped while ${elb.name} sends it requests`,
+        );
+    }
+  }
+
+  #room(): void {
+    for (const node of this.truth.nodes.values()) {
+      const capacity = capacityOf(node);
+      if (!capacity) continue;
+      const { milli, mib } = node.booked;
+      demand(
+        milli <= capacity.milli && mib <= capacity.mib && milli >= 0 && mib >= 0,
+        `${node.name} books ${milli} of ${capacity.milli} milli-cores, ${mib} of ${capacity.mib} MiB`,
+      );
+    }
+  }
+
+  /** The scheduler's own decisions never take what serves below what is wished. */
+  #keepsCount(deployment: Deployment, going: ReadonlySet<string>): void {
+    const healthy = [...deployment.workloads.values()].filter(
+      (one) => !one.going && one.phase === "healthy" && one.node.liveness !== "lost",
+    );
+    const left = healthy.filter(({ id }) => !going.has(id)).length;
+    const wanted = Math.min(targetOf(deployment), healthy.length);
+    demand(left >= wanted, `${deployment.id} keeps ${left} healthy of ${healthy.length}, ${wanted} wanted`);
+  }
+}
+
+function demand(condition: unknown, otherwise: string): asserts condition {
+  if (!condition) throw new Error(`invariant broken: ${otherwise}`);
+}
