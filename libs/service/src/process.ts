@@ -1,22 +1,25 @@
 import { AppError } from "@eru/events";
-import { type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, pino } from "pino";
 
 export type { Logger };
 
 /** How long closing may hang before the process ends anyway. */
 const closeTimeoutMs = 10_000;
 
-/** JSON lines on standard output. Fields that could hold a secret are removed wherever they stand. */
-export function createLog(name: string, level: string): Logger {
-  return pino({
-    name,
-    level,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    redact: {
-      paths: ["password", "token", "authorization", "*.password", "*.token", "*.authorization"],
-      remove: true,
+/** JSON lines on standard output, or wherever told. Fields that could hold a secret are removed wherever they stand. */
+export function createLog(name: string, level: string, to?: DestinationStream): Logger {
+  return pino(
+    {
+      name,
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: {
+        paths: ["password", "token", "authorization", "*.password", "*.token", "*.authorization"],
+        remove: true,
+      },
     },
-  });
+    to ?? pino.destination(1),
+  );
 }
 
 /** Aborts at the first SIGINT or SIGTERM. Ends the process by force when closing then takes longer than 10 s. */
