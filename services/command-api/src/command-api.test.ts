@@ -1,8 +1,7 @@
 import { createServer } from "node:net";
 import { decodeMessage, subjects, UnreadableEventError } from "@eru/events";
 import { MemoryBroker } from "@eru/log";
-import { createMetrics, hashToken, type Logger } from "@eru/service";
-import { pino } from "pino";
+import { createLog, createMetrics, hashToken } from "@eru/service";
 import { expect, test } from "vitest";
 import { runCommandApi } from "./command-api.ts";
 import { withLog } from "./fixture.ts";
@@ -14,25 +13,17 @@ function run(broker = new MemoryBroker(), more: { port?: number; adminTokenHash?
   const stop = new AbortController();
   const said: Line[] = [];
   const waiting: (() => void)[] = [];
-  const log: Logger = pino(
-    {
-      level: "info",
-      base: null,
-    },
-    {
-      write: (text: string) => {
-        said.push(JSON.parse(text));
-        for (const wake of waiting.splice(0)) wake();
-      },
-    },
-  );
+  const write = (text: string): void => {
+    said.push(JSON.parse(text));
+    for (const wake of waiting.splice(0)) wake();
+  };
   const ended = runCommandApi({
     broker,
     host: "127.0.0.1",
     port: 0,
     limits: { ratePerSecond: 100, inFlightMax: 10, planTimeoutMs: 100 },
     metrics: createMetrics("command-api"),
-    log,
+    log: createLog("command-api", "info", { write }),
     signal: stop.signal,
     ...more,
   });

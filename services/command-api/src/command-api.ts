@@ -85,7 +85,7 @@ export async function runCommandApi(
 }
 
 /** Makes the token `admin`'s, when it is not already; tries until the log takes it. */
-export async function admit(
+async function admit(
   handling: HandleDeps,
   tokenHash: string,
   log: Logger,

@@ -7,7 +7,7 @@ import type { Limits } from "./config.ts";
 // For tests alone: a whole command-api without its process, over the log in memory or any other.
 
 /** The token of the user that tests are. */
-export const token = "correct-horse";
+const token = "correct-horse";
 
 /** A running command-api and the means to talk to it. */
 export type Running<B extends Broker> = CommandApi & {
@@ -23,7 +23,7 @@ type Headers = Record<string, string>;
 export type Answer = { status: number; headers: Record<string, unknown>; body: Record<string, unknown> };
 
 /** A refusal and what came with it. */
-export type Refused = {
+type Refused = {
   status: number;
   type: unknown;
   code: unknown;

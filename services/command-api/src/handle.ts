@@ -28,7 +28,7 @@ export type Command = {
 };
 
 /** How a command ended well: recorded now, recorded before under the same key, or already true. */
-export type Accepted = { ok: true; how: "recorded" | "repeated" | "unchanged"; seq: number; ids: Ids };
+type Accepted = { ok: true; how: "recorded" | "repeated" | "unchanged"; seq: number; ids: Ids };
 /** How a command ended. */
 export type Outcome =
   | Accepted

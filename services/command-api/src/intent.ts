@@ -126,7 +126,7 @@ export class Intent {
 }
 
 /** What the answer to a command names: read from its first event, so that a repeated key gets the same. */
-export function idsOf(event: EruEvent): Ids {
+function idsOf(event: EruEvent): Ids {
   if (event.type === "ReleaseRegistered") return { app: event.app, release: event.release };
   if ("deployment" in event) return { deployment: event.deployment };
   if ("node" in event) return { node: event.node };
