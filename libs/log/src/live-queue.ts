@@ -7,6 +7,11 @@ export class LiveQueue {
   #waiting: { subject: string; body: string }[] = [];
   #failure: Error | undefined;
 
+  /** How many wait, at most twice what a reader will get. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   push(message: { subject: string; body: string }): void {
     this.#waiting.push(message);
     // Cut in large steps, so that a flood does not move the whole array for every message.

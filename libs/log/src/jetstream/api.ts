@@ -18,12 +18,18 @@ const retryCodes = new Set([10008, 10009, 10039, 10076]);
 
 /**
  * Asks the JetStream API until it answers.
- * @throws LogUnavailableError no answer within `limitMs`
+ * @throws LogUnavailableError no answer within `limitMs`, or none wanted any more
  * @throws NotPermittedError the user may not ask this
  */
 export async function api<T>(
   connection: Connection,
-  request: { subject: string; body?: unknown; doing: string; limitMs: number; signal?: AbortSignal },
+  request: {
+    subject: string;
+    body?: unknown;
+    doing: string;
+    limitMs: number;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<ApiReply<T>> {
   const { subject, doing, limitMs, signal } = request;
   const payload = request.body === undefined ? "" : JSON.stringify(request.body);
@@ -32,6 +38,7 @@ export async function api<T>(
     const leftMs = Math.max(1, deadline - performance.now());
     const answer = await connection.ask(`$JS.API.${subject}`, payload, {
       timeoutMs: Math.min(leftMs, apiTimeoutMs),
+      signal,
     });
     let why = "no leader answers";
     if (answer.is === "forbidden")

@@ -103,29 +103,26 @@ export class Connection {
     return this.#connected && !this.nc.isClosed();
   }
 
-  /** Resolves when connected, the signal aborts or the time is over. */
-  async whenConnected(limitMs: number, signal?: AbortSignal): Promise<boolean> {
-    if (this.connected) return true;
-    const limit = AbortSignal.timeout(Math.ceil(limitMs));
-    await this.returned.next(signal ? AbortSignal.any([signal, limit]) : limit);
-    return this.connected;
-  }
-
   /** A subject of our own below the inbox. */
   newInbox(): string {
     return `${this.inbox}.${crypto.randomUUID()}`;
   }
 
-  /** Sends one request. Failures of the outside are answers, so that every caller must say what they mean to it. */
+  /**
+   * Sends one request. Failures of the outside are answers, so that every caller must say what they mean to it. Who does
+   * not want the answer any more aborts the signal.
+   */
   async ask(
     subject: string,
     payload: string,
-    options: { timeoutMs: number; headers?: MsgHdrs },
+    options: { timeoutMs: number; headers?: MsgHdrs; signal?: AbortSignal | undefined },
   ): Promise<Answer> {
-    const { timeoutMs, headers } = options;
+    const { timeoutMs, headers, signal } = options;
     this.#checkOpen();
-    if (!(await this.whenConnected(timeoutMs))) return { is: "silent", why: "not connected" };
+    if (!(await this.#whenConnected(timeoutMs, signal))) return { is: "silent", why: "not connected" };
     const { promise, resolve } = Promise.withResolvers<Answer>();
+    const giveUp = (): void => resolve({ is: "silent", why: "not wanted any more" });
+    signal?.addEventListener("abort", giveUp, { once: true });
     this.#asking.add(resolve);
     this.nc
       .request(subject, payload, headers ? { timeout: timeoutMs, headers } : { timeout: timeoutMs })
@@ -135,6 +132,7 @@ export class Connection {
       );
     const answer = await promise;
     this.#asking.delete(resolve);
+    signal?.removeEventListener("abort", giveUp);
     return answer;
   }
 
@@ -163,6 +161,15 @@ export class Connection {
   async close(): Promise<void> {
     await this.nc.close();
     await this.#watched;
+  }
+
+  /** Waits for the connection, at most until the time is over or the signal aborts. */
+  async #whenConnected(limitMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    if (signal?.aborted) return false;
+    if (this.connected) return true;
+    const limit = AbortSignal.timeout(Math.ceil(limitMs));
+    await this.returned.next(signal ? AbortSignal.any([signal, limit]) : limit);
+    return this.connected && !signal?.aborted;
   }
 
   #checkOpen(): void {

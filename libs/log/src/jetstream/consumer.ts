@@ -21,7 +21,12 @@ const createLimitMs = 10_000;
 const nanosPerMs = 1_000_000;
 
 /** What of the stream a consumer delivers. */
-export type ConsumerOptions = { fromSeq: number; subjects?: readonly string[] | undefined };
+export type ConsumerOptions = {
+  fromSeq: number;
+  subjects?: readonly string[] | undefined;
+  /** Ends the making of one; a consumer that is there is ended by `close`. */
+  signal?: AbortSignal;
+};
 
 /** Why a consumer could not be made. `passing`: it may work in a moment. */
 export type CreateFailure = { passing: boolean; detail: string };
@@ -52,10 +57,14 @@ export class Consumer {
   /** Makes one. What cannot be helped by trying again is for the caller to throw. */
   static async open(connection: Connection, options: ConsumerOptions): Promise<Consumer | CreateFailure> {
     const consumer = new Consumer(connection);
-    const failure = await consumer.#create(options);
-    if (!failure) return consumer;
-    consumer.close();
-    return failure;
+    let made = false;
+    try {
+      const failure = await consumer.#create(options);
+      made = failure === undefined;
+      return failure ?? consumer;
+    } finally {
+      if (!made) consumer.close();
+    }
   }
 
   /** Messages that match and had not arrived when the newest one here was sent. */
@@ -91,7 +100,7 @@ export class Consumer {
     this.changed.raise();
   }
 
-  async #create({ fromSeq, subjects }: ConsumerOptions): Promise<CreateFailure | undefined> {
+  async #create({ fromSeq, subjects, signal }: ConsumerOptions): Promise<CreateFailure | undefined> {
     const inbox = this.#connection.newInbox();
     const only = subjects?.length === 1 ? subjects[0] : undefined;
     const name = crypto.randomUUID();
@@ -120,6 +129,7 @@ export class Consumer {
       body: { stream_name: streamName, action: "create", config },
       doing: "making a consumer",
       limitMs: createLimitMs,
+      signal,
     });
     if (!reply.ok)
       return { passing: reply.status >= 500 || passingCodes.has(reply.code), detail: reply.detail };

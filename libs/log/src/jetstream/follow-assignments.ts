@@ -108,6 +108,7 @@ async function watchStream(
     if (signal.aborted || !connection.connected) continue;
     const answer = await connection.ask(`$JS.API.DIRECT.GET.${streamName}.${subject}`, "", {
       timeoutMs: checkTimeoutMs,
+      signal,
     });
     const newest = answer.is === "reply" ? Number(answer.msg.headers?.get("Nats-Sequence")) : Number.NaN;
     if (Number.isSafeInteger(newest)) tail.mustHave(newest);

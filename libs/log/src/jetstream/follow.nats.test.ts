@@ -2,7 +2,8 @@ import { subjects } from "@eru/events";
 import { type NatsServer, startNatsServer, startTcpProxy } from "@eru/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fresh, toPod, waitFor } from "../contract/kit.ts";
-import type { Broker } from "../log.ts";
+import { CheckpointAheadError } from "../errors.ts";
+import type { Broker, Page } from "../log.ts";
 import { api } from "./api.ts";
 import { connectBroker } from "./broker.ts";
 import { Connection } from "./connection.ts";
@@ -70,7 +71,11 @@ test("a reader that stands still holds the server back, and goes on without gap"
   expect(consumer.buffered).toBeGreaterThan(1_000);
   expect(consumer.buffered).toBeLessThan(messages / 2);
   expect(consumer.lost).toBeUndefined();
-  const seqs: number[] = [];
+  const seqs = consumer.take(messages).map((message) => message.seq);
+  // It is let go by the reader itself, not by the server's next heartbeat that asks again.
+  const emptyAtMs = performance.now();
+  await consumer.changed.next();
+  expect(performance.now() - emptyAtMs).toBeLessThan(700);
   while (seqs.length < messages) {
     if (consumer.buffered === 0) await consumer.changed.next();
     seqs.push(...consumer.take(500).map((message) => message.seq));
@@ -139,4 +144,71 @@ test("what passed while a cable was pulled is read when the connection is back",
   expect(ids).toEqual(["a", "b", "c"]);
   await reader.close();
   await proxy.stop();
+});
+
+test("a follower ends at once when it is told to, also while the server is away", async () => {
+  const reader = await connectBroker({ servers: [server.url], name: "reader" });
+  const node = fresh("node");
+  const stop = new AbortController();
+  let pages = 0;
+  const read = async (page: AsyncIterable<Page>): Promise<void> => {
+    for await (const _ of page) pages++;
+  };
+  const { signal } = stop;
+  const reading = [
+    read(reader.log.follow({ fromSeq: 1, subjects: [subjects.pod(fresh("pod"))], signal })),
+    read(reader.log.followAssignments({ node, fromSeq: 1, signal })),
+  ];
+  await waitFor(() => pages === 2);
+  await server.kill9();
+  await waitFor(() => !reader.connected());
+  reading.push(read(reader.log.follow({ fromSeq: 1, signal })));
+  await new Promise((resolve) => setImmediate(resolve)); // They are now asking a server that is not there.
+  const abortedAtMs = performance.now();
+  stop.abort();
+  await Promise.all(reading);
+  expect(performance.now() - abortedAtMs).toBeLessThan(500);
+  await server.restart();
+  await reader.close();
+});
+
+test("a follower is told when the log was replaced by a shorter one", async () => {
+  const small = await startNatsServer();
+  const broker = await connectBroker({ servers: [small.url], name: "reader", ensureStreams: true });
+  await broker.log.append(toPod(fresh("pod"), "a"));
+  await broker.log.append(toPod(fresh("pod"), "b"));
+  const read = async (): Promise<void> => {
+    for await (const page of broker.log.follow({ fromSeq: 1, signal: new AbortController().signal }))
+      if (page.messages.length > 0 && page.head) {
+        const admin = await Connection.open({ servers: [small.url], name: "admin" });
+        await api(admin, { subject: `STREAM.DELETE.${streamName}`, doing: "deleting", limitMs: 5_000 });
+        await admin.close();
+        await (await connectBroker({ servers: [small.url], name: "setup", ensureStreams: true })).close();
+      }
+  };
+  await expect(read()).rejects.toThrow(CheckpointAheadError);
+  await broker.close();
+  await small.stop();
+});
+
+test("after a restart of the server a follower goes on at once, not at the end of its patience", async () => {
+  const pod = fresh("pod");
+  const stop = new AbortController();
+  const ids: string[] = [];
+  const read = async (): Promise<void> => {
+    const options = { fromSeq: 1, subjects: [subjects.pod(pod)], signal: stop.signal };
+    for await (const page of writer.log.follow(options))
+      ids.push(...page.messages.map((one) => one.messageId));
+  };
+  const reading = read();
+  await writer.log.append(toPod(pod, "a"));
+  await waitFor(() => ids.length === 1);
+  await server.kill9();
+  await server.restart();
+  await writer.log.append(toPod(pod, "b"));
+  const backAtMs = performance.now();
+  await waitFor(() => ids.length === 2);
+  expect(performance.now() - backAtMs).toBeLessThan(3_000);
+  stop.abort();
+  await reading;
 });

@@ -1,30 +1,31 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { CheckpointAheadError, LogUnavailableError } from "../errors.ts";
 import { type FollowOptions, type Page, pageMessagesMax } from "../log.ts";
+import { pause } from "../pause.ts";
 import type { Connection } from "./connection.ts";
 import { Consumer } from "./consumer.ts";
 import { streamInfo } from "./stream.ts";
 import { streamName } from "./stream-settings.ts";
 
-/** Between two tries to make a consumer. */
-const reopenWaitMs = 200;
+/** Between two tries to reach the stream. */
+const againWaitMs = 200;
+
+/** How long a leader may insist that the log ends before a reader: one that was just elected might not know better. */
+const aheadLimitMs = 2_000;
 
 /** Pages from a sequence on, for ever: a consumer that is lost is made anew after the last message that came. */
 export async function* followLog(connection: Connection, options: FollowOptions): AsyncGenerator<Page> {
   const { subjects, signal } = options;
-  const endSeq = await logEnd(connection, signal);
-  if (endSeq === undefined) return;
   let next = Math.max(1, options.fromSeq);
-  if (next > endSeq + 1) throw new CheckpointAheadError(next, endSeq);
   let pageGiven = false;
-  // A server that lags behind the leader cannot know the end of the whole log; of chosen subjects nobody asked the leader.
-  const atHead = (consumer: Consumer): boolean =>
-    consumer.buffered === 0 && consumer.pending === 0 && (subjects !== undefined || next > endSeq);
   while (!signal.aborted) {
+    const endSeq = await logEnd(connection, next, signal);
     const consumer = await reopen(connection, { fromSeq: next, subjects, signal });
-    if (!consumer) return;
+    if (endSeq === undefined || !consumer) return;
+    // A server that lags behind the leader cannot know the end of the log. Of chosen subjects nobody asked the leader.
+    const atHead = (): boolean =>
+      consumer.buffered === 0 && consumer.pending === 0 && (subjects !== undefined || next > endSeq);
     try {
-      if (!pageGiven && atHead(consumer)) {
+      if (!pageGiven && atHead()) {
         pageGiven = true;
         yield { messages: [], head: true };
       }
@@ -37,7 +38,7 @@ export async function* followLog(connection: Connection, options: FollowOptions)
         const messages = consumer.take(pageMessagesMax);
         next = (messages.at(-1)?.seq ?? next) + 1;
         pageGiven = true;
-        yield { messages, head: atHead(consumer) };
+        yield { messages, head: atHead() };
       }
     } finally {
       consumer.close();
@@ -50,7 +51,8 @@ export async function reopen(
   connection: Connection,
   options: { fromSeq: number; subjects?: readonly string[] | undefined; signal: AbortSignal },
 ): Promise<Consumer | undefined> {
-  while (!options.signal.aborted) {
+  const { signal } = options;
+  while (!signal.aborted) {
     try {
       const consumer = await Consumer.open(connection, options);
       if (consumer instanceof Consumer) return consumer;
@@ -58,19 +60,31 @@ export async function reopen(
     } catch (error) {
       if (!(error instanceof LogUnavailableError) || connection.nc.isClosed()) throw error;
     }
-    await sleep(reopenWaitMs, undefined, { signal: options.signal }).catch(() => undefined); // Aborted: the loop ends.
+    await pause(againWaitMs, signal);
   }
   return undefined;
 }
 
-/** The sequence of the newest message as the leader knows it, asked until it answers. */
-async function logEnd(connection: Connection, signal: AbortSignal): Promise<number | undefined> {
+/**
+ * The sequence of the newest message as the leader knows it, asked until it answers; `undefined` when the signal aborts.
+ * @throws CheckpointAheadError the log ends before what the reader has read
+ */
+async function logEnd(
+  connection: Connection,
+  next: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  let aheadSinceMs: number | undefined;
   while (!signal.aborted) {
     try {
-      return (await streamInfo(connection, streamName)).state.last_seq;
+      const endSeq = (await streamInfo(connection, streamName, { signal })).state.last_seq;
+      if (next <= endSeq + 1) return endSeq;
+      aheadSinceMs ??= performance.now();
+      if (performance.now() - aheadSinceMs > aheadLimitMs) throw new CheckpointAheadError(next, endSeq);
     } catch (error) {
       if (!(error instanceof LogUnavailableError) || connection.nc.isClosed()) throw error;
     }
+    await pause(againWaitMs, signal);
   }
   return undefined;
 }

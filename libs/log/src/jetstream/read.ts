@@ -54,10 +54,7 @@ export function leaderHistory(connection: Connection): History {
  */
 export function filteredHistory(connection: Connection): History {
   const all = async (subject: string): Promise<readonly StoredMessage[]> => {
-    const { state } = await streamInfo(connection, streamName, {
-      countSubject: subject,
-      limitMs: readLimitMs,
-    });
+    const { state } = await streamInfo(connection, streamName, { countSubject: subject });
     const count = state.subjects?.[subject] ?? 0;
     if (count === 0) return [];
     return await collect(connection, { subject, fromSeq: 1 }, (_message, taken) => taken >= count);

@@ -4,8 +4,11 @@ import { api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 import { type StreamSettings, settingDifferences } from "./stream-settings.ts";
 
-/** How long start-up waits for a stream's leader: an election takes up to 8 s. */
+/** How long a stream's leader is waited for: an election takes up to 8 s. */
 const streamLimitMs = 20_000;
+
+/** Of what to count the messages, and when nobody wants to know any more. */
+type Asking = { countSubject?: string; signal?: AbortSignal };
 
 const streamNotFound = 10_059;
 
@@ -13,13 +16,14 @@ const streamNotFound = 10_059;
 async function findStream(
   connection: Connection,
   name: string,
-  options: { countSubject?: string; limitMs?: number } = {},
+  options: Asking = {},
 ): Promise<StreamInfo | undefined> {
   const reply = await api<StreamInfo>(connection, {
     subject: `STREAM.INFO.${name}`,
     ...(options.countSubject === undefined ? {} : { body: { subjects_filter: options.countSubject } }),
     doing: `asking for stream ${name}`,
-    limitMs: options.limitMs ?? streamLimitMs,
+    limitMs: streamLimitMs,
+    signal: options.signal,
   });
   if (reply.ok) return reply.value;
   if (reply.code === streamNotFound) return undefined;
@@ -33,7 +37,7 @@ async function findStream(
 export async function streamInfo(
   connection: Connection,
   name: string,
-  options: { countSubject?: string; limitMs?: number } = {},
+  options: Asking = {},
 ): Promise<StreamInfo> {
   const found = await findStream(connection, name, options);
   if (found) return found;
