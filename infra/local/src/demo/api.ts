@@ -15,6 +15,8 @@ const Problem = z.looseObject({ code: z.string(), detail: z.string() });
 export class Api {
   readonly #urls: { commandUrl: string; queryUrl: string };
   readonly #token: string;
+  /** Queries see at least what the newest command did. */
+  #after = 0;
   constructor(urls: { commandUrl: string; queryUrl: string }, token: string) {
     this.#urls = urls;
     this.#token = token;
@@ -31,15 +33,24 @@ export class Api {
     fine: readonly string[] = [],
   ): Promise<z.infer<typeof Recorded> | undefined> {
     const answer = await this.#ask(method, this.#urls.commandUrl + path, body);
-    if (answer.ok) return Recorded.parse(await answer.json());
+    if (answer.ok) {
+      const recorded = Recorded.parse(await answer.json());
+      this.#after = Math.max(this.#after, recorded.seq);
+      return recorded;
+    }
     const problem = Problem.safeParse(await answer.json().catch(() => undefined));
     if (problem.success && fine.includes(problem.data.code)) return undefined;
     throw refused(method, path, answer.status, problem.data?.detail);
   }
 
-  /** All items of a list; the demo's lists fit one page. */
-  async list<S extends z.ZodType>(path: string, item: S): Promise<z.infer<S>[]> {
-    const answer = await this.#ask("GET", this.#urls.queryUrl + path);
+  /** The items of a list; the demo's lists fit one page. */
+  async list<S extends z.ZodType>(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    item: S,
+  ): Promise<z.infer<S>[]> {
+    const parameters = new URLSearchParams({ ...query, after: String(this.#after) });
+    const answer = await this.#ask("GET", `${this.#urls.queryUrl}${path}?${parameters}`);
     if (answer.ok) return z.looseObject({ items: z.array(item) }).parse(await answer.json()).items;
     const problem = Problem.safeParse(await answer.json().catch(() => undefined));
     throw refused("GET", path, answer.status, problem.data?.detail);

@@ -22,8 +22,8 @@ const answersWithinMs = 60_000;
 const Deployment = z.looseObject({
   deployment: z.string(),
   release: z.string(),
-  phase: z.string(),
-  count: z.number(),
+  state: z.string(),
+  counts: z.looseObject({ wanted: z.number() }),
 });
 const Workload = z.looseObject({ workload: z.string(), release: z.string(), state: z.string() });
 
@@ -117,9 +117,9 @@ async function register(api: Api, release: Release, image: string): Promise<void
 }
 
 async function deploy(api: Api, release: Release): Promise<{ id: string; how: string; count: number }> {
-  const found = (
-    await api.list(`/v1/deployments?app=${app}&entrypoint=${entrypoint}&pod=${pod}`, Deployment)
-  ).find(({ phase }) => phase !== "removed" && phase !== "removing");
+  const found = (await api.list("/v1/deployments", { app, entrypoint, pod }, Deployment)).find(
+    ({ state }) => state !== "removed" && state !== "removing",
+  );
   if (!found) {
     const body = { app, release: release.name, entrypoint, pod, count: workloads, resources };
     const answer = await api.command("POST", "/v1/deployments", body);
@@ -129,7 +129,8 @@ async function deploy(api: Api, release: Release): Promise<{ id: string; how: st
       count: workloads,
     };
   }
-  const { deployment: id, release: before, count } = found;
+  const { deployment: id, release: before } = found;
+  const count = found.counts.wanted;
   if (count < workloads) await api.command("POST", `/v1/deployments/${id}/scale`, { count: workloads });
   if (before === release.name) return { id, how: "was there", count: Math.max(count, workloads) };
   await api.command("POST", `/v1/deployments/${id}/upgrade`, { release: release.name });
@@ -143,7 +144,7 @@ async function answered(
   release: Release,
 ) {
   const ids = async () =>
-    (await api.list(`/v1/workloads?deployment=${deployment}`, Workload))
+    (await api.list("/v1/workloads", { deployment }, Workload))
       .filter((workload) => workload.state === "healthy" && workload.release === release.name)
       .map(({ workload }) => workload);
   const result = await askUntilAll(elbUrl, host, { ids, count, withinMs: answersWithinMs });
