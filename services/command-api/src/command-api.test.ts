@@ -83,8 +83,19 @@ test("it tells until the log takes the admin's token, and stops when told to mea
   broker.log.setCapacity(0);
   const api = run(broker, { adminTokenHash: hashToken("secret") });
   await api.hears("the admin token is not recorded yet");
+  const { port } = await api.hears("listening");
+  const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+  expect(await (await ask("/readyz")).json()).toMatchObject({
+    reason: "the admin token is not recorded yet",
+  });
+  const early = await fetch(`http://127.0.0.1:${port}/v1/pods/x`, {
+    method: "DELETE",
+    headers: { authorization: "Bearer secret" },
+  });
+  expect(early.status, "its token is not called unknown").toBe(503);
   broker.log.setCapacity(10);
   await api.hears("running");
+  expect((await ask("/readyz")).status).toBe(200);
   api.stop();
   await api.ended;
   const full = new MemoryBroker();

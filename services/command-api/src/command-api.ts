@@ -50,7 +50,18 @@ export async function createCommandApi(deps: CommandApiDeps): Promise<CommandApi
     now: () => new Date(),
     appended: (value) => seconds.observe(value),
   };
-  return { app: await createServer({ ...deps, handling }), follower, handling };
+  const notReady = () => reasonNotReady(deps, follower);
+  return { app: await createServer({ ...deps, handling, notReady }), follower, handling };
+}
+
+/** Until the admin's token is in the log, a supervisor that has it must not be told that nobody knows it. */
+function reasonNotReady({ broker, adminTokenHash }: CommandApiDeps, follower: Follower): string | undefined {
+  if (!broker.connected()) return "not connected to the log";
+  if (!follower.caughtUp) return `reading the log, at sequence ${follower.position}`;
+  const { tokenHashes } = follower.intent.users.get(admin);
+  if (adminTokenHash !== undefined && !tokenHashes.has(adminTokenHash))
+    return "the admin token is not recorded yet";
+  return undefined;
 }
 
 /**
@@ -106,6 +117,7 @@ async function admit(
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
       const outcome = await handle(handling, caller, command);
+      if (outcome.ok) await handling.follower.reached(outcome.seq);
       log.info({ user: admin, how: outcome.ok ? outcome.how : "refused" }, "the admin token is known");
       return;
     } catch (error) {

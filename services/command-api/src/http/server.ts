@@ -21,25 +21,16 @@ export type ServerDeps = {
   broker: Broker;
   handling: HandleDeps;
   limits: Limits;
+  /** Why commands cannot be taken now. */
+  notReady: () => string | undefined;
   metrics: Metrics;
   log: Logger;
 };
 
 /** The HTTP side: commands below /v1, their description at /docs; it answers as soon as it listens. */
 export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
-  const { broker, handling, limits, metrics, log } = deps;
-  const { follower } = handling;
-  const app = createHttp({
-    log,
-    metrics,
-    notReady: () =>
-      !broker.connected()
-        ? "not connected to the log"
-        : follower.caughtUp
-          ? undefined
-          : `reading the log, at sequence ${follower.position}`,
-    tokens: follower.intent.tokens,
-  });
+  const { broker, handling, limits, metrics, log, notReady } = deps;
+  const app = createHttp({ log, metrics, notReady, tokens: handling.follower.intent.tokens });
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest("sentBody", undefined);
   app.addHook("preValidation", async (request) => {
