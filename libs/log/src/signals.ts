@@ -1,10 +1,15 @@
 /** Wakes all who wait, without a timer. A raise that nobody waits for is forgotten: look at the state before waiting. */
 export class Signals {
-  #waiting: (() => void)[] = [];
+  #waiting = new Set<() => void>();
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
 
   raise(): void {
     const waiting = this.#waiting;
-    this.#waiting = [];
+    this.#waiting = new Set();
     for (const wake of waiting) wake();
   }
 
@@ -16,10 +21,12 @@ export class Signals {
       return promise;
     }
     const wake = (): void => {
+      // Whoever gave up must not be kept: a connection's signals live as long as the process.
+      this.#waiting.delete(wake);
       signal?.removeEventListener("abort", wake);
       resolve();
     };
-    this.#waiting.push(wake);
+    this.#waiting.add(wake);
     signal?.addEventListener("abort", wake, { once: true });
     return promise;
   }

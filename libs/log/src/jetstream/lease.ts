@@ -87,10 +87,12 @@ export class JetStreamLease implements Lease {
   }
 
   #begin(held: Held, sure: AbortController, ended: AbortSignal): void {
-    const holding = this.#hold(held, sure, ended).finally(() => {
+    const over = (): void => {
       sure.abort();
       this.#holding.delete(holding);
-    });
+    };
+    // What made it fail, a permission taken away, is thrown to whoever asks for the lease again.
+    const holding = this.#hold(held, sure, ended).then(over, over);
     this.#holding.add(holding);
   }
 
