@@ -36,7 +36,7 @@ export const messageBytesMax = 256 * 1024;
 
 /** What the writer says about an append. All its events share it; a single event may name another cause. */
 export const MessageMeta = z.strictObject({
-  /** Also the `Nats-Msg-Id`: a repeated append is recognised by it. A ULID, or the caller's `Idempotency-Key`. */
+  /** A repeated append to the same history is recognised by it. A ULID, or the caller's `Idempotency-Key`. */
   id: z.string().min(1).max(128),
   /** ISO 8601, from the writer's clock. Information only: order is the sequence. */
   time: z.string(),
