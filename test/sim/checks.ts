@@ -114,8 +114,10 @@ export class Checks {
     for (const elb of this.world.elbs) {
       if (!elb.on || atMs - elb.upSinceMs < elbNewMs) continue;
       const drained = this.#drainedBy.get(workload)?.has(elb.name);
+      // One that came up after the removal has never known the endpoint.
+      const knew = drain !== undefined && elb.upSinceMs < drain.atMs;
       if (because === "drained")
-        demand(drained, `${workload} is stopped as drained, ${elb.name} has not said so`);
+        demand(drained || !knew, `${workload} is stopped as drained, ${elb.name} has not said so`);
       else
         demand(
           !(runs && elb.endpoints.has(workload)),

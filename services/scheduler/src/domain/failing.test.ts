@@ -53,6 +53,14 @@ test("after five replacements in a row the deployment is halted, once, with the 
   ]);
 });
 
+test("many failing at once are replaced up to the limit also when one pass cannot hold them", () => {
+  const world = new World({ actionsMax: 2 }).node("n1", 20).deploy("shop-web-a", 7);
+  world.settle();
+  const decided = world.failed(...world.staying("shop-web-a")).passes();
+  expect(only(decided, "RemovalDecided")).toHaveLength(5);
+  expect(only(decided, "DeploymentHalted")).toMatchObject([{ failures: 5 }]);
+});
+
 test.each([
   ["a minute of health", (world: World) => world.now({ steady: new Set(["shop-web-a"]) })],
   ["scaling", (world: World) => world.scale("shop-web-a", 1)],

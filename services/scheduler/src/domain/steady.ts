@@ -51,7 +51,7 @@ function replaceFailed(draft: Draft, deployment: Deployment, kept: readonly Work
   const replaced = new Set<Workload>();
   for (const workload of failed.slice(0, more)) if (remove(draft, workload, "failed")) replaced.add(workload);
   const last = failed[more];
-  if (last && !deployment.halted)
+  if (last && !deployment.halted && replaced.size === more)
     draft.decide(
       {
         type: "DeploymentHalted",
