@@ -202,10 +202,17 @@ const passingCodes = new Set([
 ]);
 
 function storedMessage(msg: Msg, seq: number): StoredMessage {
-  return {
-    subject: msg.subject,
-    seq,
-    messageId: messageIdOf(msg.headers?.get("Nats-Msg-Id") ?? ""),
-    body: msg.string(),
-  };
+  const body = msg.string();
+  return { subject: msg.subject, seq, messageId: idIn(body) ?? idInHeader(msg), body };
 }
+
+const bodyStart = '{"id":"';
+
+/** The id as our writers put it first into every body. Parsing the headers instead takes a third of a replay's time. */
+function idIn(body: string): string | undefined {
+  if (!body.startsWith(bodyStart)) return undefined;
+  const id = body.slice(bodyStart.length, body.indexOf('"', bodyStart.length));
+  return id.includes("\\") ? undefined : id;
+}
+
+const idInHeader = (msg: Msg): string => messageIdOf(msg.headers?.get("Nats-Msg-Id") ?? "");

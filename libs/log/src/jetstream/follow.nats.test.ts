@@ -172,6 +172,23 @@ test("a follower ends at once when it is told to, also while the server is away"
   await reader.close();
 });
 
+test("a message's id is the one it was appended with, however its body is written", async () => {
+  const pod = fresh("pod");
+  const { message } = toPod(pod, "b");
+  const { id: _, ...meta } = message.meta;
+  await writer.log.append(toPod(pod, "a"));
+  await writer.log.append({
+    subject: subjects.pod(pod),
+    message: { ...message, meta: { ...meta, id: "b" } },
+  });
+  await writer.log.append(toPod(pod, 'c"\\"@x'));
+  expect((await writer.log.read(subjects.pod(pod), 1)).map((one) => one.messageId)).toEqual([
+    "a",
+    "b",
+    'c"\\"@x',
+  ]);
+});
+
 test("a follower is told when the log was replaced by a shorter one", async () => {
   const small = await startNatsServer();
   const broker = await connectBroker({ servers: [small.url], name: "reader", ensureStreams: true });
