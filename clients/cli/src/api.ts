@@ -4,7 +4,7 @@ import { Agent, request } from "undici";
 import { z } from "zod";
 import type { Context } from "./context.ts";
 import { CliError, exitCodes } from "./errors.ts";
-import { nextStep } from "./next-steps.ts";
+import { parseJson, problemError, sameKey } from "./problem.ts";
 
 /** Tries of one request when the server is busy (429, 503) or the connection breaks. */
 const attemptsMax = 4;
@@ -13,34 +13,26 @@ const retryWaitMsMax = 2_000;
 /** How long an answer may take, in milliseconds; longer than the servers wait for a view to catch up. */
 const answerTimeoutMs = 30_000;
 /** Items of one page; the servers give no more. */
-const pageSize = 500;
-
-const ProblemBody = z.object({
-  detail: z.string(),
-  code: z.string(),
-  correlationId: z.string().optional(),
-  faults: z
-    .array(z.object({ field: z.string(), value: z.unknown().optional(), message: z.string() }))
-    .default([]),
-});
+const pageSize = 1_000;
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 type Method = "POST" | "PUT" | "DELETE";
 
-/** What every command answers besides its own fields: the sequence at which the log has it. */
-export const Recorded = z.looseObject({ seq: z.int() });
+/** What every command answers besides the names it is about: the sequence at which it is so, and whether it was new. */
+export const Recorded = z.looseObject({ seq: z.int(), changed: z.boolean() });
 export type Recorded = z.infer<typeof Recorded>;
 
 /** The two HTTP APIs. Every failure leaves as a CliError that says which server, what, and what to do. */
 export class Api {
   readonly context: Context;
   readonly #agent = new Agent({ headersTimeout: answerTimeoutMs, bodyTimeout: answerTimeoutMs });
-  readonly #signal: AbortSignal;
+  /** Aborts at Ctrl-C, and every request with it. */
+  readonly signal: AbortSignal;
   readonly #commandId: string | undefined;
 
   constructor(context: Context, signal: AbortSignal, commandId?: string) {
     this.context = context;
-    this.#signal = signal;
+    this.signal = signal;
     this.#commandId = commandId;
   }
 
@@ -68,14 +60,18 @@ export class Api {
     }
   }
 
-  /** Orders something. The command id makes a repetition harmless, so a broken connection is tried again. */
+  /** Orders something. The same id makes a repetition harmless, so a broken connection is tried again. */
+  order(method: Method, path: string, body?: unknown, query?: Query): Promise<Recorded> {
+    return this.command(method, path, Recorded, { body, query });
+  }
+
+  /** Asks the command API something whose answer has more than the sequence. */
   async command<S extends z.ZodType>(
     method: Method,
     path: string,
-    body: unknown,
     schema: S,
-    query: Query = {},
-  ) {
+    { body, query = {} }: { body?: unknown; query?: Query | undefined } = {},
+  ): Promise<z.infer<S>> {
     const answer = await this.#send("command", method, path, query, body);
     return read(answer, schema, `${method} ${path}`);
   }
@@ -90,26 +86,26 @@ export class Api {
     const url = new URL(path, base);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
-    const key = this.#commandId ?? randomUUID();
+    const key = method === "GET" ? undefined : (this.#commandId ?? randomUUID());
     for (let attempt = 1; ; attempt++) {
       const answer = await this.#once(url, method, body, key).catch((error: unknown) => {
         if (attempt < attemptsMax && wasCutOff(error)) return undefined;
-        throw unreachableError(to, base, error, method === "GET" ? undefined : key);
+        throw unreachableError(to, base, error, key);
       });
-      if (answer && !isBusy(answer.status, attempt)) return succeed(answer, base);
-      await sleep(answer?.retryMs ?? 100 * 2 ** attempt, undefined, { signal: this.#signal });
+      if (answer && !isBusy(answer.status, attempt)) return succeed(answer, base, key);
+      await sleep(answer?.retryMs ?? 50 * 2 ** attempt, undefined, { signal: this.signal });
     }
   }
 
-  async #once(url: URL, method: Method | "GET", body: unknown, key: string): Promise<Answer> {
+  async #once(url: URL, method: Method | "GET", body: unknown, key: string | undefined): Promise<Answer> {
     const response = await request(url, {
       method,
       dispatcher: this.#agent,
-      signal: this.#signal,
+      signal: this.signal,
       headers: {
         authorization: `Bearer ${this.context.token}`,
         accept: "application/json",
-        ...(method !== "GET" && { "idempotency-key": key }),
+        ...(key !== undefined && { "idempotency-key": key }),
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       body: body === undefined ? null : JSON.stringify(body),
@@ -133,30 +129,10 @@ const isBusy = (status: number, attempt: number): boolean =>
 const wasCutOff = (error: unknown): boolean =>
   ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes((error as { code?: string }).code ?? "");
 
-function succeed(answer: Answer, base: string): unknown {
-  const problem = answer.status >= 400 ? ProblemBody.safeParse(parseJson(answer.text)) : undefined;
-  const exitCode = answer.status >= 500 ? exitCodes.unreachable : exitCodes.refused;
-  if (problem?.success) {
-    const { detail, code, faults, correlationId } = problem.data;
-    const hint =
-      answer.status >= 500 && correlationId ? `look for ${correlationId} in the service's log` : undefined;
-    throw new CliError(exitCode, detail, { faults, code, next: nextStep(code, detail) ?? hint });
-  }
+function succeed(answer: Answer, base: string, key: string | undefined): unknown {
   const content = answer.status < 300 ? parseJson(answer.text) : undefined;
-  if (content !== undefined) return content;
-  throw new CliError(
-    exitCodes.unreachable,
-    `${base} answered ${answer.status} ${answer.type || "without content"}, which is not Eru's answer`,
-    { next: "check the URLs with `eru context show`" },
-  );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  if (content === undefined) throw problemError(answer, base, key);
+  return content;
 }
 
 function read<S extends z.ZodType>(content: unknown, schema: S, what: string): z.infer<S> {
@@ -197,9 +173,7 @@ function unreachableError(
   const why = reasons[code] ?? message ?? "unknown";
   const unsure = key !== undefined && !["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"].includes(code);
   return new CliError(exitCodes.unreachable, `the ${to} API at ${base} does not answer: ${why}`, {
-    next: unsure
-      ? `whether the command was recorded is unknown: the same command with --command-id ${key} happens once`
-      : "start it with `eru up`, or see what runs with `eru status`",
+    next: unsure ? sameKey(key) : "start it with `eru up`, or see what runs with `eru status`",
     cause: error,
   });
 }

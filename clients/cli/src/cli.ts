@@ -1,14 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { Api } from "./api.ts";
 import { findContext } from "./context.ts";
-import { CliError, type ExitCode, exitCodes } from "./errors.ts";
+import { CliError, type ExitCode, exitCodes, interruptedCode } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { failureJson, failureText } from "./render/failure.ts";
 import type { Look } from "./render/table.ts";
 import { painter } from "./render/text.ts";
-
-/** What Ctrl-C ends with, as shells expect it: 128 + SIGINT. */
-export const interruptedCode = 130;
 
 /** Options that every command knows. */
 export type GlobalOptions = { json?: true; context?: string; commandId?: string };
@@ -68,5 +65,5 @@ function report(cli: Cli, error: unknown): number {
   cli.io.err(cli.options.json ? failureJson(error) : failureText(error));
   if (error instanceof CliError) return error.exitCode;
   if (cli.io.env["ERU_DEBUG"] && error instanceof Error) cli.io.err(`${error.stack}\n`);
-  return exitCodes.usage;
+  return exitCodes.notTrue;
 }

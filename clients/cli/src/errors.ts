@@ -12,6 +12,9 @@ export const exitCodes = {
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/** What Ctrl-C ends with, as shells expect it: 128 + SIGINT. */
+export const interruptedCode = 130;
+
 /** One field of what was asked that is not as it must be. */
 export type Fault = { field: string; value?: unknown; message: string };
 

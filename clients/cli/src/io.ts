@@ -4,12 +4,12 @@ export type Io = {
   out(text: string): void;
   /** What is said besides: progress, hints, errors. */
   err(text: string): void;
-  outTty: boolean;
   errTty: boolean;
   /** Width of the terminal, or Infinity when standard output is none: nothing is cut then. */
   columns: number;
-  /** Height of the terminal. */
-  rows: number;
+  /** Width and height of the terminal that progress is drawn on. */
+  errColumns: number;
+  errRows: number;
   colour: boolean;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
@@ -30,10 +30,10 @@ export function processIo(signal: AbortSignal): Io {
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    outTty: stdout.isTTY === true,
     errTty: stderr.isTTY === true && env["TERM"] !== "dumb",
     columns: stdout.isTTY ? stdout.columns || 80 : Number.POSITIVE_INFINITY,
-    rows: stderr.isTTY ? stderr.rows || 24 : 24,
+    errColumns: stderr.columns || 80,
+    errRows: stderr.rows || 24,
     colour: stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb",
     env,
     cwd: process.cwd(),

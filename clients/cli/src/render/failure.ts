@@ -5,7 +5,8 @@ import { oneLine } from "./text.ts";
 export function failureText(error: unknown): string {
   const lines = [`eru: ${messageOf(error)}`];
   if (error instanceof CliError) {
-    for (const { field, value, message } of error.faults)
+    // A server names a single fault twice: as the fault and as the whole.
+    for (const { field, value, message } of error.faults.filter((fault) => fault.message !== error.message))
       lines.push(`  ${field}${value === undefined ? "" : ` = ${shown(value)}`}: ${message}`);
     if (error.next) lines.push(`  → ${error.next}`);
   }
@@ -23,7 +24,7 @@ export function failureJson(error: unknown): string {
           ...(error.faults.length > 0 && { faults: error.faults }),
           ...(error.next && { next: error.next }),
         }
-      : { message: messageOf(error), exitCode: exitCodes.usage };
+      : { message: messageOf(error), exitCode: exitCodes.notTrue };
   return `${JSON.stringify({ error: failure })}\n`;
 }
 

@@ -1,0 +1,209 @@
+import { PlanReply } from "@eru/events";
+import type { Command } from "commander";
+import { z } from "zod";
+import { type Api, Recorded } from "../api.ts";
+import type { Cli } from "../cli.ts";
+import { exitCodes } from "../errors.ts";
+import { parseWhole } from "../quantities.ts";
+import { reasonsText } from "../render/reasons.ts";
+import { table } from "../render/table.ts";
+import { plural } from "../render/text.ts";
+import { waitFor } from "../wait.ts";
+import { path, recorded } from "./common.ts";
+import { countMax, option } from "./options.ts";
+
+const Requested = z.looseObject({ ...Recorded.shape, deployment: z.string() });
+
+type WaitOptions = { wait?: true; timeout: number };
+type DeployOptions = WaitOptions & {
+  entrypoint: string;
+  release?: string;
+  pod: string;
+  count: number;
+  cpu: number;
+  memory: number;
+  include?: string[];
+  exclude?: string[];
+  label?: Record<string, string>;
+  nodesLimit?: number;
+  env?: Record<string, string>;
+  waitForRoom: boolean;
+  dryRun?: true;
+};
+
+/** `eru deploy`. */
+export function addDeploy(cli: Cli): void {
+  cli.program
+    .command("deploy")
+    .description("deploy an entrypoint of an app: a standing wish for a number of workloads in a pod")
+    .argument("<app>", "registered app")
+    .option("--entrypoint <name>", "entrypoint of the release", "web")
+    .option("--release <release>", "release to run (default: the newest one registered)")
+    .addOption(option.pod("pod to deploy to").makeOptionMandatory())
+    .addOption(option.count().default(1))
+    .addOption(option.cpu("CPU to book per workload, as 0.1 or 100m").makeOptionMandatory())
+    .addOption(option.memory("memory to book per workload, as 32M or 1.5G").makeOptionMandatory())
+    .addOption(option.names("--include <node>", "only these nodes"))
+    .addOption(option.names("--exclude <node>", "not these nodes"))
+    .addOption(option.label("only nodes with this label"))
+    .option(
+      "--nodes-limit <n>",
+      "most workloads of the entrypoint on one node, old ones included (default: no limit)",
+      parseWhole(1, countMax),
+    )
+    .addOption(option.env("environment variable"))
+    .option("--no-wait-for-room", "refuse what fits nowhere now, instead of keeping it waiting for room")
+    .option("--dry-run", "show what would be decided now, and why; record nothing")
+    .addOption(option.wait().conflicts("dryRun"))
+    .addOption(option.timeout())
+    .action((app: string, options: DeployOptions) =>
+      cli.withApi((api) => (options.dryRun ? plan(cli, api, app, options) : deploy(cli, api, app, options))),
+    );
+}
+
+function bodyOf(app: string, options: DeployOptions) {
+  const { entrypoint, release, pod, count, cpu, memory, env, nodesLimit } = options;
+  return {
+    app,
+    entrypoint,
+    pod,
+    count,
+    resources: { cpu, memoryMib: memory },
+    ...(release !== undefined && { release }),
+    ...(env && { env }),
+    ...(nodesLimit !== undefined && { nodesLimit }),
+    filter: {
+      ...(options.include && { includes: options.include }),
+      ...(options.exclude && { excludes: options.exclude }),
+      ...(options.label && { labels: options.label }),
+    },
+    onShortage: options.waitForRoom ? "wait" : "refuse",
+  };
+}
+
+async function deploy(cli: Cli, api: Api, app: string, options: DeployOptions): Promise<void> {
+  const { pod, count, entrypoint } = options;
+  const answer = await api.command("POST", "/v1/deployments", Requested, { body: bodyOf(app, options) });
+  const what = `${answer.deployment}: ${plural(count, "workload")} of ${app}/${entrypoint} wanted in pod ${pod}`;
+  await followUp(cli, api, { answer, deployment: answer.deployment, text: what, options });
+}
+
+async function plan(cli: Cli, api: Api, app: string, options: DeployOptions): Promise<void> {
+  const answer = await api.command("POST", "/v1/deployments", PlanReply, {
+    body: bodyOf(app, options),
+    query: { dryRun: true },
+  });
+  const { placed, waiting, reasons } = answer;
+  const fitting = placed.reduce((sum, { count }) => sum + count, 0);
+  const rest = options.waitForRoom ? "would wait for room" : "would be refused";
+  if (waiting > 0 && !options.waitForRoom) cli.exitCode = exitCodes.notTrue;
+  cli.answer(answer, () =>
+    [
+      `dry run, nothing recorded: ${plural(fitting, "workload")} would be placed${waiting > 0 ? `, ${waiting} ${rest}` : ""}\n`,
+      fitting > 0 ? `\n${table(planColumns, placed, cli.look)}` : "",
+      `\n${reasonsText(reasons, cli.look)}`,
+    ].join(""),
+  );
+}
+
+const planColumns = [
+  { title: "node", cell: (row: { node: string }) => row.node },
+  { title: "workloads", cell: (row: { count: number }) => row.count, align: "right" as const },
+];
+
+/** `scale <deployment> <count>`, in a group or at the top. */
+export function addScale(cli: Cli, parent: Command): void {
+  parent
+    .command("scale")
+    .description("change how many workloads a deployment wants")
+    .argument("<deployment>")
+    .argument("<count>", "number of workloads there shall be", parseWhole(0, countMax))
+    .addOption(option.wait())
+    .addOption(option.timeout())
+    .action((deployment: string, count: number, options: WaitOptions) =>
+      cli.withApi(async (api) => {
+        const answer = await api.order("POST", path`/v1/deployments/${deployment}/scale`, { count });
+        await followUp(cli, api, {
+          answer,
+          deployment,
+          text: `${deployment}: ${plural(count, "workload")} wanted`,
+          options,
+        });
+      }),
+    );
+}
+
+/** `upgrade <deployment> --release R`, in a group or at the top. */
+export function addUpgrade(cli: Cli, parent: Command): void {
+  parent
+    .command("upgrade")
+    .description("replace a deployment's workloads by another release, start-first")
+    .argument("<deployment>")
+    .requiredOption("--release <release>", "release of the same app to run")
+    .option("--surge <n>", "how many are replaced at a time (default: 1)", parseWhole(1, 1_000))
+    .addOption(option.env("environment variable; given once, replaces the whole environment"))
+    .addOption(option.wait())
+    .addOption(option.timeout())
+    .action(
+      (
+        deployment: string,
+        options: WaitOptions & { release: string; surge?: number; env?: Record<string, string> },
+      ) =>
+        cli.withApi(async (api) => {
+          const { release, surge, env } = options;
+          const body = { release, ...(surge !== undefined && { surge }), ...(env && { env }) };
+          const answer = await api.order("POST", path`/v1/deployments/${deployment}/upgrade`, body);
+          await followUp(cli, api, {
+            answer,
+            deployment,
+            text: `${deployment}: upgrade to ${release}`,
+            options,
+          });
+        }),
+    );
+}
+
+/** `remove <deployment>`, in a group or at the top. */
+export function addRemove(cli: Cli, parent: Command): void {
+  parent
+    .command("remove")
+    .description("remove a deployment: its workloads drain, stop and go")
+    .argument("<deployment>")
+    .addOption(option.wait())
+    .addOption(option.timeout())
+    .action((deployment: string, options: WaitOptions) =>
+      cli.withApi(async (api) => {
+        const answer = await api.order("DELETE", path`/v1/deployments/${deployment}`);
+        await followUp(cli, api, {
+          answer,
+          deployment,
+          text: `${deployment}: removal asked for`,
+          options,
+          removal: true,
+        });
+      }),
+    );
+}
+
+type Asked = {
+  answer: Recorded;
+  deployment: string;
+  text: string;
+  options: WaitOptions;
+  removal?: true;
+};
+
+async function followUp(
+  cli: Cli,
+  api: Api,
+  { answer, deployment, text, options, removal }: Asked,
+): Promise<void> {
+  if (!options.wait) return await recorded(cli, api, answer, text);
+  cli.say(`${text}\n`);
+  await waitFor(cli, api, {
+    answer,
+    deployment,
+    goal: removal ? "removed" : "running",
+    timeoutMs: options.timeout,
+  });
+}

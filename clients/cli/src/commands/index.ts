@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import type { Cli } from "../cli.ts";
+import { addApp } from "./app.ts";
+import { addContext } from "./context.ts";
+import { addDeploy, addRemove, addScale, addUpgrade } from "./deploy.ts";
+import { addDeployment } from "./deployment.ts";
+import { addEvents } from "./events.ts";
+import { addLocal } from "./local.ts";
+import { addNode } from "./node.ts";
+import { addPod } from "./pod.ts";
+import { addRelease } from "./release.ts";
+import { addRoute } from "./route.ts";
+import { addWhy } from "./why.ts";
+import { addWorkload } from "./workload.ts";
+
+/** All commands, in the order of `eru --help`. */
+export function addCommands(cli: Cli): void {
+  const { program, io } = cli;
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  program
+    .description("Eru places containers on machines, and keeps every decision with its reasons.")
+    .version(String(version))
+    .option("--json", "answer with JSON: one document, or a line each for streams")
+    .option("--context <file>", "where the servers and the token are (default: ERU_CONTEXT, or the nearest)")
+    .option("--command-id <id>", "idempotency key: the same command under the same id happens once")
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, sortOptions: false })
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: io.err,
+      outputError: (text, write) => write(text.replace(/^error: /, "eru: ")),
+      getOutHelpWidth: () => Math.min(io.columns, 120),
+      getErrHelpWidth: () => Math.min(io.columns, 120),
+      getOutHasColors: () => io.colour,
+      getErrHasColors: () => io.colour,
+    })
+    .exitOverride();
+  program.commandsGroup("This machine:");
+  addLocal(cli);
+  program.commandsGroup("What there is:");
+  addPod(cli);
+  addNode(cli);
+  addApp(cli);
+  addRelease(cli);
+  program.commandsGroup("What runs:");
+  addDeploy(cli);
+  addDeployment(cli);
+  addWorkload(cli);
+  addRoute(cli);
+  program.commandsGroup("In short:");
+  addScale(cli, program);
+  addUpgrade(cli, program);
+  addRemove(cli, program);
+  program.commandsGroup("What happened and why:");
+  addEvents(cli);
+  addWhy(cli);
+  addContext(cli);
+}

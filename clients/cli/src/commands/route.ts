@@ -1,0 +1,139 @@
+import type { RouteRule } from "@eru/events";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Cli } from "../cli.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import { parseWhole } from "../quantities.ts";
+import { table } from "../render/table.ts";
+import { plural } from "../render/text.ts";
+import { Route, RouteTargets } from "../views.ts";
+import { answerList, group, path, recorded } from "./common.ts";
+import { option } from "./options.ts";
+
+type Rule = Omit<RouteRule, "pathPrefix"> & { pathPrefix?: string };
+type SetOptions = {
+  app?: string;
+  entrypoint: string;
+  path?: string;
+  port?: number;
+  pod?: string;
+  rule?: Rule[];
+};
+
+const ruleForm = "/path=app/entrypoint, with :port and @pod when wanted";
+
+/** One rule from `/api=hello/web:8080@east`. */
+export function parseRule(text: string, before: readonly Rule[] = []): Rule[] {
+  const [, pathPrefix, app, entrypoint, port, pod] =
+    /^(\/[^=]*)=([^/:@]+)\/([^/:@]+)(?::([^@]*))?(?:@(.+))?$/.exec(text) ?? [];
+  if (pathPrefix === undefined || app === undefined || entrypoint === undefined)
+    throw new InvalidArgumentError(`Write ${ruleForm}.`);
+  const rule: Rule = {
+    pathPrefix,
+    app,
+    entrypoint,
+    ...(port !== undefined && { port: parseWhole(1, 65_535)(port) }),
+    ...(pod !== undefined && { pod }),
+  };
+  return [...before, rule];
+}
+
+function rulesOf({ app, entrypoint, path: pathPrefix, port, pod, rule }: SetOptions): Rule[] {
+  if (rule && !app) return rule;
+  if (!app)
+    throw new CliError(exitCodes.usage, "a route needs --app, or one --rule for each path", {
+      next: "write `eru route set www.example.org --app hello --entrypoint web`",
+    });
+  const single: Rule = {
+    ...(pathPrefix !== undefined && { pathPrefix }),
+    app,
+    entrypoint,
+    ...(port !== undefined && { port }),
+    ...(pod !== undefined && { pod }),
+  };
+  return [single, ...(rule ?? [])];
+}
+
+/** `eru route`. */
+export function addRoute(cli: Cli): void {
+  const route = group(cli, "route", "which host and path goes to which entrypoint");
+  addQueries(cli, route);
+  route
+    .command("set")
+    .description("declare where requests for a host go; replaces everything declared for it before")
+    .argument("<host>", "host name; *.example.org for a wildcard, '*' for the default")
+    .option("--app <app>", "app to send to")
+    .option("--entrypoint <name>", "entrypoint of the app", "web")
+    .option("--path <prefix>", "only requests below this path (default: /)")
+    .addOption(option.port())
+    .addOption(option.pod("only to workloads in this pod"))
+    .option("--rule <rule>", `one rule for each path, as ${ruleForm}; repeatable`, parseRule)
+    .action((host: string, options: SetOptions) =>
+      cli.withApi(async (api) => {
+        const rules = rulesOf(options);
+        const answer = await api.order("PUT", path`/v1/routes/${host}`, { rules });
+        await recorded(cli, api, answer, `${host}: ${rules.map(ruleText).join(", ")}`);
+      }),
+    );
+  route
+    .command("remove")
+    .alias("rm")
+    .description("remove a host's route")
+    .argument("<host>")
+    .action((host: string) =>
+      cli.withApi(async (api) => {
+        const answer = await api.order("DELETE", path`/v1/routes/${host}`);
+        await recorded(cli, api, answer, `route ${host} removed`);
+      }),
+    );
+}
+
+function addQueries(cli: Cli, route: Command): void {
+  route
+    .command("list")
+    .alias("ls")
+    .description("all routes")
+    .action(() =>
+      cli.withApi(async (api) => {
+        const routes = await api.list("/v1/routes", Route);
+        const empty = "there are no routes yet: declare one with `eru route set <host> --app <app>`";
+        answerList(cli, routes, columns, empty);
+      }),
+    );
+  route
+    .command("show")
+    .description("one host's rules with the healthy workloads each sends to")
+    .argument("<host>")
+    .action((host: string) =>
+      cli.withApi(async (api) => {
+        const one = await api.query(path`/v1/routes/${host}`, RouteTargets);
+        cli.answer(one, () => showText(cli, one));
+      }),
+    );
+}
+
+/** A rule in the form of `--rule`, without what was not said. */
+const ruleText = ({ pathPrefix = "/", app, entrypoint, port, pod }: Rule): string =>
+  `${pathPrefix}=${app}/${entrypoint}${port === undefined ? "" : `:${port}`}${pod === undefined ? "" : `@${pod}`}`;
+
+const columns = [
+  { title: "host", cell: (route: Route) => route.host },
+  { title: "rules", cell: (route: Route) => route.rules.map(ruleText).join("  "), flexible: true },
+  { title: "declared by", cell: (route: Route) => route.declaredBy },
+] as const;
+
+const targetColumns = [
+  { title: "workload", cell: (target: Target) => target.workload },
+  { title: "release", cell: (target: Target) => target.release, flexible: true },
+  { title: "node", cell: (target: Target) => target.node },
+  { title: "address", cell: (target: Target) => `${target.ip}:${target.port}` },
+] as const;
+type Target = RouteTargets["rules"][number]["endpoints"][number];
+
+function showText(cli: Cli, { host, rules }: RouteTargets): string {
+  const blocks = rules.map(({ endpoints, endpointsTotal, ...rule }) => {
+    const head = `\n${cli.look.paint("strong", ruleText(rule))}: ${plural(endpointsTotal, "healthy workload")}\n`;
+    if (endpoints.length === 0) return `${head}requests are answered with 503 until one is healthy\n`;
+    return `${head}${table(targetColumns, endpoints, cli.look)}`;
+  });
+  return `${host}\n${blocks.join("")}`;
+}

@@ -1,0 +1,23 @@
+/** What to do about a refusal, by the server's code. The server says what is wrong; only we know our commands. */
+const steps: Readonly<Record<string, string>> = {
+  token_missing: "look at the context with `eru context show`",
+  token_unknown: "look at the context with `eru context show`; `eru up` writes a new one",
+  pod_unknown: "run `eru pod list`, or add it with `eru pod add`",
+  node_unknown: "run `eru node list`",
+  app_unknown: "run `eru app list`, or register it with `eru app register`",
+  app_without_release: "register one with `eru release register`",
+  release_unknown: "run `eru release list <app>`",
+  entrypoint_unknown: "run `eru release show <app> <release>`",
+  deployment_unknown: "run `eru deployment list`",
+  workload_unknown: "run `eru workload list`",
+  route_unknown: "run `eru route list`",
+  pod_has_nodes: "remove them first with `eru node remove`",
+  pod_has_deployments: "remove them first with `eru deployment remove`",
+  node_has_workloads: "cordon it with `eru node cordon` and remove or scale down what runs there",
+  app_has_deployments: "remove them first with `eru deployment remove`",
+  app_has_routes: "remove them first with `eru route remove`",
+  port_not_published: "publish it in the app.yaml, or name another with --port",
+};
+
+/** The next step after a refusal, when there is one to name. */
+export const nextStep = (code: string): string | undefined => steps[code];

@@ -1,0 +1,174 @@
+import { z } from "zod";
+
+// What the query API answers, as far as this program reads it. Loose: a field more is no fault, a field less is.
+
+const Amounts = z.looseObject({ cpu: z.number(), memoryMib: z.number() });
+
+export const Pod = z.looseObject({
+  pod: z.string(),
+  description: z.string(),
+  nodes: z.int(),
+  nodesAlive: z.int(),
+  deployments: z.int(),
+  workloads: z.int(),
+});
+export type Pod = z.infer<typeof Pod>;
+
+export const Node = z.looseObject({
+  node: z.string(),
+  pod: z.string(),
+  labels: z.record(z.string(), z.string()),
+  cordoned: z.boolean(),
+  cordonReason: z.string().nullable(),
+  liveness: z.string(),
+  livenessAt: z.string().nullable(),
+  capacity: Amounts.nullable(),
+  capacityFrom: z.string().nullable(),
+  booked: Amounts,
+  workloads: z.int(),
+  engine: z.string().nullable(),
+  engineReachable: z.boolean().nullable(),
+  engineError: z.string().nullable(),
+});
+export type Node = z.infer<typeof Node>;
+
+export const App = z.looseObject({
+  app: z.string(),
+  releases: z.int(),
+  latestRelease: z.string().nullable(),
+  deployments: z.int(),
+  workloads: z.int(),
+  registeredAt: z.string(),
+});
+export type App = z.infer<typeof App>;
+
+export const Release = z.looseObject({
+  app: z.string(),
+  release: z.string(),
+  gitSha: z.string().nullable(),
+  image: z.string(),
+  entrypoints: z.array(z.string()),
+  registeredAt: z.string(),
+  registeredBy: z.string(),
+});
+export type Release = z.infer<typeof Release>;
+
+/** A release with the `app.yaml` it was registered with. */
+export const ReleaseText = z.looseObject({ ...Release.shape, specText: z.string() });
+
+/** How many of a deployment's workloads are how far. */
+const Counts = z.looseObject({
+  wanted: z.int(),
+  placed: z.int(),
+  healthy: z.int(),
+  waiting: z.int(),
+  refused: z.int(),
+  failed: z.int(),
+  leaving: z.int(),
+  lost: z.int(),
+});
+
+export const Deployment = z.looseObject({
+  deployment: z.string(),
+  pod: z.string(),
+  app: z.string(),
+  entrypoint: z.string(),
+  release: z.string(),
+  image: z.string(),
+  state: z.string(),
+  reason: z.string().nullable(),
+  counts: Counts,
+  resources: Amounts,
+  requestedAt: z.string(),
+  requestedBy: z.string(),
+});
+export type Deployment = z.infer<typeof Deployment>;
+
+export const Workload = z.looseObject({
+  workload: z.string(),
+  deployment: z.string(),
+  release: z.string(),
+  image: z.string().nullable(),
+  pod: z.string(),
+  node: z.string(),
+  state: z.string(),
+  attempt: z.int(),
+  resources: Amounts,
+  endpoints: z.array(z.looseObject({ port: z.int(), ip: z.string(), hostPort: z.int() })),
+  containerId: z.string().nullable(),
+  lastError: z.string().nullable(),
+  exitCode: z.int().nullable(),
+  retryInMs: z.int().nullable(),
+  placedBecause: z.string().nullable(),
+  leavingBecause: z.string().nullable(),
+  placedAt: z.string(),
+  startedAt: z.string().nullable(),
+  healthyAt: z.string().nullable(),
+  removedAt: z.string().nullable(),
+});
+export type Workload = z.infer<typeof Workload>;
+
+const Rule = z.looseObject({
+  pathPrefix: z.string(),
+  app: z.string(),
+  entrypoint: z.string(),
+  pod: z.string().optional(),
+  port: z.int().optional(),
+});
+
+export const Route = z.looseObject({
+  host: z.string(),
+  rules: z.array(Rule),
+  declaredAt: z.string(),
+  declaredBy: z.string(),
+});
+export type Route = z.infer<typeof Route>;
+
+const Target = z.looseObject({
+  workload: z.string(),
+  node: z.string(),
+  release: z.string(),
+  ip: z.string(),
+  port: z.int(),
+});
+
+/** A route with the healthy workloads that each rule sends to. */
+export const RouteTargets = z.looseObject({
+  ...Route.shape,
+  rules: z.array(z.looseObject({ ...Rule.shape, endpoints: z.array(Target), endpointsTotal: z.int() })),
+});
+export type RouteTargets = z.infer<typeof RouteTargets>;
+
+/** An event, in queries and in the feed alike. */
+export const LogEvent = z.looseObject({
+  seq: z.int(),
+  index: z.int(),
+  id: z.string(),
+  subject: z.string(),
+  type: z.string(),
+  time: z.string(),
+  actor: z.string(),
+  correlationId: z.string(),
+  causationId: z.string(),
+  objects: z.array(z.string()),
+  summary: z.string(),
+});
+export type LogEvent = z.infer<typeof LogEvent>;
+
+/** How far the view is, and how much there is. */
+export const Zone = z.looseObject({
+  seq: z.int(),
+  head: z.int(),
+  lag: z.int(),
+  notReadyBecause: z.string().nullable(),
+  counts: z.looseObject({
+    pods: z.int(),
+    nodes: z.int(),
+    apps: z.int(),
+    routes: z.int(),
+    events: z.int(),
+    deployments: z.int(),
+    workloads: z.record(z.string(), z.int()),
+  }),
+});
+export type Zone = z.infer<typeof Zone>;
