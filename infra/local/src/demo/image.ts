@@ -15,22 +15,21 @@ const run = promisify(execFile);
 export const helloDirectory = join(repository, "examples/hello");
 const program = join(repository, ".eru/build/hello");
 
-/** What the demo deploys: named by the commit, or by its content where there is none or it differs from the commit. */
+/** What the demo deploys: named by the app's last commit, or by its content where there is none or it differs. */
 export type Release = { name: string; gitSha: string | undefined };
 
 /** The release that the example's files are. */
 export async function helloRelease(): Promise<Release> {
-  const content = contentHash();
   try {
-    const { stdout: sha } = await run("git", ["-C", helloDirectory, "rev-parse", "--verify", "HEAD"]);
+    const { stdout } = await run("git", ["-C", helloDirectory, "log", "-1", "--format=%H", "--", "."]);
     const { stdout: changes } = await run("git", ["-C", helloDirectory, "status", "--porcelain", "--", "."]);
-    const name = sha.trim().slice(0, 12);
-    return changes === ""
-      ? { name, gitSha: sha.trim() }
-      : { name: `${name}-changed-${content}`, gitSha: undefined };
-  } catch {
-    return { name: `content-${content}`, gitSha: undefined }; // No git, or no checkout.
+    const sha = stdout.trim();
+    if (sha !== "" && changes === "") return { name: sha.slice(0, 12), gitSha: sha };
+  } catch (error) {
+    // No git, or no checkout.
+    if (!(error instanceof Error && "code" in error)) throw error;
   }
+  return { name: `content-${contentHash()}`, gitSha: undefined };
 }
 
 function contentHash(): string {
