@@ -148,8 +148,8 @@ test("limits of a line are kept: rules of a host, endpoints of a pool, bytes", a
   const rulesOf = (count: number, length: number) =>
     `+\tr:a.org\t${hostJson(Array.from({ length: count }, (_, index) => `/${String(index).padStart(length, "x")} a/web`))}\n`;
   expect((await elb.call("POST", "/v1/validate", rulesOf(2_001, 4))).status).toBe(422);
-  expect((await elb.call("POST", "/v1/validate", rulesOf(100, 1_000))).json["reason"]).toMatch(
-    /bytes, at most 65536/,
+  expect((await elb.call("POST", "/v1/validate", rulesOf(200, 1_000))).json["reason"]).toMatch(
+    /bytes, at most 262144/,
   );
 });
 

@@ -13,15 +13,21 @@ export type KeeperDeps = {
   rejected: (rejected: { key: string; reason: string }) => void;
   /** Another nginx than before serves. */
   booted: (bootId: string) => void;
+  /** A master that lives but does not answer for so long is replaced. */
+  silentMostMs: number;
 };
 
 const lookEveryMs = 250;
 /** A last answer so long ago does not prove that nginx serves. */
 const freshMs = 2_000;
-/** A master that lives but does not answer for so long is replaced. */
-const silentMostMs = 10_000;
+/** What an nginx that does not answer gets to end by itself. */
+const silentGraceMs = 1_000;
+/** What requests under way get to finish when the service ends: less than a supervisor's patience. */
+const quitGraceMs = 8_000;
 const retryFirstMs = 500;
 const retryMostMs = 15_000;
+const startLooksMax = 100;
+const startLookMs = 10;
 const dismissMostMs = 2_000;
 const dismissLookMs = 20;
 const trimLogsEveryMs = 60_000;
@@ -75,7 +81,7 @@ export class NginxKeeper {
   /** Lets nginx finish and end. */
   async quit(): Promise<void> {
     const pid = (await this.#ask())?.masterPid ?? (await this.#deps.process.readPid());
-    if (pid !== undefined) await this.#deps.process.quit(pid);
+    if (pid !== undefined) await this.#deps.process.quit(pid, quitGraceMs);
   }
 
   async #ask(): Promise<Status | undefined> {
@@ -103,9 +109,9 @@ export class NginxKeeper {
     const { process, log, bootText } = this.#deps;
     const pid = orphans ? undefined : await process.readPid();
     if (pid !== undefined) {
-      if (performance.now() - this.#answeredAtMs < silentMostMs) return;
+      if (performance.now() - this.#answeredAtMs < this.#deps.silentMostMs) return;
       log.error({ pid }, "nginx runs but does not answer: replacing it");
-      await process.quit(pid);
+      await process.replace(pid, silentGraceMs);
     }
     const text = bootText();
     if (text !== undefined) await process.writeBootFile(text);
@@ -133,6 +139,12 @@ export class NginxKeeper {
       await process.start(bootId);
       this.#starts++;
       log.info({ bootId, stale }, stale ? "nginx started with the last table known" : "nginx started");
+      // It accepts already; its workers need a moment before one of them answers.
+      for (let look = 0; look < startLooksMax && !signal.aborted; look++) {
+        const status = await this.#ask();
+        if (status) return await this.#note(status);
+        await pause(startLookMs, signal);
+      }
     } catch (error) {
       if (!(error instanceof NginxStartError)) throw error;
       if (error.rejected && !stale) {

@@ -229,7 +229,7 @@ test("quit lets a request finish and refuses new ones", async () => {
   const { masterPid } = await elb.admin.status();
   const answer = clientOf(elb).ask();
   await until("it is under way", async () => (await elb.admin.drain(["slow"])).endpoints["slow"]?.http === 1);
-  const quitting = elb.nginx.quit(masterPid);
+  const quitting = elb.nginx.quit(masterPid, 8_000);
   await until("nobody listens", () => refused(elb.port));
   finish();
   expect((await answer).text).toBe("done");

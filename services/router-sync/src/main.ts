@@ -4,7 +4,7 @@ import { createHttp, createLog, createMetrics, listen, readConfig, runMain } fro
 import { ulid } from "ulid";
 import { routerSyncConfig } from "./config.ts";
 import { findNginx, NginxProcess } from "./nginx-process.ts";
-import { RouterSync } from "./router-sync.ts";
+import { RouterSync, usualTimes } from "./router-sync.ts";
 
 const name = "router-sync";
 
@@ -35,6 +35,7 @@ await runMain(name, async (signal) => {
     log,
     metrics,
     newId: ulid,
+    times: usualTimes,
   });
   const http = createHttp({ log, metrics, notReady: () => sync.notReady() });
   const port = await listen(http, config.ERU_HTTP_HOST, config.ERU_HTTP_PORT);

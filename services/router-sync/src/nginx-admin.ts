@@ -53,6 +53,8 @@ export type WriteAnswer =
 type Answer = { status: number; text: string };
 
 const timeoutMs = 5_000;
+/** A question that only looks must not hold up who asks. */
+const lookTimeoutMs = 1_000;
 /** Lines and characters of one chunk; nginx takes 200 lines and 16 MiB. */
 const chunkLinesMax = 200;
 const chunkCharactersMax = 2 * 1024 * 1024;
@@ -65,7 +67,6 @@ export class NginxAdmin {
     this.#pool = new Pool("http://elb", {
       socketPath,
       connections: 4,
-      headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
       connect: { timeout: timeoutMs },
     });
@@ -76,12 +77,12 @@ export class NginxAdmin {
   }
 
   async status(): Promise<Status> {
-    return this.#parse(Status, await this.#call("GET", "/v1/status"));
+    return this.#parse(Status, await this.#call("GET", "/v1/status", undefined, lookTimeoutMs));
   }
 
   async drain(ids: readonly string[]): Promise<DrainStatus> {
     const query = ids.map((id) => `ep=${encodeURIComponent(id)}`).join("&");
-    return this.#parse(Drain, await this.#call("GET", `/v1/drain?${query}`));
+    return this.#parse(Drain, await this.#call("GET", `/v1/drain?${query}`, undefined, lookTimeoutMs));
   }
 
   /** The whole table in force. */
@@ -151,9 +152,19 @@ export class NginxAdmin {
     }
   }
 
-  async #call(method: Dispatcher.HttpMethod, path: string, body?: string): Promise<Answer> {
+  async #call(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: string,
+    headersTimeout = timeoutMs,
+  ): Promise<Answer> {
     try {
-      const answer = await this.#pool.request({ method, path, ...(body !== undefined && { body }) });
+      const answer = await this.#pool.request({
+        method,
+        path,
+        headersTimeout,
+        ...(body !== undefined && { body }),
+      });
       return { status: answer.statusCode, text: await answer.body.text() };
     } catch (cause) {
       throw new NginxUnreachableError(`no answer from nginx to ${method} ${path.split("?")[0]}`, { cause });

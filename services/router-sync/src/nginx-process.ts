@@ -45,7 +45,6 @@ export type NginxSettings = {
 };
 
 const startTimeoutMs = 30_000;
-const quitMostMs = 8_000;
 const quitLookMs = 20;
 const openFilesWanted = 65_536;
 const logBytesMax = 64 * 1024 * 1024;
@@ -116,18 +115,26 @@ export class NginxProcess {
     const pid = Number(await readFile(this.pidFile, "utf8").catch(() => ""));
     if (!(pid > 0)) return undefined;
     // After a reboot the number may be somebody else's; nginx shows its directory in its title.
-    const title = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    const title = await titleOf(pid);
     return title.includes("nginx: master") && title.includes(this.#settings.dir) ? pid : undefined;
   }
 
-  /** Ends nginx. New connections are refused at once; requests may take 8 s to finish, what is left then is cut. */
-  async quit(pid: number): Promise<void> {
+  /** Ends nginx. New connections are refused at once; requests may take `graceMs` to finish, then they are cut. */
+  async quit(pid: number, graceMs: number): Promise<void> {
     send(pid, "SIGQUIT");
-    const endMs = performance.now() + quitMostMs;
+    const endMs = performance.now() + graceMs;
     while ((await isRunning(pid)) && performance.now() < endMs) await sleep(quitLookMs);
     send(pid, "SIGTERM");
     await rm(this.pidFile, { force: true });
     await rm(this.#tempDir, { recursive: true, force: true });
+  }
+
+  /** As `quit`, for one that does not react: at the end master and workers are killed, because they hold the ports. */
+  async replace(pid: number, graceMs: number): Promise<void> {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+    await this.quit(pid, graceMs);
+    for (const one of [pid, ...children.split(" ").filter(Boolean).map(Number)])
+      if ((await titleOf(one)).startsWith("nginx: ")) send(one, "SIGKILL");
   }
 
   /** Bounds the logs: the older half of what is kept is in `<name>.1`. */
@@ -180,6 +187,9 @@ export async function isRunning(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   return /\) [^ZX] /.test(stat);
 }
+
+/** nginx shows in its title what a process is. */
+const titleOf = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
 
 /** The nginx to run: the given one, else the first `nginx` or `openresty` where such programs are. */
 export async function findNginx(given: string | undefined, path: string): Promise<string> {

@@ -20,7 +20,7 @@ export type Rejection = { key: string; json: string; reason: string };
 
 export type PusherDeps = {
   fold: RouteFold;
-  admin: NginxAdmin;
+  admin: Pick<NginxAdmin, "table" | "delta" | "generation">;
   log: Logger;
   rejected: (rejection: Rejection) => void;
 };
@@ -33,10 +33,12 @@ const fullReason = "the load balancer's table memory is full: raise ERU_ELB_TABL
 export class Pusher {
   readonly #deps: PusherDeps;
   readonly #rejections = new Map<string, Rejection>();
+  readonly #told = new Map<string, string>();
   readonly #active = new ActiveEndpoints();
   #pending = new Set<string>();
   #cause: Cause | undefined;
   #inForce: TableInForce | undefined;
+  #bootId: string | undefined;
   #appliedSeq = 0;
   #full = false;
 
@@ -57,6 +59,11 @@ export class Pusher {
   /** Lines nginx refused and does without. */
   get rejections(): ReadonlyMap<string, Rejection> {
     return this.#rejections;
+  }
+
+  /** True while a change still has to be brought. */
+  get waiting(): boolean {
+    return this.#pending.size > 0;
   }
 
   /** True while nginx has no room for a change of what it holds. */
@@ -92,6 +99,8 @@ export class Pusher {
     if (json === undefined) return;
     const rejection = { key, json, reason };
     this.#rejections.set(key, rejection);
+    if (this.#told.get(key) === json) return; // Asked again in vain: nobody needs to hear it twice.
+    this.#told.set(key, json);
     this.#deps.rejected(rejection);
   }
 
@@ -122,6 +131,8 @@ export class Pusher {
 
   async #adopt(): Promise<TableInForce> {
     const found = await this.#deps.admin.table();
+    if (found.bootId !== this.#bootId) this.#askAgain(); // Its memory may be larger.
+    this.#bootId = found.bootId;
     this.#inForce = found;
     this.#active.reset(found.table);
     return found;
@@ -194,6 +205,7 @@ export class Pusher {
     }
     this.#appliedSeq = to.seq;
     this.#full = false;
+    if (lines.some(({ json }) => json === undefined)) this.#askAgain();
     const count = (kind: string) => lines.filter(({ key }) => key.startsWith(kind)).length;
     return {
       bootId: from.bootId,
@@ -202,6 +214,15 @@ export class Pusher {
       changedHosts: count("r:"),
       cause: this.#cause,
     };
+  }
+
+  /** There may be room now for what was given up for want of it. */
+  #askAgain(): void {
+    for (const { key, reason } of this.#rejections.values()) {
+      if (reason !== fullReason) continue;
+      this.#rejections.delete(key);
+      this.#pending.add(key);
+    }
   }
 
   #isRejected({ key, json }: Line): boolean {

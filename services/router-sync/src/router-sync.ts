@@ -19,7 +19,17 @@ export type RouterSyncDeps = {
   log: Logger;
   metrics: Metrics;
   newId: () => string;
+  times: Times;
 };
+
+/** Waits that tests shorten. */
+export type Times = {
+  /** So long nginx waits for the log at the start before it serves the last table known. */
+  logWaitMs: number;
+  /** An nginx that runs but does not answer for so long is replaced. */
+  silentMostMs: number;
+};
+export const usualTimes: Times = { logWaitMs: 5_000, silentMostMs: 10_000 };
 
 /** Facts that come close together make one delta. */
 const coalesceMs = 15;
@@ -27,8 +37,6 @@ const retryPushMs = 250;
 const drainEveryMs = 50;
 const heartbeatEveryMs = 1_000;
 const connectRetryMs = 1_000;
-/** So long nginx waits for the log at the start before it serves the last table known. */
-const logWaitMs = 5_000;
 const bootFileEveryMs = 5_000;
 
 /** Follows the log and keeps one load balancer routing by it. */
@@ -61,6 +69,7 @@ export class RouterSync {
       process: nginx,
       admin: this.#admin,
       log,
+      silentMostMs: deps.times.silentMostMs,
       newBootId: newId,
       bootText: () =>
         this.#epoch === undefined
@@ -112,7 +121,7 @@ export class RouterSync {
   }
 
   #mayStart(): boolean {
-    return this.#epoch !== undefined || performance.now() - this.#startedAtMs > logWaitMs;
+    return this.#epoch !== undefined || performance.now() - this.#startedAtMs > this.#deps.times.logWaitMs;
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -127,9 +136,15 @@ export class RouterSync {
   }
 
   async #connect(signal: AbortSignal): Promise<Broker | undefined> {
+    const over = new Promise<undefined>((resolve) => {
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
     while (!signal.aborted) {
+      const connecting = this.#deps.connect();
       try {
-        this.#broker = await this.#deps.connect();
+        this.#broker = await Promise.race([connecting, over]);
+        // Told to end while trying: the attempt is left to itself.
+        if (!this.#broker) void connecting.then((late) => late.close()).catch(() => undefined);
         return this.#broker;
       } catch (error) {
         if (!(error instanceof AppError && error.retryable)) throw error;
@@ -156,7 +171,7 @@ export class RouterSync {
       await pause(coalesceMs, signal);
       if (this.#epoch === undefined || signal.aborted) continue;
       const outcome = this.#keeper.serving ? await this.#pushOnce(this.#epoch) : "later";
-      wait = outcome === "later" ? retryPushMs : undefined;
+      wait = outcome === "later" || this.#pusher.waiting ? retryPushMs : undefined;
     }
   }
 

@@ -19,6 +19,8 @@ export type Ask = {
   body?: string;
 };
 
+const answerMostMs = 8_000;
+
 /** A client that keeps exactly one connection. */
 export class Client {
   readonly #port: number;
@@ -45,6 +47,7 @@ export class Client {
         },
       );
       asked.on("error", reject);
+      asked.setTimeout(answerMostMs, () => asked.destroy(new Error(`no answer within ${answerMostMs} ms`)));
       asked.end(body);
     });
   }

@@ -1,6 +1,6 @@
 // A real nginx with our Lua code, and the servers behind it, for the tests of this service.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -55,6 +55,12 @@ export const hostJson = (rules: readonly string[]): string =>
       return { id: prefix, path: { prefix }, pool };
     }),
   });
+
+/** Makes a process sleep, and returns when it does: before that it may still take what comes. */
+export async function freeze(pid: number): Promise<void> {
+  send(pid, "SIGSTOP");
+  await until(`${pid} sleeps`, async () => /\) T /.test(await readFile(`/proc/${pid}/stat`, "utf8")));
+}
 
 /** A running load balancer. */
 export type Elb = {
@@ -123,7 +129,7 @@ async function endNginx({ admin, nginx }: Pick<Elb, "admin" | "nginx">): Promise
   for (const pid of [status.masterPid, ...workers]) send(pid, "SIGTERM");
   for (const pid of [status.masterPid, ...workers])
     await until("nginx is gone", async () => !(await isRunning(pid)));
-  await nginx.quit(status.masterPid);
+  await nginx.quit(status.masterPid, 0);
 }
 
 function callAdmin(socketPath: string, method: string, path: string, body?: string) {

@@ -21,7 +21,7 @@ export function recorder(): (event: EruEvent) => RecordedEvent {
 }
 
 /** The history an event belongs to. */
-function subjectOf(event: EruEvent): string {
+export function subjectOf(event: EruEvent): string {
   if (event.type === "RouteDeclared" || event.type === "RouteRemoved") return subjects.route(event.host);
   if (event.type === "WorkloadAssigned" || event.type === "WorkloadStopAssigned")
     return subjects.assignment(event.node);

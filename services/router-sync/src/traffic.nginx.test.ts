@@ -3,7 +3,16 @@ import { afterEach, expect, test } from "vitest";
 import { encodeLine, type Line } from "./domain/table.ts";
 import { send } from "./nginx-process.ts";
 import { Client, openUpgraded } from "./testing-client.ts";
-import { type Backend, type Elb, hostJson, startBackend, startElb, tableOf, until } from "./testing-nginx.ts";
+import {
+  type Backend,
+  type Elb,
+  freeze,
+  hostJson,
+  startBackend,
+  startElb,
+  tableOf,
+  until,
+} from "./testing-nginx.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -48,7 +57,7 @@ async function clientPerWorker(elb: Elb): Promise<Client[]> {
   const clients: Client[] = [];
   for (const [index, { pid }] of workers.entries()) {
     const other = workers[1 - index]?.pid ?? pid;
-    send(other, "SIGSTOP");
+    await freeze(other);
     try {
       const client = clientOf(elb);
       await client.ask();
@@ -113,7 +122,7 @@ test("a worker that fell further behind than the ring of changes drops everythin
   const [client] = await clientPerWorker(elb);
   const sleeper = (await elb.admin.status()).workers[0]?.pid ?? 0;
   expect((await client?.ask())?.seen?.id).toBe("one");
-  send(sleeper, "SIGSTOP");
+  await freeze(sleeper);
   try {
     for (let base = 10; base < 10 + 1_030; base++) {
       const line = base === 10 ? poolLine("a/web", two) : poolLine("x/web");

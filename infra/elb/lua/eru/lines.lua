@@ -18,28 +18,43 @@ local function text(value, pattern, length_max)
   return type(value) == "string" and #value >= 1 and #value <= length_max and value:find(pattern) ~= nil
 end
 
---- Complains about keys that are missing or unknown: `shape` maps each key to the function that checks its value.
-local function fields(value, shape, where)
-  if type(value) ~= "table" then
-    return where .. " is not an object"
+--- A function that complains about an object: keys that are unknown or missing, values that their functions complain
+--- about, in the order given as {name, complain}.
+local function object(...)
+  local fields, known = { ... }, {}
+  for _, field in ipairs(fields) do
+    known[field[1]] = true
   end
-  for name in pairs(value) do
-    if not shape[name] then
-      return where .. " has the unknown key " .. cjson.encode(tostring(name))
+  return function(value, where)
+    if type(value) ~= "table" then
+      return where .. " is not an object"
+    end
+    for name in pairs(value) do
+      if not known[name] then
+        return where .. " has the unknown key " .. cjson.encode(tostring(name))
+      end
+    end
+    for _, field in ipairs(fields) do
+      local complaint = field[2](value[field[1]], where .. "." .. field[1])
+      if complaint then
+        return complaint
+      end
     end
   end
-  for name, complain in pairs(shape) do
-    local complaint = complain(value[name], where .. "." .. name)
-    if complaint then
-      return complaint
-    end
-  end
+end
+
+local shown_bytes_max = 80
+
+local function show(value)
+  local json = cjson.encode(value) or type(value)
+  -- Not in the middle of a character: the reason goes into a JSON answer.
+  return #json <= shown_bytes_max and json or json:sub(1, shown_bytes_max):gsub("[\128-\255]*$", "") .. "…"
 end
 
 local function must(test, wanted)
   return function(value, where)
     if not test(value) then
-      return where .. " is " .. (cjson.encode(value) or type(value)):sub(1, 80) .. ", wanted " .. wanted
+      return where .. " is " .. show(value) .. ", wanted " .. wanted
     end
   end
 end
@@ -100,47 +115,51 @@ local function pool_name(value)
   return text(value, "^[%w][%w%-%._/@:]*$", 200)
 end
 
-local endpoint = {
-  id = must(function(value)
+local endpoint = object(
+  { "id", must(function(value)
     return text(value, "^[%w][%w%-]*$", 128)
-  end, "a workload id"),
-  ip = must(is_ip, "an IP address"),
-  port = between(1, 65535),
-  w = between(1, 1000),
-  s = must(function(value)
+  end, "a workload id") },
+  { "ip", must(is_ip, "an IP address") },
+  { "port", between(1, 65535) },
+  { "w", between(1, 1000) },
+  { "s", must(function(value)
     return value == "a" or value == "d"
-  end, '"a" (active) or "d" (draining)'),
-}
+  end, '"a" (active) or "d" (draining)') }
+)
 
-local path = {
+local path = object({
+  "prefix",
   -- Compared with the path as nginx normalises it, so other prefixes could never match.
-  prefix = must(function(value)
+  must(function(value)
     return text(value, "^/", 1024) and not value:find("//", 1, true) and not (value .. "/"):find("/%.%.?/")
   end, "a path of at most 1024 bytes that begins with / and has no //, /./ or /../"),
-}
+})
 
-local rule = {
-  id = must(function(value)
+local rule = object(
+  { "path", path },
+  { "id", must(function(value)
     return text(value, ".", 1024)
-  end, "1 to 1024 bytes"),
-  path = function(value, where)
-    return fields(value, path, where)
-  end,
-  pool = must(pool_name, "a pool name"),
-}
+  end, "1 to 1024 bytes") },
+  { "pool", must(pool_name, "a pool name") }
+)
 
 local milliseconds = between(1, _M.timeout_ms_max)
+local pool = object({ "eps", list(_M.endpoints_max, endpoint) })
+local host = object({ "rules", list(_M.rules_max, rule) })
+local forward = object(
+  { "tries", between(1, _M.tries_max) },
+  { "connectMs", milliseconds },
+  { "sendMs", milliseconds },
+  { "readMs", milliseconds },
+  { "upgradedMs", milliseconds }
+)
 
 local kinds = {
   p = {
     bytes_max = 256 * 1024,
     key = pool_name,
     complain = function(value)
-      local complaint = fields(value, {
-        eps = list(_M.endpoints_max, function(item, where)
-          return fields(item, endpoint, where)
-        end),
-      }, "pool")
+      local complaint = pool(value, "pool")
       if complaint then
         return complaint
       end
@@ -151,16 +170,12 @@ local kinds = {
     end,
   },
   r = {
-    bytes_max = 64 * 1024,
+    bytes_max = 256 * 1024,
     key = function(value)
       return value == "*" or text(value, "^[%w%*][%w%-%.]*$", 253) and not value:find("*", 2, true)
     end,
     complain = function(value)
-      local complaint = fields(value, {
-        rules = list(_M.rules_max, function(item, where)
-          return fields(item, rule, where)
-        end),
-      }, "host")
+      local complaint = host(value, "host")
       if complaint then
         return complaint
       end
@@ -179,13 +194,7 @@ local kinds = {
       return value == "forward"
     end,
     complain = function(value)
-      return fields(value, {
-        tries = between(1, _M.tries_max),
-        connectMs = milliseconds,
-        sendMs = milliseconds,
-        readMs = milliseconds,
-        upgradedMs = milliseconds,
-      }, "forward")
+      return forward(value, "forward")
     end,
   },
 }
