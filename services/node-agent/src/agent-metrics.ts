@@ -4,7 +4,7 @@ import type { Agent, Outcome } from "./domain/agent.ts";
 import type { ProbeResult } from "./domain/health.ts";
 import type { Action } from "./domain/reconcile.ts";
 
-const containerStates = ["created", "running", "exited", "removing", "dead"] as const;
+const containerStates = ["created", "running", "exited", "removing", "dead", "unknown"] as const;
 const lanes = ["look", "pull", "run", "clear"] as const;
 
 /** What the agent counts. */

@@ -1,21 +1,12 @@
-import { rm } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Engines, importHelloImage, type Engine as Node, startEngines } from "@eru/testing/engines";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/loop.ts";
 import { assigned, type OrderParts } from "../test/orders.ts";
 import { act } from "./act.ts";
 import { DockerEngine } from "./docker.ts";
 import { label } from "./domain/container.ts";
 import { containerSpec } from "./domain/container-spec.ts";
-import {
-  EngineRefusedError,
-  EngineTimeoutError,
-  EngineUnreachableError,
-  ImageMissingError,
-} from "./engine.ts";
+import { EngineRefusedError, EngineUnreachableError, ImageMissingError } from "./engine.ts";
 
 // What the Engine port promises, on a real engine.
 let rig: Engines;
@@ -217,70 +208,20 @@ test("events name the workload of what happens, and end with the stream", async 
   await docker("rm", "-f", foreign);
 });
 
-describe("an engine that does not answer", () => {
-  test("is unreachable when nothing listens", async () => {
-    const nobody = new DockerEngine({ socketPath: join(tmpdir(), "no-engine.sock"), node: "n1" });
-    await expect(nobody.ping()).rejects.toBeInstanceOf(EngineUnreachableError);
-    await expect(nobody.list()).rejects.toThrow(/no engine at .*no-engine\.sock: .*ENOENT/);
-    await expect(nobody.events(new AbortController().signal)).rejects.toBeInstanceOf(EngineUnreachableError);
-    await expect(nobody.pull("hello:1")).rejects.toBeInstanceOf(EngineUnreachableError);
-  });
-
-  test("is slow when it takes a question and says nothing", async () => {
-    const { socketPath, close } = await muteEngine();
-    try {
-      const mute = new DockerEngine({ socketPath, node: "n1" });
-      const error = await mute.ping().catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(EngineTimeoutError);
-      expect(String(error)).toContain("the engine did not ping within 3 s");
-    } finally {
-      await close();
-    }
-  });
-
-  test("breaks off what is in flight and the event stream when it is killed; its containers go on", async () => {
-    const { id, address } = await run({ env: { IGNORE_TERM: "1" } });
-    await eventually(() => hello(address));
-    const stream = await engine.events(new AbortController().signal);
-    const ended = (async () => {
-      for await (const _ of stream);
-    })().catch((error: unknown) => error);
-    const stopping = act(engine, { do: "stop", workload: "w", containerId: id, graceSeconds: 30 });
-    await eventually(async () => expect(await docker("logs", id)).toContain("signal 15"));
-    await node.killEngine();
-    expect(await stopping).toEqual({ is: "unknown" });
-    const end = await ended;
-    expect(end === undefined || end instanceof EngineUnreachableError).toBe(true);
-    await hello(address);
-    await node.start();
-    expect(await engine.inspect(id)).toMatchObject({ state: "running", address });
-  });
+test("an engine that is killed breaks off what is in flight and the event stream; its containers go on", async () => {
+  const { id, address } = await run({ env: { IGNORE_TERM: "1" } });
+  await eventually(() => hello(address));
+  const stream = await engine.events(new AbortController().signal);
+  const ended = (async () => {
+    for await (const _ of stream);
+  })().catch((error: unknown) => error);
+  const stopping = act(engine, { do: "stop", workload: "w", containerId: id, graceSeconds: 30 });
+  await eventually(async () => expect(await docker("logs", id)).toContain("signal 15"));
+  await node.killEngine();
+  expect(await stopping).toEqual({ is: "unknown" });
+  const end = await ended;
+  expect(end === undefined || end instanceof EngineUnreachableError).toBe(true);
+  await hello(address);
+  await node.start();
+  expect(await engine.inspect(id)).toMatchObject({ state: "running", address });
 });
-
-/** Something that takes connections like an engine and never says a word. */
-async function muteEngine(): Promise<{ socketPath: string; close: () => Promise<void> }> {
-  const socketPath = join(tmpdir(), `mute-${process.pid}.sock`);
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-  }).listen(socketPath);
-  await eventually(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        connect(socketPath)
-          .once("connect", function (this: Socket) {
-            this.destroy();
-            resolve();
-          })
-          .once("error", reject);
-      }),
-  );
-  return {
-    socketPath,
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await rm(socketPath, { force: true });
-    },
-  };
-}

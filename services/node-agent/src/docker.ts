@@ -14,11 +14,19 @@ import {
 import { jsonLines } from "./json-lines.ts";
 
 /** How long the engine may take, in milliseconds. Starting waits for the engine's own queue on a busy machine. */
-const timeoutsMs = { ping: 3_000, look: 15_000, create: 60_000, start: 120_000, remove: 60_000 };
+const usualTimes = {
+  ping: 3_000,
+  /** One of many: the engine says nothing about a container while it is at work on it. */
+  glance: 5_000,
+  look: 15_000,
+  create: 60_000,
+  start: 120_000,
+  remove: 60_000,
+  /** A pull may take as long as it shows progress. */
+  pullSilence: 120_000,
+};
 /** On top of the grace: the engine kills and cleans up. */
 const stopMarginMs = 30_000;
-/** A pull may take as long as it shows progress. */
-const pullSilenceMs = 120_000;
 /** Inspections at once while listing. */
 const inspectsMax = 8;
 /** Longest text of the engine that is kept, in characters. */
@@ -28,38 +36,44 @@ const neverStarted = /^0001-/;
 /** Events after which a container is looked at again. */
 const telling = ["start", "die", "destroy", "pause", "unpause", "rename"];
 
+/** Which engine, as which node. */
+export type DockerOptions = { socketPath: string; node: string; timesMs?: Partial<typeof usualTimes> };
+
 /** Docker on one machine, through its socket. The only place that knows Docker's API. */
 export class DockerEngine implements Engine {
   readonly #docker: Engine5;
   readonly #socketPath: string;
   readonly #ours: string;
+  readonly #timesMs: typeof usualTimes;
 
-  constructor({ socketPath, node }: { socketPath: string; node: string }) {
+  /** `timesMs` is for tests that cannot wait for the usual ones. */
+  constructor({ socketPath, node, timesMs }: DockerOptions) {
     this.#docker = new Docker({ socketPath }) as unknown as Engine5;
     this.#socketPath = socketPath;
     this.#ours = `${label.node}=${node}`;
+    this.#timesMs = { ...usualTimes, ...timesMs };
   }
 
   async ping(): Promise<void> {
-    await this.#call("ping", timeoutsMs.ping, (abortSignal) => this.#docker.ping({ abortSignal }));
+    await this.#call("ping", this.#timesMs.ping, (abortSignal) => this.#docker.ping({ abortSignal }));
   }
 
   async facts(): Promise<EngineFacts> {
-    const facts = await this.#call("describe itself", timeoutsMs.look, (abortSignal) =>
+    const facts = await this.#call("describe itself", this.#timesMs.look, (abortSignal) =>
       this.#docker.info({ abortSignal }),
     );
     return { version: facts.ServerVersion, cpus: facts.NCPU, memoryBytes: facts.MemTotal };
   }
 
   async list(): Promise<readonly Container[]> {
-    const all = await this.#call("list containers", timeoutsMs.look, (abortSignal) =>
+    const all = await this.#call("list containers", this.#timesMs.look, (abortSignal) =>
       this.#docker.listContainers({ all: true, filters: { label: [this.#ours] }, abortSignal }),
     );
     const found: Container[] = [];
-    const ids = all.map((one) => one.Id).values();
+    const rest = all.values();
     const inspectAll = async () => {
-      for (const id of ids) {
-        const container = await this.inspect(id);
+      for (const one of rest) {
+        const container = await this.#glance(one);
         if (container) found.push(container);
       }
     };
@@ -67,10 +81,30 @@ export class DockerEngine implements Engine {
     return found;
   }
 
+  /** One stuck container must not hide all the others. */
+  async #glance({
+    Id: id,
+    Names: names,
+    Labels: labels,
+  }: Docker.ContainerInfo): Promise<Container | undefined> {
+    try {
+      return await this.#inspect(id, this.#timesMs.glance);
+    } catch (error) {
+      if (!(error instanceof EngineTimeoutError)) throw error;
+      await this.ping();
+      const name = names[0]?.replace(/^\//, "") ?? "";
+      return { id, name, labels, state: "unknown", outOfMemory: false, ports: [] };
+    }
+  }
+
   async inspect(ref: string): Promise<Container | undefined> {
+    return await this.#inspect(ref, this.#timesMs.look);
+  }
+
+  async #inspect(ref: string, timeoutMs: number): Promise<Container | undefined> {
     try {
       return toContainer(
-        await this.#call("inspect", timeoutsMs.look, (abortSignal) =>
+        await this.#call("inspect", timeoutMs, (abortSignal) =>
           this.#docker.getContainer(ref).inspect({ abortSignal }),
         ),
       );
@@ -82,7 +116,7 @@ export class DockerEngine implements Engine {
 
   async pull(image: string): Promise<void> {
     const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(), pullSilenceMs);
+    const timer = setTimeout(() => silence.abort(), this.#timesMs.pullSilence);
     try {
       const stream = await this.#docker.pull(image, { abortSignal: silence.signal });
       for await (const line of jsonLines(stream as Readable)) {
@@ -92,7 +126,9 @@ export class DockerEngine implements Engine {
       }
     } catch (error) {
       if (silence.signal.aborted)
-        throw new EngineTimeoutError(`pulling ${image} made no progress for ${pullSilenceMs / 1_000} s`);
+        throw new EngineTimeoutError(
+          `pulling ${image} made no progress for ${this.#timesMs.pullSilence / 1_000} s`,
+        );
       throw this.#translate(error);
     } finally {
       clearTimeout(timer);
@@ -104,7 +140,7 @@ export class DockerEngine implements Engine {
     try {
       // Said apart: dockerode would put the whole request into the address as well.
       const request = { _query: { name }, _body: body } as unknown as Docker.ContainerCreateOptions;
-      const { id } = await this.#call("create", timeoutsMs.create, (abortSignal) =>
+      const { id } = await this.#call("create", this.#timesMs.create, (abortSignal) =>
         this.#docker.createContainer({ ...request, abortSignal }),
       );
       return { id, name, labels: spec.Labels, state: "created", outOfMemory: false, ports: [] };
@@ -119,7 +155,7 @@ export class DockerEngine implements Engine {
   }
 
   async start(id: string): Promise<void> {
-    await this.#step("start", timeoutsMs.start, (abortSignal) =>
+    await this.#step("start", this.#timesMs.start, (abortSignal) =>
       this.#docker.getContainer(id).start({ abortSignal }),
     );
   }
@@ -131,7 +167,7 @@ export class DockerEngine implements Engine {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#step("remove", timeoutsMs.remove, (abortSignal) =>
+    await this.#step("remove", this.#timesMs.remove, (abortSignal) =>
       this.#docker.getContainer(id).remove({ v: true, abortSignal }),
     );
   }

@@ -2,12 +2,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type FactEvent, liveSubjects, NodeHeartbeat, subjects } from "@eru/events";
 import { MemoryBroker } from "@eru/log/memory";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { summary } from "../test/drive.ts";
 import { eventually, giveOrders, type RunningAgent, reported, runAgent } from "../test/loop.ts";
 import { assigned, stopAssigned } from "../test/orders.ts";
 import { SimEngine } from "../test/sim-engine.ts";
 import { SecondAgentError } from "./outbox.ts";
+
+vi.setConfig({ testTimeout: 20_000 }); // Some wait a second for a restart, on a machine that may be busy.
 
 const workload = "shop-web-abc123-1";
 const name = `eru-${workload}-g1`;
@@ -169,6 +171,15 @@ describe("a restart of the agent", () => {
 });
 
 describe("orders", () => {
+  test("are all read before the first is followed: a stop far behind its start still counts", async () => {
+    await giveOrders(broker, assigned());
+    for (let n = 2; n <= 600; n++) await giveOrders(broker, stopAssigned(`shop-web-abc123-${n}`, 1));
+    await giveOrders(broker, stopAssigned(workload, 2));
+    start();
+    await eventually(async () => expect(await facts()).toHaveLength(600));
+    expect(engine.steps).toEqual([]);
+  });
+
   test("that come twice or late change nothing", async () => {
     start();
     await giveOrders(broker, assigned({ generation: 2 }));

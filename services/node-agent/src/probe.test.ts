@@ -94,6 +94,13 @@ test("TCP and HTTP must both be well", async () => {
   expect((await ask({ tcpPorts: [closed], http: { port, path: "/" } })).ok).toBe(false);
 });
 
+test("a path that is no path fails the probe in words", async () => {
+  expect(await ask({ http: { port: 80, path: "/a b\r\nHost: evil" } })).toMatchObject({
+    ok: false,
+    reason: expect.stringContaining("the path must be URL-encoded"),
+  });
+});
+
 test("a container without an address fails its probe", async () => {
   expect(await probe(undefined, HealthCheck.parse({ tcpPorts: [80] }))).toEqual({
     ok: false,

@@ -5,6 +5,7 @@ import type { ProbeResult } from "./domain/health.ts";
 
 /** How much of a failing answer's body goes into the reason, in bytes. */
 const bodyBytesMax = 200;
+const notInAPath = /[^\x21-\x7e]/;
 
 /** Asks a workload whether it is healthy: every TCP port must accept, and the HTTP answer must be as wanted. */
 export async function probe(address: string | undefined, check: HealthCheck): Promise<ProbeResult> {
@@ -32,6 +33,8 @@ function httpFault(
 ): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const asked = `GET http://${host}:${port}${path}`;
+  // Node throws on such a path; a user's typing error must not end the agent.
+  if (notInAPath.test(path)) return Promise.resolve(`${asked}: the path must be URL-encoded`);
   // One timer over everything: a body that trickles must not keep the probe alive.
   const signal = AbortSignal.timeout(timeoutMs);
   const sent = request({

@@ -10,7 +10,7 @@ import {
 } from "../src/engine.ts";
 
 /** A step that can be made to fail. */
-export type SimStep = "pull" | "create" | "start" | "stop" | "remove";
+export type SimStep = "inspect" | "pull" | "create" | "start" | "stop" | "remove";
 
 /** What the process of a container does when it is started: nothing absent, or it ends at once. */
 export type SimProcess = { exitCode: number; outOfMemory?: boolean } | undefined;
@@ -75,6 +75,7 @@ export class SimEngine implements Engine {
 
   async inspect(ref: string): Promise<Container | undefined> {
     this.#reach();
+    this.#refuse("inspect");
     return this.#find(ref);
   }
 
@@ -159,6 +160,13 @@ export class SimEngine implements Engine {
     this.#run(container);
   }
 
+  /** Somebody gives a running container another address, without restarting it. */
+  moveByHand(name: string, address: string): void {
+    const container = this.#find(name);
+    if (container?.state !== "running") throw new RangeError(`${name} does not run`);
+    this.#replace({ ...container, address });
+  }
+
   /** A running container that the agent did not make. */
   addForeign(name: string, labels: Record<string, string> = {}): Container {
     return this.#run(this.#put({ name, labels }));
@@ -195,6 +203,10 @@ export class SimEngine implements Engine {
     this.steps.push(`${step} ${name}`);
     await this.before(step, name);
     this.#reach();
+    this.#refuse(step);
+  }
+
+  #refuse(step: SimStep): void {
     const error = this.#failures.get(step)?.shift();
     if (error !== undefined) throw new EngineRefusedError(error);
   }

@@ -114,6 +114,16 @@ describe("while the engine does not answer", () => {
     expect(drive.facts().slice(5).toSorted()).toEqual(["g1 exited #1 2, again in 1000", "g2 removed -"]);
   });
 
+  test("an answer to a probe that was on its way is not counted", async () => {
+    const drive = await started({ healthcheck: { tcpPorts: [8080], intervalMs: 100, unhealthyAfter: 1 } });
+    drive.nowMs += 100;
+    const [probe] = drive.agent.next(drive.nowMs).probes;
+    drive.agent.engineLost("gone");
+    drive.agent.probed(probe!, { ok: false, reason: "refused" }, drive.nowMs);
+    await drive.settle();
+    expect(drive.facts()).toEqual([...running, "EngineUnreachable"]);
+  });
+
   test("is said once, also across a restart of the agent", async () => {
     const drive = await started();
     drive.agent.engineLost("gone");
@@ -152,6 +162,24 @@ describe("a full look", () => {
     drive.agent.listed(look, old);
     await drive.settle();
     expect(drive.facts()).toEqual(running);
+  });
+
+  test("that does not say how a container is leads to no conclusion; a closer look does", async () => {
+    const drive = await started();
+    drive.replaceAgent();
+    drive.agent.caughtUp();
+    const [container] = await drive.engine.list();
+    drive.agent.listed(drive.agent.beginLook(), [{ ...container!, state: "unknown" }]);
+    drive.engine.failNext("inspect", "the engine did not inspect within 15 s");
+    await drive.settle();
+    expect(drive.facts().slice(3)).toEqual([
+      "g1 failed #1 inspect: the engine did not inspect within 15 s, again in 1000",
+    ]);
+    expect(drive.work.wakeAtMs).toBe(drive.nowMs + 1_000);
+    await drive.pass(1_000);
+    await drive.order(stopAssigned(workload, 2)).settle();
+    expect(drive.facts().slice(4)).toEqual(["g2 removed 0"]);
+    expect(drive.engine.steps.slice(2)).toEqual([`stop ${name}`, `remove ${name}`]);
   });
 
   test("finds what events did not tell", async () => {

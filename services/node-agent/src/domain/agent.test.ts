@@ -202,6 +202,14 @@ describe("a process that ends by itself", () => {
   });
 });
 
+test("a container that gets another address while it runs is reported as a new start: others must dial anew", async () => {
+  const drive = await started();
+  drive.engine.moveByHand(name, "10.0.9.9");
+  await drive.hint(workload);
+  expect(drive.facts().slice(3)).toEqual(["g1 started #2", "g1 healthy #2"]);
+  expect(drive.history.at(-2)?.fact).toMatchObject({ endpoints: [{ ip: "10.0.9.9" }] });
+});
+
 describe("a container removed by hand", () => {
   test("is a fact and comes back at once, then slower and slower", async () => {
     const drive = await started();

@@ -2,7 +2,7 @@ import type { AssignmentEvent, Cause, FactEvent, Resources } from "@eru/events";
 import { type Container, type OwnContainer, own } from "./container.ts";
 import { newest, order } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
-import { type Entry, isOver, lookRefs, newEntry } from "./entry.ts";
+import { type Entry, isOver, lookRefs, newEntry, seeAll } from "./entry.ts";
 import type { ProbeResult } from "./health.ts";
 import {
   evolve,
@@ -130,7 +130,7 @@ export class Agent {
     for (const workload of ours.keys()) this.#entry(workload);
     for (const entry of this.#entries.values()) {
       if (entry.busy || entry.touched > look) entry.lookAt ??= new Set();
-      else entry.containers = ours.get(entry.workload) ?? [];
+      else seeAll(entry, ours.get(entry.workload) ?? []);
       this.#dirty.add(entry);
     }
   }
@@ -166,9 +166,9 @@ export class Agent {
         return;
       case "refused":
         entry.lookAt ??= new Set();
-        if (action.do === "stop" || action.do === "remove")
-          this.#clearFailed(entry, action, outcome.error, nowMs);
-        else this.#failed(entry, action.do === "look" ? "inspect" : action.do, outcome.error, nowMs);
+        if (action.do === "create" || action.do === "start")
+          this.#failed(entry, action.do, outcome.error, nowMs);
+        else this.#stuck(entry, action, outcome.error, nowMs);
     }
   }
 
@@ -254,16 +254,25 @@ export class Agent {
     this.#urgent.delete(entry);
     this.#lanes.leave(entry);
     if (entry.busy) return;
+    if (entry.blind) {
+      this.#look(entry, nowMs);
+      return;
+    }
     const verdict = reconcile(this.#view(entry), nowMs);
     this.#record(entry, verdict);
     entry.wakeAtMs = verdict.wakeAtMs;
     watchHealth(entry, nowMs);
-    if (entry.lookAt) {
-      const look: Action = { do: "look", workload: entry.workload, refs: lookRefs(entry) };
-      if (this.#begin(entry, look)) entry.lookAt = undefined;
-    } else if (verdict.action?.do === "pull") this.#pull(entry, verdict.action);
+    if (entry.lookAt) this.#look(entry, nowMs);
+    else if (verdict.action?.do === "pull") this.#pull(entry, verdict.action);
     else if (verdict.action) this.#begin(entry, verdict.action);
     else if (isOver(entry)) this.#forget(entry);
+  }
+
+  #look(entry: Entry, nowMs: number): void {
+    const untilMs = entry.stuck?.at === "look" ? entry.stuck.untilMs : 0;
+    if (untilMs > nowMs) entry.wakeAtMs = untilMs;
+    else if (this.#begin(entry, { do: "look", workload: entry.workload, refs: lookRefs(entry) }))
+      entry.lookAt = undefined;
   }
 
   #begin(entry: Entry, action: Action): boolean {
@@ -296,6 +305,9 @@ export class Agent {
   #done(entry: Entry, action: Exclude<Action, { do: "pull" }>, seen: readonly OwnContainer[]): void {
     if (action.do === "look") {
       entry.containers = seen;
+      entry.blind = false;
+      // What cannot be taken away can be seen, so a look alone does not mean that it can now.
+      if (seen.length === 0 || entry.stuck?.at === "look") entry.stuck = undefined;
       return;
     }
     const id = action.do === "create" ? seen[0]?.id : action.containerId;
@@ -305,7 +317,7 @@ export class Agent {
       entry.image = "assumed";
       entry.exitCode = undefined;
     } else if (action.do !== "start") {
-      entry.clearing = undefined;
+      entry.stuck = undefined;
       if (action.do === "remove")
         entry.exitCode = before?.startedAtMs === undefined ? undefined : before.exitCode;
     }
@@ -315,23 +327,25 @@ export class Agent {
     this.#record(entry, failure(this.#view(entry), step, error, nowMs));
   }
 
-  /** Tried for ever, because its resources are booked until it is gone; reported once per text. */
-  #clearFailed(
+  /** Tried for ever, because its resources are booked until it is gone. Reported once per text. */
+  #stuck(
     entry: Entry,
-    action: Extract<Action, { do: "stop" | "remove" }>,
+    action: Extract<Action, { do: "look" | "stop" | "remove" }>,
     error: string,
     nowMs: number,
   ): void {
-    const failures = (entry.clearing?.failures ?? 0) + 1;
+    const failures = (entry.stuck?.failures ?? 0) + 1;
     const retryInMs = backOffMs(failures - 1);
-    const news = entry.clearing?.error !== error;
-    entry.clearing = { failures, atMs: nowMs + retryInMs, error };
-    const container = entry.containers.find((one) => one.id === action.containerId);
-    if (!container || !news) return;
+    const news = entry.stuck?.error !== error;
+    const at = action.do === "look" ? "look" : "clear";
+    entry.stuck = { at, failures, untilMs: nowMs + retryInMs, error };
+    const generation = entry.known?.generation ?? entry.order?.generation;
+    if (generation === undefined || !news) return;
+    const step = action.do === "look" ? "inspect" : action.do;
     const fact: WorkloadFact = {
       type: "ContainerFailed",
-      ...{ node: this.#node, workload: entry.workload, generation: container.generation },
-      ...{ step: action.do, error, attempt: Math.max(1, entry.known?.attempt ?? 1), retryInMs },
+      ...{ node: this.#node, workload: entry.workload, generation, step, error, retryInMs },
+      attempt: Math.max(1, entry.known?.attempt ?? 1),
     };
     this.#facts.push({ fact, cause: entry.order?.cause });
   }
@@ -354,10 +368,10 @@ export class Agent {
     this.#facts.push({ fact, cause: undefined });
   }
 
-  #view({ workload, order: current, known, containers, image, exitCode, clearing }: Entry): View {
-    const { atMs: clearAtMs } = clearing ?? { atMs: undefined };
-    const fixed = { node: this.#node, addressing: this.#addressing };
-    return { ...fixed, workload, order: current, known, containers, image, exitCode, clearAtMs };
+  #view({ workload, order: current, known, containers, image, exitCode, stuck }: Entry): View {
+    const stuckUntilMs = stuck?.at === "clear" ? stuck.untilMs : undefined;
+    const fixed = { node: this.#node, addressing: this.#addressing, stuckUntilMs };
+    return { ...fixed, workload, order: current, known, containers, image, exitCode };
   }
 
   #own(containers: readonly Container[]): OwnContainer[] {

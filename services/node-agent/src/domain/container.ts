@@ -11,8 +11,11 @@ export const label = {
   spec: "eru.spec",
 } as const;
 
-/** A running container may be paused: that is for its health check to notice. */
-export type ContainerState = "created" | "running" | "exited" | "removing" | "dead";
+/**
+ * A running container may be paused: that is for its health check to notice. `unknown`: the engine lists it and does not
+ * say more, because it is at work on it or stuck.
+ */
+export type ContainerState = "created" | "running" | "exited" | "removing" | "dead" | "unknown";
 
 /** A port of the container that the engine mapped to the machine. */
 export type PortMapping = { port: number; hostPort: number };

@@ -19,8 +19,10 @@ export type Entry = {
   busy: boolean;
   /** Set when what is remembered of the containers may be wrong; with the ids that the engine named. */
   lookAt: Set<string> | undefined;
-  /** A container could not be taken away. */
-  clearing: { failures: number; atMs: number; error: string } | undefined;
+  /** The containers were never seen as a whole: nothing can be concluded from what is missing. */
+  blind: boolean;
+  /** A container could not be seen or taken away. */
+  stuck: { at: "look" | "clear"; failures: number; untilMs: number; error: string } | undefined;
   wakeAtMs: number | undefined;
   /** When something was last begun or learned, by the agent's own count. */
   touched: number;
@@ -38,7 +40,8 @@ export const newEntry = (workload: string): Entry => ({
   probing: false,
   busy: false,
   lookAt: undefined,
-  clearing: undefined,
+  blind: false,
+  stuck: undefined,
   wakeAtMs: undefined,
   touched: 0,
 });
@@ -60,4 +63,16 @@ export function isOver({ order, known, containers, busy, lookAt }: Entry): boole
   if (busy || lookAt || containers.length > 0) return false;
   if (order === undefined) return known?.containerId === undefined;
   return order.kind === "stop" && known?.phase === "removed" && known.generation >= order.generation;
+}
+
+/** Takes what a full look showed; keeps what is remembered when the engine did not say how a container is. */
+export function seeAll(entry: Entry, seen: readonly OwnContainer[]): void {
+  const unknown = seen.filter((one) => one.state === "unknown");
+  if (unknown.length === 0) {
+    entry.containers = seen;
+    entry.blind = false;
+    return;
+  }
+  entry.lookAt = new Set([...(entry.lookAt ?? []), ...unknown.map((one) => one.id)]);
+  entry.blind ||= entry.containers.length === 0;
 }

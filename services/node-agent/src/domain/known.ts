@@ -80,8 +80,8 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
     case "ContainerExited":
       return retrying({ ...settled(before, time.atMs), phase: "exited" }, fact.retryInMs, time.atMs);
     case "ContainerFailed":
-      // A container that cannot be taken away says nothing about starting it.
-      if (fact.step === "stop" || fact.step === "remove") return before;
+      // A container that cannot be seen or taken away says nothing about starting it.
+      if (fact.step === "inspect" || fact.step === "stop" || fact.step === "remove") return before;
       return retrying(
         { ...settled(before, time.atMs), phase: "failed", attempt: fact.attempt },
         fact.retryInMs,

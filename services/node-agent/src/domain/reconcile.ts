@@ -30,8 +30,8 @@ export type View = {
   image: "assumed" | "missing" | "pulled";
   /** The exit status of the last container that was taken away by order. */
   exitCode: number | undefined;
-  /** A container could not be taken away: wait until then. */
-  clearAtMs: number | undefined;
+  /** A container could not be seen or taken away: wait until then. */
+  stuckUntilMs: number | undefined;
 };
 
 /** What to report, in order, what to do next, and when to look again if nothing happens. */
@@ -43,7 +43,7 @@ export type Verdict = {
 };
 
 /** Steps on the way to a running container. */
-export type RunStep = "pull" | "create" | "start" | "inspect";
+export type RunStep = "pull" | "create" | "start";
 
 /**
  * Compares the order with what there is and what was reported. One workload, one action at a time; when everything is as
@@ -66,10 +66,10 @@ export function reconcile(view: View, nowMs: number): Verdict {
 type Next = { action?: Action; wakeAtMs?: number };
 
 /** A container without an order goes: it is stopped with its grace, then removed. */
-function clear(container: OwnContainer, { order, workload, clearAtMs }: View, nowMs: number): Next {
+function clear(container: OwnContainer, { order, workload, stuckUntilMs }: View, nowMs: number): Next {
   const { id: containerId, state } = container;
   if (state === "removing") return {}; // Its end comes as an event, or at the next full look.
-  if (clearAtMs !== undefined && clearAtMs > nowMs) return { wakeAtMs: clearAtMs };
+  if (stuckUntilMs !== undefined && stuckUntilMs > nowMs) return { wakeAtMs: stuckUntilMs };
   if (state !== "running") return { action: { do: "remove", workload, containerId } };
   const graceSeconds = order?.kind === "stop" ? order.graceSeconds : container.graceSeconds;
   return { action: { do: "stop", workload, containerId, graceSeconds } };
