@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, rmSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -118,6 +118,13 @@ async function launch(
   config: (place: NatsPlace) => string,
 ): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), "eru-nats-"));
+  // A test run that ends without stopping its servers leaves no files either.
+  const removeWithUs = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", removeWithUs);
+  const remove = async (): Promise<void> => {
+    process.removeListener("exit", removeWithUs);
+    await rm(folder, { recursive: true, force: true });
+  };
   let running: Running;
   const start = async (at: { port: number; monitorPort: number }): Promise<Running> => {
     await writeFile(join(folder, "server.conf"), config({ ...at, storeDir: join(folder, "store") }), {
@@ -128,7 +135,7 @@ async function launch(
   try {
     running = await start(ports);
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await remove();
     throw error;
   }
   const { port, monitorPort } = running;
@@ -147,7 +154,7 @@ async function launch(
     },
     stop: async () => {
       await end(running.child, "SIGTERM");
-      await rm(folder, { recursive: true, force: true });
+      await remove();
     },
   };
 }
