@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { AppError, UnreadableEventError } from "@eru/events";
-import { type Broker, CheckpointAheadError, type Log, type Page } from "@eru/log";
-import { backOffMs, type HttpDeps, pause } from "@eru/service";
+import type { Broker, Log, Page } from "@eru/log";
+import { backOffMs, type Logger, pause } from "@eru/service";
 import Database from "better-sqlite3";
 import { BrokenViewError, ForeignLogError, LogGapError, ProjectionError } from "./errors.ts";
 import type { ProjectorMetrics } from "./metrics.ts";
@@ -21,7 +21,7 @@ export type ProjectorDeps = {
   views: Views;
   progress: Progress;
   metrics: ProjectorMetrics;
-  log: HttpDeps["log"];
+  log: Logger;
   /** Called after every commit that queries see. */
   committed: () => void;
   signal: AbortSignal;
@@ -89,8 +89,7 @@ const isStop = (error: unknown): error is AppError =>
 /** Rebuilds when the view is wrong, and says what is waited out. Anything that is not of the outside is a bug. */
 function recover(error: unknown, { views, log }: ProjectorDeps): void {
   if (error instanceof BrokenViewError) views.rebuild(error.message, true);
-  else if (error instanceof ForeignLogError || error instanceof CheckpointAheadError)
-    views.rebuild(error.message, false);
+  else if (error instanceof ForeignLogError) views.rebuild(error.message, false);
   else if (error instanceof AppError || error instanceof Database.SqliteError)
     log.warn({ err: error }, "the view waits");
   else throw error;
@@ -100,11 +99,13 @@ async function follow(deps: ProjectorDeps, source: Log): Promise<void> {
   const { views, progress, metrics } = deps;
   const signal = AbortSignal.any([deps.signal, views.damaged]);
   const start = views.target.position;
+  const epoch = await source.epoch();
+  await checkSameLog(source, epoch, start);
   // From the last message once more: it proves that this is the log the view was built from.
   for await (const page of source.follow({ fromSeq: Math.max(1, start.seq), signal })) {
-    checkSameLog(page, start);
+    checkSameMessage(page, start);
     const done = metrics.page();
-    views.target.apply(page.messages);
+    views.target.apply(page.messages, epoch);
     done();
     if (page.head) {
       progress.sawHead(views.target.seq);
@@ -118,7 +119,17 @@ async function follow(deps: ProjectorDeps, source: Log): Promise<void> {
   }
 }
 
-function checkSameLog({ messages }: Page, { seq, messageId }: Position): void {
+async function checkSameLog(source: Log, epoch: string, start: Position): Promise<void> {
+  if (start.seq === 0) return;
+  if (start.epoch !== epoch)
+    throw new ForeignLogError(`the log was created ${epoch}, the view is of one created ${start.epoch}`);
+  const lastSeq = await source.lastSeq();
+  if (lastSeq < start.seq)
+    throw new ForeignLogError(`the log ends at sequence ${lastSeq}, the view is at ${start.seq}`);
+}
+
+/** A log that was put back from an old copy and went on differently has the same epoch and other messages. */
+function checkSameMessage({ messages }: Page, { seq, messageId }: Position): void {
   const last = messages.find((message) => message.seq === seq);
   if (last && last.messageId !== messageId)
     throw new ForeignLogError(

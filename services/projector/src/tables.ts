@@ -23,8 +23,8 @@ export type Tables = {
   eventObjects: EventObjectRow;
 };
 
-/** How far the view is: the last message in it. */
-export type CheckpointRow = { id: 1; seq: number; subject: string; messageId: string; events: number };
+/** How far the view is: the last message in it, and of which log. */
+export type CheckpointRow = { id: 1; epoch: string; seq: number; messageId: string; events: number };
 
 export type PodRow = { pod: string; description: string; addedSeq: number; addedAt: string };
 

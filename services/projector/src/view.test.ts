@@ -3,7 +3,7 @@ import { eventSchemas, subjects, UnreadableEventError } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import Database from "better-sqlite3";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { LogGapError, ProjectionError } from "./errors.ts";
 import { dump } from "./testkit/compare.ts";
 import { temporaryFolder } from "./testkit/folder.ts";
@@ -11,12 +11,16 @@ import { chooseBySeed, chooseFrom, makeHistory } from "./testkit/histories.ts";
 import { World } from "./testkit/world.ts";
 import { View } from "./view.ts";
 
+vi.setConfig({ testTimeout: 30_000 });
+
+const epoch = "2026-01-01T00:00:00.000Z";
+
 /** The tables after the log was taken in page by page; `pages` are their lengths, over and over. */
 function tablesAfter(log: readonly StoredMessage[], pages: readonly number[], path: string) {
   const view = View.create(path);
   for (let at = 0, n = 0; at < log.length; n++) {
     const length = pages[n % pages.length] ?? 1;
-    view.apply(log.slice(at, at + length));
+    view.apply(log.slice(at, at + length), epoch);
     at += length;
   }
   view.close();
@@ -61,7 +65,7 @@ test("a view whose process was killed between pages goes on to the same rows", (
       let view = View.create(path);
       const ends = kills.map((at) => Math.min(at, log.length)).toSorted((a, b) => a - b);
       for (const [n, end] of ends.entries()) {
-        view.apply(log.slice(view.seq, end));
+        view.apply(log.slice(view.seq, end), epoch);
         // The files as they are now are what a killed process leaves.
         const left = folder.file(`${n + 1}.db`);
         for (const suffix of ["", "-wal"]) copyFileSync(path + suffix, left + suffix);
@@ -71,7 +75,7 @@ test("a view whose process was killed between pages goes on to the same rows", (
         view = opened.view;
         path = left;
       }
-      view.apply(log.slice(view.seq));
+      view.apply(log.slice(view.seq), epoch);
       view.close();
       expect(dump(path)).toEqual(tablesAfter(log, [7], folder.file("fresh.db")));
     }),
@@ -94,9 +98,9 @@ test("a message that skips a sequence is refused, and all before it kept", () =>
   const log = makeHistory(chooseBySeed(1), 20);
   const view = View.create(folder.file("v.db"));
   const holed = log.filter(({ seq }) => seq !== 8);
-  expect(() => view.apply(holed)).toThrow(LogGapError);
+  expect(() => view.apply(holed, epoch)).toThrow(LogGapError);
   expect(view.seq).toBe(7);
-  view.apply(log);
+  view.apply(log, epoch);
   expect(view.seq).toBe(log.length);
   view.close();
   expect(dump(folder.file("v.db"))).toEqual(tablesAfter(log, [3], folder.file("fresh.db")));
@@ -107,7 +111,7 @@ test("a message nobody can read stops the view right before it", () => {
   const log = makeHistory(chooseBySeed(1), 10);
   const view = View.create(folder.file("v.db"));
   const poison = { ...(log[4] as StoredMessage), body: '{"id":"x"}' };
-  expect(() => view.apply(log.with(4, poison))).toThrow(UnreadableEventError);
+  expect(() => view.apply(log.with(4, poison), epoch)).toThrow(UnreadableEventError);
   expect(view.seq).toBe(4);
   view.close();
 });
@@ -124,8 +128,10 @@ test("what a projection cannot take in names the projection and the message", ()
   const world = new World();
   world.append(subjects.user("ada"), "command-api", [{ type: "UserAdded", user: "ada" }]);
   world.append(subjects.pod("p1"), "user:ada", [{ type: "PodAdded", pod: "p1", description: "" }]);
-  expect(() => opened.view.apply(world.log)).toThrow(ProjectionError);
-  expect(() => opened.view.apply(world.log)).toThrow("projection pods cannot apply eru.pod.p1 at sequence 2");
+  expect(() => opened.view.apply(world.log, epoch)).toThrow(ProjectionError);
+  expect(() => opened.view.apply(world.log, epoch)).toThrow(
+    "projection pods cannot apply eru.pod.p1 at sequence 2",
+  );
   expect(opened.view.seq).toBe(1);
   opened.view.close();
 });
@@ -144,7 +150,7 @@ test("a damaged file is found at opening", () => {
   using folder = temporaryFolder();
   const path = folder.file("v.db");
   const view = View.create(path);
-  view.apply(makeHistory(chooseBySeed(5), 300));
+  view.apply(makeHistory(chooseBySeed(5), 300), epoch);
   view.close();
   const db = new Database(path);
   db.unsafeMode(true);

@@ -29,9 +29,9 @@ export const kysely = new Kysely<Tables>({
   },
 });
 
-/** How far a view is: the last message in it, and how many events that makes. */
+/** How far a view is: the last message in it, of which log, and how many events that makes. */
 export type Position = Omit<CheckpointRow, "id">;
-const beginning: Position = { seq: 0, subject: "", messageId: "", events: 0 };
+const beginning: Position = { epoch: "", seq: 0, messageId: "", events: 0 };
 
 /** What a file holds: a view of today's version, of an older one with the same tables, or nothing to read from. */
 export type Opened =
@@ -56,10 +56,10 @@ export class View {
     this.#kept = keptIn(store);
     this.#apply = projections.map(({ name, prepare }) => ({ name, apply: prepare(store) }));
     this.#checkpoint = db.prepare(
-      "insert or replace into checkpoint values (1, @seq, @subject, @messageId, @events)",
+      "insert or replace into checkpoint values (1, @epoch, @seq, @messageId, @events)",
     );
     this.#position =
-      db.prepare<[], Position>("select seq, subject, messageId, events from checkpoint").get() ?? beginning;
+      db.prepare<[], Position>("select epoch, seq, messageId, events from checkpoint").get() ?? beginning;
   }
 
   /** A new, empty view. The file is its owner's alone, because it holds the hashes of tokens. */
@@ -71,8 +71,8 @@ export class View {
         create table view (version integer not null, shape text not null) strict;
         create table checkpoint (
           id integer primary key check (id = 1),
+          epoch text not null,
           seq integer not null,
-          subject text not null,
           messageId text not null,
           events integer not null
         ) strict;
@@ -117,19 +117,22 @@ export class View {
   }
 
   /**
-   * Takes in messages: rows and checkpoint in one transaction, so a crash neither skips nor repeats an event. Messages at
+   * Takes in messages of the log that the epoch names: rows and checkpoint in one transaction, so a crash neither skips nor repeats an event. Messages at
    * or below the checkpoint are skipped. At a message that cannot be taken in, everything before it is kept.
    * @throws UnreadableEventError, ProjectionError, LogGapError: the view ends right before that message
    * @throws BrokenViewError the file cannot be trusted any more
    * @throws SqliteError no room, no access: nothing was taken in
    */
-  apply(messages: readonly StoredMessage[]): void {
+  apply(messages: readonly StoredMessage[], epoch: string): void {
     try {
-      this.#commit(messages);
+      this.#commit(messages, epoch);
     } catch (error) {
       const stuckAt = stuckSeq(error);
       if (stuckAt === undefined) throw error;
-      this.#commit(messages.filter(({ seq }) => seq < stuckAt));
+      this.#commit(
+        messages.filter(({ seq }) => seq < stuckAt),
+        epoch,
+      );
       throw error;
     }
   }
@@ -167,24 +170,24 @@ export class View {
     this.#db.close();
   }
 
-  #commit(messages: readonly StoredMessage[]): void {
+  #commit(messages: readonly StoredMessage[], epoch: string): void {
     try {
-      this.#position = this.#db.transaction(() => this.#takeIn(messages)).immediate();
+      this.#position = this.#db.transaction(() => this.#takeIn(messages, epoch)).immediate();
     } catch (error) {
       for (const kept of this.#kept) kept.forget();
       throw brokenOr(error, this.path);
     }
   }
 
-  #takeIn(messages: readonly StoredMessage[]): Position {
+  #takeIn(messages: readonly StoredMessage[], epoch: string): Position {
     let at = this.#position;
     for (const message of messages) {
       if (message.seq <= at.seq) continue;
       if (message.seq !== at.seq + 1) throw new LogGapError(at.seq, message.seq);
       const events = decodeMessage(message);
       for (const event of events) this.#project(event);
-      const { seq, subject, messageId } = message;
-      at = { seq, subject, messageId, events: at.events + events.length };
+      const { seq, messageId } = message;
+      at = { epoch, seq, messageId, events: at.events + events.length };
     }
     if (at === this.#position) return at;
     for (const kept of this.#kept) kept.flush();

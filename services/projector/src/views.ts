@@ -1,5 +1,5 @@
 import { renameSync, rmSync } from "node:fs";
-import type { HttpDeps } from "@eru/service";
+import type { Logger } from "@eru/service";
 import { View } from "./view.ts";
 
 /**
@@ -12,13 +12,13 @@ import { View } from "./view.ts";
  */
 export class Views {
   readonly #path: string;
-  readonly #log: HttpDeps["log"];
+  readonly #log: Logger;
   #serving: View | undefined;
   #building: View | undefined;
   #damaged = new AbortController();
 
   /** Opens what is there. A missing, damaged or outdated file leads to a rebuild. */
-  constructor(path: string, log: HttpDeps["log"]) {
+  constructor(path: string, log: Logger) {
     this.#path = path;
     this.#log = log;
     const live = View.open(path);
