@@ -1,0 +1,26 @@
+import { decodeMessage } from "@eru/events";
+import { expect, test } from "vitest";
+import { chooseBySeed, makeHistory } from "../testkit/histories.ts";
+import { sentence } from "./sentence.ts";
+
+test("every event is one line a person can read", () => {
+  for (const message of makeHistory(chooseBySeed(9), 2_000))
+    for (const { event } of decodeMessage(message)) {
+      const line = sentence(event);
+      expect(line).toMatch(/^\S.{8,}\S$/);
+      expect(line, event.type).not.toMatch(/undefined|null|NaN|\[object|\n/);
+    }
+});
+
+test("a line names who, what and why", () => {
+  expect(
+    sentence({
+      type: "ContainerFailed",
+      ...{ node: "n1", workload: "shop-web-aaaaaa-1", generation: 1, attempt: 1 },
+      ...{ step: "pull", error: "manifest unknown", retryInMs: 2_000 },
+    }),
+  ).toBe("shop-web-aaaaaa-1 failed to pull on n1, tries again in 2 s: manifest unknown");
+  expect(sentence({ type: "NodeLost", pod: "p1", node: "n1", silentMs: 5_250, workloads: 1 })).toBe(
+    "n1 has been silent for 5.3 s and is lost with 1 workload",
+  );
+});
