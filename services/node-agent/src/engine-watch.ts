@@ -56,27 +56,26 @@ async function watchOnce(deps: WatchDeps, signal: AbortSignal, reached: () => vo
     // First the events, then the look: what happens between them is told twice rather than never.
     const events = await engine.events(ended);
     const { version, cpus, memoryBytes } = await engine.facts();
-    await look(deps);
+    await look(deps, ended);
     const memoryMib = Math.floor((memoryBytes * bookableMemory) / bytesPerMib);
     agent.machine({ resources: { cpu: cpus, memoryMib }, engine: `docker ${version}`, agentVersion });
     learned();
     reached();
     logger.info({ engine: version }, "the engine answers");
-    const jobs = [hear(events, deps), check(deps, ended)];
-    try {
-      await Promise.race(jobs);
-    } finally {
-      over.abort();
-      await Promise.allSettled(jobs);
-    }
+    const jobs = [hear(events, deps), ping(deps, ended), lookAgain(deps, ended)];
+    // The first that ends tells; a look that hangs must not delay that. The others end by the signal.
+    void Promise.allSettled(jobs);
+    await Promise.race(jobs);
   } finally {
     over.abort();
   }
 }
 
-async function look({ engine, agent, learned }: WatchDeps): Promise<void> {
+async function look({ engine, agent, learned }: WatchDeps, signal: AbortSignal): Promise<void> {
   const begun = agent.beginLook();
-  agent.listed(begun, await engine.list());
+  const containers = await engine.list();
+  if (signal.aborted) return; // The connection it was asked on is given up.
+  agent.listed(begun, containers);
   learned();
 }
 
@@ -87,15 +86,17 @@ async function hear(events: AsyncIterable<EngineEvent>, { agent, learned }: Watc
   }
 }
 
-async function check(deps: WatchDeps, signal: AbortSignal): Promise<void> {
-  for (let sinceLookMs = 0; !signal.aborted; ) {
+/** Apart from the looks: those wait longer for an answer. */
+async function ping({ engine }: WatchDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await engine.ping();
     await pause(pingEveryMs, signal);
-    if (signal.aborted) return;
-    sinceLookMs += pingEveryMs;
-    if (sinceLookMs < lookEveryMs) await deps.engine.ping();
-    else {
-      await look(deps);
-      sinceLookMs = 0;
-    }
+  }
+}
+
+async function lookAgain(deps: WatchDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pause(lookEveryMs, signal);
+    if (!signal.aborted) await look(deps, signal);
   }
 }

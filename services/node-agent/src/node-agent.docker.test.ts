@@ -194,6 +194,22 @@ test("an engine that is killed and comes back gets its containers started again,
   ]);
 });
 
+test("an engine that hangs is noticed, and what runs is as before when it goes on", async () => {
+  begin();
+  await order();
+  await factsAre(running);
+  const signal = async (name: string) => await node.run(["sh", "-c", `kill -${name} $(pidof dockerd)`]);
+  await signal("STOP");
+  try {
+    await factsAre([...running, "EngineUnreachable"], 10_000);
+    expect(agent?.agent.notReady()).toBe("the engine does not answer");
+  } finally {
+    await signal("CONT");
+  }
+  await factsAre([...running, "EngineUnreachable", "EngineBack"]);
+  expect((await ask()).status).toBe(200);
+});
+
 test("twelve workloads at once all become healthy", async () => {
   begin();
   await eventually(() => expect(agent?.agent.notReady()).toBeUndefined());
