@@ -3,7 +3,7 @@ NODES ?= 3
 export NODES
 node := node_modules/.bin/node
 
-.PHONY: help setup doctor demo down purge status test
+.PHONY: help setup doctor demo down purge status test bench
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -29,3 +29,7 @@ status: ## what of the demo runs
 test: ## install what is missing and run every check there is (root, about 15 minutes on 2 cores)
 	@infra/setup/setup --tests
 	@$(node) test/run.ts
+
+bench: ## how long commands, deployments and routing take, against plain calls in the same run (root)
+	@$(node) test/bench/commands.ts
+	@infra/rig/rig world $(node) test/bench/deploy.ts

@@ -174,7 +174,7 @@ try {
   const raw = rawInserts(log, join(folder, "raw.db"));
   const path = join(folder, "view.db");
   const view = View.create(path);
-  const replay = seconds(() => inPages(log, (page) => view.apply(page)));
+  const replay = seconds(() => inPages(log, (page) => view.apply(page, "bench")));
   view.close();
   const rate = (time: number) => `${Math.round(events / time).toLocaleString("en")} events/s`;
   console.log(`${log.length} messages, ${events} events`);

@@ -27,7 +27,7 @@ export class Api {
    * codes in `fine` are answered undefined.
    */
   async command(
-    method: "POST" | "PUT",
+    method: "POST" | "PUT" | "DELETE",
     path: string,
     body: unknown,
     fine: readonly string[] = [],
