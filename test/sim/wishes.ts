@@ -1,4 +1,4 @@
-import { type DeploymentEvent, Entrypoint, type Template } from "@eru/events";
+import { Entrypoint, type Template } from "@eru/events";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
 
 /** Releases by what is wrong with them. */
@@ -35,5 +35,3 @@ export function behaviourOf({ labels }: Container): { crashes: boolean; sick: bo
   const release = labels["eru.release"];
   return { crashes: release === "crashing", sick: release === "sick" };
 }
-
-export type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;

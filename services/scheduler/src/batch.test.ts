@@ -66,7 +66,7 @@ test("what does not fit into one message is split, and one batch still holds it"
 
 test("the largest pass of small deployments still fits into one batch", async () => {
   const world = new World();
-  for (let n = 0; n < 900; n++) world.node(`node-${n}`, 1);
+  for (let n = 0; n < 300; n++) world.node(`node-${n}`, 3);
   for (let n = 0; n < 900; n++) world.deploy(`shop-web-${n}`, 1);
   const batch = toBatch(world.plan(), stamp);
   expect(batch.length).toBeLessThanOrEqual(1_000);

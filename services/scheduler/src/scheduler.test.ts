@@ -19,6 +19,11 @@ afterEach(async () => {
 
 const events = async (log: Log, subject: string) =>
   (await log.read(subject, 1)).flatMap((message) => decodeMessage(message)).map(({ event }) => event);
+/** Everything that is stored. */
+const stored = async (log: Log) => {
+  for await (const { messages } of log.follow({ fromSeq: 1, signal: AbortSignal.any([]) })) return messages;
+  return [];
+};
 const types = async (log: Log) => (await events(log, "eru.decision.p")).map(({ type }) => type);
 const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 10 });
 
@@ -149,14 +154,7 @@ test("a scheduler that slept through another's decision is refused and then find
   await deploy(log, "shop-web-a", 1);
   await deploy(log, "shop-web-b", 1);
   const [awake, asleep] = [new SchedulerCore(coreOptions, 0), new SchedulerCore(coreOptions, 0)];
-  const all = async () =>
-    (
-      await log
-        .follow({ fromSeq: 1, signal: AbortSignal.any([]) })
-        [Symbol.asyncIterator]()
-        .next()
-    ).value.messages;
-  for (const core of [awake, asleep]) core.fold(await all());
+  for (const core of [awake, asleep]) core.fold(await stored(log));
   const [late] = [...asleep.passes(0)];
   const [first] = [...awake.passes(0)];
   await log.appendBatch(toBatch(first!.pass, { id: "first", time: "t" }));
@@ -165,9 +163,25 @@ test("a scheduler that slept through another's decision is refused and then find
   );
   asleep.notRecorded(late!, { untilSeq: (await log.last("eru.decision.p"))!.seq, restUntil: 0 });
   expect([...asleep.passes(0)]).toEqual([]); // It does not even try before it knows what came first.
-  asleep.fold(await all());
+  asleep.fold(await stored(log));
   expect([...asleep.passes(0)]).toEqual([]);
   expect(asleep.zone.workloads.size).toBe(1);
+});
+
+test("what a pass that was not recorded was about is decided again", async () => {
+  const { log } = new MemoryBroker();
+  await addNode(log, "n1", 1);
+  await deploy(log, "shop-web-a", 1);
+  const core = new SchedulerCore(coreOptions, 0);
+  core.fold(await stored(log));
+  const [first] = [...core.passes(0)];
+  expect([...core.passes(0)]).toEqual([]);
+  core.notRecorded(first!, { untilSeq: 0, restUntil: 500 });
+  expect([...core.passes(499)]).toEqual([]);
+  const [again] = [...core.passes(500)];
+  expect(again?.pass.decisions).toEqual(first?.pass.decisions);
+  core.recorded(again!, 4);
+  expect([...core.passes(1_000)]).toEqual([]); // Not before its own batch is folded.
 });
 
 test("a standby decides nothing until the lease is its own", async () => {

@@ -133,7 +133,6 @@ function recordWaiting(
   deployment: Deployment,
   { waiting, reasons }: Pick<Of<"PlacementDeferred">, "waiting" | "reasons">,
 ): void {
-  if (reasons.inputSeq < deployment.requestSeq) return;
   deployment.waiting = waiting;
   deployment.deferral = waiting > 0 && isShort(reasons) ? deferralKey(waiting, reasons) : undefined;
   if (waiting > 0) pod.waiting.add(deployment);

@@ -3,6 +3,8 @@ import { amountsOf } from "./amounts.ts";
 import { causeOf, forgetWorkload } from "./changes.ts";
 import { agentOf, type Phase, podOf, touch, type Workload, type Zone } from "./zone.ts";
 
+/** Characters of a failure that are remembered; the fact has them all. */
+const failureMax = 1_000;
 const factSubjectPrefix = "eru.fact.".length;
 
 /** Folds what an agent observed. An agent speaks for its own node only, whatever its message says. */
@@ -39,8 +41,9 @@ function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event:
   if (!phase) return;
   workload.phase = phase;
   workload.healthySeq = phase === "healthy" ? recorded.seq : 0;
-  if (event.type === "ContainerUnhealthy") workload.failure = event.reason;
-  if (event.type === "ContainerFailed") workload.failure = `${event.step}: ${event.error}`;
+  if (event.type === "ContainerUnhealthy") workload.failure = event.reason.slice(0, failureMax);
+  if (event.type === "ContainerFailed")
+    workload.failure = `${event.step}: ${event.error}`.slice(0, failureMax);
   if (event.type === "ContainerExited")
     workload.failure = `exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`;
   if (workload.going) return;

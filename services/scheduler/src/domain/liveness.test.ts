@@ -116,6 +116,16 @@ test("a pause of our own is nobody's silence", () => {
   expect(beating.seconds(10)).toEqual([]);
 });
 
+test("the first heartbeat after a pause of our own does not condemn those that come a moment later", () => {
+  const beating = new Beating("n1", "n2", "n3", "n4");
+  beating.seconds(5);
+  beating.now += 60_000;
+  beating.beats.hearNode("n1", beating.now);
+  beating.beats.hearNode("n2", beating.now);
+  beating.beats.look(beating.now, true);
+  expect(beating.beats.changes(podOf(beating.world.zone, "p"), beating.now)).toEqual([]);
+});
+
 test("a load balancer is alive while it is heard; after a pause of ours the known ones get grace", () => {
   const beats = new Heartbeats(0);
   const applied = new Map([["edge", 7]]);

@@ -2,15 +2,18 @@ import type { LivenessChange } from "./draft.ts";
 import type { Node, Pod } from "./zone.ts";
 
 /** Milliseconds of silence after which a node gets no new workloads; agents send one heartbeat a second. */
-export const suspectMs = 3_000;
+const suspectMs = 3_000;
 /** Milliseconds of silence after which a node's workloads are replaced. */
-export const lostMs = 6_000;
+const lostMs = 6_000;
 /** Milliseconds without anybody's heartbeat after which it is we who cannot hear. */
 const deafMs = 2_000;
 /** Milliseconds between two looks at the clock after which it is we who stood still. Looks come four times a second. */
 const pausedMs = 1_500;
 /** Milliseconds after which a load balancer that is not heard counts as gone. */
 const elbGoneMs = 5_000;
+
+/** Names that are recorded when many nodes are silent at once. */
+const heldMax = 500;
 
 /** When who was heard, by our own monotonic clock. */
 export class Heartbeats {
@@ -63,7 +66,7 @@ export class Heartbeats {
     if (overdue.length === 0) return changes;
     // Most of a pod does not die at once: more likely the network between us and them did.
     if (silent.length > 1 && silent.length * 2 > live)
-      return pod.held ? changes : [...changes, { held: silent.sort(), nodesTotal: live }];
+      return pod.held ? changes : [...changes, { held: silent.sort().slice(0, heldMax), nodesTotal: live }];
     return [...changes, ...overdue];
   }
 

@@ -52,14 +52,15 @@ export function wishOf(
  */
 export function placeMissing(draft: Draft, deployment: Deployment, missing: Missing): number {
   const template = templateAt(deployment, missing.version);
-  if (isTooLarge(template)) {
-    refuseTooLarge(draft, deployment, missing);
-    return 0;
-  }
-  const cost = 1 + Math.floor(bytesOf(template) / actionBytes);
+  const bytes = bytesOf(template);
+  const cost = 1 + Math.floor(bytes / actionBytes);
   const affordable = draft.affordable(cost);
   if (affordable === 0) {
     draft.unfinished.add(deployment);
+    return 0;
+  }
+  if (bytes > templateBytesMax) {
+    refuseTooLarge(draft, deployment, missing);
     return 0;
   }
   const wish = wishOf(deployment, missing.retiring);
@@ -75,6 +76,7 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
     if (waiting > 0 && !isShort(placement.reasons)) draft.unfinished.add(deployment);
   } else if (refused > 0 || deferralKey(waiting, placement.reasons) !== deployment.deferral) {
     const { id } = deployment;
+    draft.spend(1);
     draft.decide(
       { type: "PlacementDeferred", deployment: id, waiting, reasons: placement.reasons },
       missing.cause,
@@ -96,6 +98,7 @@ function refuse(
   const refused = Math.min(wanted, refusable);
   const { reasons } = place(draft.fork(), wish, { wanted, now: wanted, resources: deployment.resources });
   const scores = reasons.scores.map((score) => ({ ...score, placed: 0 }));
+  draft.spend(1);
   draft.decide(
     { type: "PlacementRefused", deployment: deployment.id, refused, reasons: { ...reasons, scores } },
     cause,
@@ -105,6 +108,7 @@ function refuse(
 
 function refuseTooLarge(draft: Draft, deployment: Deployment, { wanted, cause }: Missing): void {
   const reasons = { ...reasonsNow(draft, deployment), wanted, wouldHelp: [tooLarge] };
+  draft.spend(1);
   draft.decide({ type: "PlacementRefused", deployment: deployment.id, refused: wanted, reasons }, cause);
 }
 

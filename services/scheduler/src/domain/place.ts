@@ -8,7 +8,7 @@ import { wouldHelp } from "./would-help.ts";
 import type { Node } from "./zone.ts";
 
 type NodeCandidate = Candidate & { at: Node };
-export type Rejected = { node: Node; filter: FilterName };
+type Rejected = { node: Node; filter: FilterName };
 export type Verdicts = { open: NodeCandidate[]; rejected: Rejected[] };
 
 export type Placement = {

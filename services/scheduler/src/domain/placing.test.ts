@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { only, template, World } from "../testkit/world.ts";
+import { dryRun } from "./dry-run.ts";
 
 test("a deployment is spread evenly and every workload is assigned to its node once", () => {
   const world = new World().node("n1", 4).node("n2", 4).node("n3", 4).deploy("shop-web-a", 3);
@@ -146,6 +147,23 @@ test("a request larger than one pass is placed in several, each consistent in it
   ]);
   expect(world.layout).toEqual({ n1: 5, n2: 5 });
   expect(decided[2]?.placed.at(-1)?.workload).toBe("shop-web-a-10");
+});
+
+test("a million workloads over a thousand nodes are planned in well under a second", () => {
+  const world = new World();
+  for (let n = 0; n < 1_000; n++) world.node(`n${n}`, 64, 1_000_000);
+  const {
+    type: _,
+    onShortage: __,
+    ...request
+  } = world.requestFor("shop-web-a", 1_000_000, {
+    resources: { cpu: 0.1, memoryMib: 1 },
+  });
+  const from = performance.now();
+  const reply = dryRun(world.zone, request);
+  expect(performance.now() - from).toBeLessThan(1_000);
+  expect(reply.placed).toHaveLength(1_000);
+  expect(reply.waiting).toBe(1_000_000 - 640 * 1_000);
 });
 
 test("large templates count for more, so that a batch stays small", () => {

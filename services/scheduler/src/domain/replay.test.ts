@@ -12,6 +12,9 @@ import { emptyZone, podOf, type Zone } from "./zone.ts";
 // so that deployments, nodes and numbers collide; every batch that names its input is decided again, looking at
 // everything, and must come out the same, event by event.
 
+/** Milliseconds; these tests take a second or two on a quiet machine. */
+const timeout = 60_000;
+
 type Step = (world: World) => void;
 
 const id = fc.constantFrom("shop-web-a", "shop-web-b", "shop-web-c", "shop-web-d");
@@ -206,7 +209,7 @@ const foldTo = (log: readonly RecordedEvent[], seq: number): Zone => {
 
 const reasonsOf = (event: DecisionEvent) => ("reasons" in event ? event.reasons : undefined);
 
-test("replaying a decision with its recorded inputs gives the same decision", () => {
+test("replaying a decision with its recorded inputs gives the same decision", { timeout }, () => {
   let decidedAgain = 0;
   fc.assert(
     fc.property(history, (steps) => {
@@ -232,7 +235,9 @@ test("replaying a decision with its recorded inputs gives the same decision", ()
   expect(decidedAgain).toBeGreaterThan(500);
 });
 
-test("a zone folded again from its log equals the live one, and its sums what they sum up", () => {
+test("a zone folded again from its log equals the live one, and its sums what they sum up", {
+  timeout,
+}, () => {
   fc.assert(
     fc.property(history, (steps) => {
       const world = play(steps);
@@ -245,7 +250,7 @@ test("a zone folded again from its log equals the live one, and its sums what th
   );
 });
 
-test("looking at everything finds nothing that the touched deployments did not", () => {
+test("looking at everything finds nothing that the touched deployments did not", { timeout }, () => {
   fc.assert(
     fc.property(history, (steps) => {
       const world = play(steps);
@@ -256,7 +261,7 @@ test("looking at everything finds nothing that the touched deployments did not",
   );
 });
 
-test("a workload has one node for its whole life and its orders' generations only grow", () => {
+test("a workload has one node for its whole life and its orders' generations only grow", { timeout }, () => {
   fc.assert(
     fc.property(history, (steps) => {
       const world = play(steps);

@@ -80,7 +80,7 @@ function faultOf(draft: Draft, deployment: Deployment, { fresh }: Groups): strin
 }
 
 /** Healthy, on a node that is alive, and known to every live load balancer when requests come through them. */
-export function serves(draft: Draft, workload: Workload): boolean {
+function serves(draft: Draft, workload: Workload): boolean {
   if (workload.phase !== "healthy" || draft.livenessOf(workload.node) !== "alive") return false;
   if (!isRouted(draft.zone, workload.deployment)) return true;
   const { elbs } = draft.signals;

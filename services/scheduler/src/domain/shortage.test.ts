@@ -141,6 +141,26 @@ test("scaling down to what is there ends the waiting", () => {
   expect(world.zone.deployments.get("shop-web-a")?.waiting).toBe(0);
 });
 
+test("a decision to wait that a smaller request overtook is taken back visibly", () => {
+  const world = new World().node("n1", 2).deploy("shop-web-a", 2);
+  world.settle();
+  world.scale("shop-web-a", 4);
+  const pass = world.plan();
+  world.scale("shop-web-a", 2);
+  world.record(pass);
+  expect(world.zone.deployments.get("shop-web-a")?.waiting).toBe(2);
+  expect(world.passes()).toMatchObject([{ type: "PlacementDecided", placed: [], waiting: 0 }]);
+});
+
+test("a refusal that a new request overtook does not hold for it", () => {
+  const world = new World().node("n1", 2).deploy("shop-web-a", 4, { onShortage: "refuse" });
+  const pass = world.plan();
+  world.scale("shop-web-a", 2);
+  world.record(pass);
+  world.passes();
+  expect(world.layout).toEqual({ n1: 2 });
+});
+
 const helpFor = (world: World) => only(world.passes(), "PlacementDeferred")[0]?.reasons.wouldHelp;
 
 test("a request larger than any node is said to be that", () => {

@@ -101,7 +101,7 @@ export type Deployment = {
 };
 
 /** A workload whose node left the zone: its order is taken back in case the machine returns under its name. */
-export type Orphan = { node: string; workload: string; deployment: string; generation: number; cause: Cause };
+type Orphan = { node: string; workload: string; deployment: string; generation: number; cause: Cause };
 
 export type Pod = {
   readonly name: string;

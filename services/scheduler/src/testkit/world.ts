@@ -90,7 +90,12 @@ export class World {
   }
 
   deploy(id: string, count: number, more: Partial<Requested> = {}): this {
-    this.append(subjects.deployment("p", id), {
+    this.append(subjects.deployment("p", id), this.requestFor(id, count, more));
+    return this;
+  }
+
+  requestFor(id: string, count: number, more: Partial<Requested> = {}): Requested {
+    return {
       type: "DeploymentRequested",
       deployment: id,
       pod: "p",
@@ -102,8 +107,7 @@ export class World {
       filter: { includes: [], excludes: [], labels: {} },
       onShortage: "wait",
       ...more,
-    });
-    return this;
+    };
   }
 
   request(event: Exclude<DeploymentEvent, Requested>): this {
