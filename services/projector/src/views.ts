@@ -1,4 +1,5 @@
-import { renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Logger } from "@eru/service";
 import { View } from "./view.ts";
 
@@ -21,6 +22,7 @@ export class Views {
   constructor(path: string, log: Logger) {
     this.#path = path;
     this.#log = log;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const live = View.open(path);
     if (live.is !== "unusable") this.#serving = live.view;
     if (live.is === "current") removeFile(this.#rebuildPath);
