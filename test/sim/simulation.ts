@@ -178,11 +178,12 @@ export class Simulation {
 
   async #nodeCommand(node: string, cordoned: boolean): Promise<void> {
     const chance = this.#chance;
-    const [known] = this.#nodes.keys();
+    const [first] = this.#nodes.keys();
+    const there = this.#checks.truth.nodes.size;
     if (cordoned) await this.#nodeEvent({ type: "NodeUncordoned", node });
-    else if (chance.may(0.6)) await this.#nodeEvent({ type: "NodeCordoned", node, reason: "" });
-    else if (this.#nodes.size < 5) await this.#addNode(`n${this.#nodes.size + 1}`);
-    else if (known !== node) await this.#nodeEvent({ type: "NodeRemoved", node });
+    else if (chance.may(0.4)) await this.#nodeEvent({ type: "NodeCordoned", node, reason: "" });
+    else if (there < 4 && this.#nodes.size < 7) await this.#addNode(`n${this.#nodes.size + 1}`);
+    else if (there > 2 && first !== node) await this.#nodeEvent({ type: "NodeRemoved", node });
   }
 
   #release(): Release {
