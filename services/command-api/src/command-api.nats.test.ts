@@ -27,7 +27,7 @@ afterEach(async () => {
 async function begin(retryMs = 5_000, url = server.url): Promise<Running<Broker>> {
   const broker = await connectBroker({ servers: [url], name: "test", retryMs });
   closing.push(() => broker.close());
-  const api = await start<Broker>({ broker });
+  const api = await start<Broker>({ broker, limits: { waitMs: impatientMs } });
   closing.push(api.close);
   return api;
 }
@@ -94,6 +94,7 @@ test("a server killed under load loses nothing that was acknowledged and does no
 test("without a server a command is 503; the same key makes one event when it is back", async () => {
   const api = await begin(impatientMs);
   await furnish(api);
+  await api.follower.catchUp();
   await server.kill9();
   const lost = await api.send("POST", "/v1/deployments", wish);
   expect(lost).toMatchObject({ status: 503, body: { code: "log_unavailable" } });
@@ -113,6 +114,7 @@ test("an answer that gets lost between server and us is found again: one event",
   closing.push(() => proxy.stop());
   const api = await begin(impatientMs, `nats://127.0.0.1:${proxy.port}`);
   await furnish(api);
+  await api.follower.catchUp();
   proxy.loseAnswers();
   const lost = await api.send("POST", "/v1/deployments", wish);
   expect(lost).toMatchObject({ status: 503, body: { code: "log_unavailable" } });

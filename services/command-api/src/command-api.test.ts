@@ -21,7 +21,7 @@ function run(broker = new MemoryBroker(), more: { port?: number; adminTokenHash?
     broker,
     host: "127.0.0.1",
     port: 0,
-    limits: { ratePerSecond: 100, inFlightMax: 10, planTimeoutMs: 100 },
+    limits: { ratePerSecond: 100, inFlightMax: 10, planTimeoutMs: 100, waitMs: 1_000 },
     metrics: createMetrics("command-api"),
     log: createLog("command-api", "info", { write }),
     signal: stop.signal,

@@ -30,7 +30,8 @@ const retryMsMax = 5_000;
 /** Puts the parts together. */
 export async function createCommandApi(deps: CommandApiDeps): Promise<CommandApi> {
   const { broker, metrics } = deps;
-  const follower = new Follower(broker.log, () => performance.now());
+  const { waitMs } = deps.limits;
+  const follower = new Follower(broker.log, { now: () => performance.now(), waitMs });
   const seconds = metrics.histogram(
     "eru_append_seconds",
     "Time from an append to its acknowledgement",
@@ -46,7 +47,7 @@ export async function createCommandApi(deps: CommandApiDeps): Promise<CommandApi
   const handling: HandleDeps = {
     log: broker.log,
     follower,
-    turns: new Turns(),
+    turns: new Turns(waitMs),
     now: () => new Date(),
     appended: (value) => seconds.observe(value),
   };
@@ -117,7 +118,7 @@ async function admit(
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
       const outcome = await handle(handling, caller, command);
-      if (outcome.ok) await handling.follower.reached(outcome.seq);
+      if (outcome.ok) await handling.follower.reach(outcome.seq);
       log.info({ user: admin, how: outcome.ok ? outcome.how : "refused" }, "the admin token is known");
       return;
     } catch (error) {

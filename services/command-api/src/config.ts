@@ -21,9 +21,11 @@ export const commandApiConfig = {
   COMMAND_API_IN_FLIGHT_MAX: z.coerce.number().int().min(1).max(100_000).default(256),
   /** How long an append is asked again when the log does not answer, in ms; then the answer is 503. */
   COMMAND_API_RETRY_MS: z.coerce.number().int().min(100).max(60_000).default(10_000),
+  /** How long a command waits for those before it on the same thing, and for the log to be read, in ms; then 503. */
+  COMMAND_API_WAIT_MS: z.coerce.number().int().min(100).max(60_000).default(5_000),
   /** How long the scheduler may take for a dry run, in ms. */
   COMMAND_API_PLAN_TIMEOUT_MS: z.coerce.number().int().min(100).max(60_000).default(5_000),
 } as const;
 
-/** The limits of the HTTP side. */
-export type Limits = { ratePerSecond: number; inFlightMax: number; planTimeoutMs: number };
+/** How much at once and how long at most; the meaning of each is above. */
+export type Limits = { ratePerSecond: number; inFlightMax: number; planTimeoutMs: number; waitMs: number };

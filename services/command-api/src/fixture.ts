@@ -41,7 +41,13 @@ export async function start<B extends Broker = MemoryBroker>(
   const broker = options.broker ?? (new MemoryBroker() as Broker as B);
   const api = await createCommandApi({
     broker,
-    limits: { ratePerSecond: 1_000_000, inFlightMax: 256, planTimeoutMs: 200, ...options.limits },
+    limits: {
+      ratePerSecond: 1_000_000,
+      inFlightMax: 256,
+      planTimeoutMs: 200,
+      waitMs: 5_000,
+      ...options.limits,
+    },
     metrics: createMetrics("command-api"),
     log: createLog("test", "error"),
   });

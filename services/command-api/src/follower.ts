@@ -1,16 +1,17 @@
 import { type Log, LogUnavailableError } from "@eru/log";
 import { Intent } from "./intent.ts";
 
-/** How long a reader of the log may lag before a command is answered 503 instead of waiting for it. */
-const catchUpMs = 5_000;
+type Waiter = { seq: number; resolve: () => void };
 
-type Waiter = { seq: number; resolve: (reached: boolean) => void };
+/** A monotonic clock in milliseconds, for the lag; how long to wait for the log before giving up. */
+type Patience = { now: () => number; waitMs: number };
 
 /** Keeps the intent up to date with the log, and lets commands wait for it. */
 export class Follower {
   readonly intent = new Intent();
   readonly #log: Log;
   readonly #now: () => number;
+  readonly #waitMs: number;
   readonly #firstHead = Promise.withResolvers<void>();
   #position = 0;
   #caughtUp = false;
@@ -18,10 +19,10 @@ export class Follower {
   #atHead = false;
   #waiters: Waiter[] = [];
 
-  /** `now` is a monotonic clock in milliseconds, for the lag alone. */
-  constructor(log: Log, now: () => number) {
+  constructor(log: Log, { now, waitMs }: Patience) {
     this.#log = log;
     this.#now = now;
+    this.#waitMs = waitMs;
     this.#headAtMs = now();
   }
 
@@ -58,17 +59,20 @@ export class Follower {
     return this.#atHead ? 0 : (this.#now() - this.#headAtMs) / 1_000;
   }
 
-  /** Waits until the log is applied up to `seq`; false when that takes longer than five seconds. */
-  reached(seq: number): Promise<boolean> {
-    if (this.#position >= seq) return Promise.resolve(true);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const waiter = { seq, resolve };
-    this.#waiters.push(waiter);
-    const giveUp = setTimeout(() => {
-      this.#waiters = this.#waiters.filter((one) => one !== waiter);
-      resolve(false);
-    }, catchUpMs);
-    return promise.finally(() => clearTimeout(giveUp));
+  /** Resolves when the log is applied up to `seq`, however long that takes. */
+  applied(seq: number): Promise<void> {
+    if (this.#position >= seq) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push({ seq, resolve });
+    return promise;
+  }
+
+  /**
+   * Waits until the log is applied up to `seq`.
+   * @throws LogUnavailableError its reader lags
+   */
+  async reach(seq: number): Promise<void> {
+    await this.#inTime(this.applied(seq), `reading it from sequence ${this.#position} to ${seq}`);
   }
 
   /**
@@ -76,9 +80,17 @@ export class Follower {
    * @throws LogUnavailableError the log does not answer, or its reader lags
    */
   async catchUp(): Promise<void> {
-    const head = await this.#log.lastSeq();
-    if (!(await this.reached(head)))
-      throw new LogUnavailableError(`catching up from sequence ${this.#position} to ${head}`);
+    await this.reach(await this.#inTime(this.#log.lastSeq(), "asking for its end"));
+  }
+
+  async #inTime<T>(wanted: Promise<T>, doing: string): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const limit = setTimeout(() => reject(new LogUnavailableError(doing)), this.#waitMs);
+    try {
+      return await Promise.race([wanted, late]);
+    } finally {
+      clearTimeout(limit);
+    }
   }
 
   #reachHead(): void {
@@ -91,7 +103,7 @@ export class Follower {
     if (this.#waiters.length === 0) return;
     const waiting: Waiter[] = [];
     for (const waiter of this.#waiters)
-      if (waiter.seq <= this.#position) waiter.resolve(true);
+      if (waiter.seq <= this.#position) waiter.resolve();
       else waiting.push(waiter);
     this.#waiters = waiting;
   }

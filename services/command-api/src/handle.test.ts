@@ -165,6 +165,21 @@ test("no refusal is given while nobody can tell whether it is right", async () =
   expect((await api.send("DELETE", "/v1/pods/demo")).status).toBe(503);
 });
 
+test("a log that says nothing at all is 503 after the time that a command may wait", async () => {
+  const broker = new MemoryBroker();
+  let mute = false;
+  const api = await start({
+    broker: withLog(broker, {
+      lastSeq: () => (mute ? new Promise<never>(() => undefined) : broker.log.lastSeq()),
+    }),
+    limits: { waitMs: 50 },
+  });
+  running.push(api);
+  mute = true;
+  const answer = await api.send("DELETE", "/v1/pods/demo");
+  expect(answer).toMatchObject({ status: 503, body: { code: "log_unavailable" } });
+});
+
 test("a full log is 507 and nothing is recorded; with room it goes on", async () => {
   const api = await begin(new MemoryBroker());
   api.broker.log.setCapacity(await api.broker.log.lastSeq());

@@ -64,6 +64,7 @@ export function about(subject: string, ids: Ids, decision: Decision<EruEvent, Re
  * @throws LogUnavailableError whether it was recorded is unknown: the same command id again finds out
  * @throws LogFullError nothing was recorded
  * @throws NotCaughtUpError nothing was decided
+ * @throws NoTurnError nothing was decided
  */
 export async function handle(deps: HandleDeps, caller: Caller, command: Command): Promise<Outcome> {
   if (!deps.follower.caughtUp) throw new NotCaughtUpError(deps.follower.position);
@@ -119,12 +120,10 @@ async function append(
     },
   });
   measured((performance.now() - begin) / 1_000);
-  // It is durable, so the caller has the answer now. What depends on it waits until it is applied here; should the reader
-  // lag for long, the broker's check still holds.
-  const applied = follower.reached(seq);
-  keep(applied);
+  // It is durable, so the caller has the answer now; what depends on it waits until it is applied here.
+  keep(follower.applied(seq));
   if (!duplicate) return { ok: true, how: "recorded", seq, ids };
-  await applied;
+  await follower.reach(seq);
   const first = follower.intent.answerTo(commandId);
   return first ? repeated(first, caller) : { ok: true, how: "repeated", seq, ids };
 }

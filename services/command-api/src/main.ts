@@ -24,6 +24,7 @@ await runMain(name, async (signal) => {
         ratePerSecond: config.COMMAND_API_RATE_PER_SECOND,
         inFlightMax: config.COMMAND_API_IN_FLIGHT_MAX,
         planTimeoutMs: config.COMMAND_API_PLAN_TIMEOUT_MS,
+        waitMs: config.COMMAND_API_WAIT_MS,
       },
       adminTokenHash: config.ERU_ADMIN_TOKEN_HASH,
       metrics: createMetrics(name),

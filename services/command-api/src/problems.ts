@@ -9,6 +9,7 @@ import { Problem } from "@eru/service";
 import { type Caller, NotCaughtUpError, type Outcome } from "./handle.ts";
 import type { Intent } from "./intent.ts";
 import { answerTo } from "./refusals.ts";
+import { NoTurnError } from "./turns.ts";
 
 /** Seconds after which a caller may try again when the log did not answer. */
 const retryAfterSeconds = "2";
@@ -47,11 +48,16 @@ export function problemOfFailure(
       `the log does not answer; whether the command was recorded is unknown: ${again}, it happens at most once`,
       { headers, commandId, cause: error },
     );
-  if (error instanceof NotCaughtUpError)
-    return new Problem(503, "not_ready", `${error.message}: nothing was decided, ${again}`, {
-      headers,
-      commandId,
-    });
+  if (error instanceof NotCaughtUpError || error instanceof NoTurnError)
+    return new Problem(
+      503,
+      error instanceof NoTurnError ? "busy" : "not_ready",
+      `${error.message}: nothing was decided, ${again}`,
+      {
+        headers,
+        commandId,
+      },
+    );
   if (error instanceof LogFullError)
     return new Problem(507, "log_full", `nothing was recorded: ${error.message}`, {
       commandId,

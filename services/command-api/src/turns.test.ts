@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { type Keys, Turns } from "./turns.ts";
+import { type Keys, NoTurnError, Turns } from "./turns.ts";
 
 /** Work that records its begin and end and ends when told to. */
-function bench() {
-  const turns = new Turns();
+function bench(waitMs = 10_000) {
+  const turns = new Turns(waitMs);
   const seen: string[] = [];
   const ends = new Map<string, () => void>();
   const work = (name: string, keys: Partial<Keys>) =>
@@ -107,5 +107,19 @@ test("work may give its result and keep its turn", async () => {
   await end("pod");
   await end("node");
   await Promise.all(next);
+  expect(turns.size).toBe(0);
+});
+
+test("work whose turn does not come in time is not done, and nobody overtakes through its place", async () => {
+  const { turns, seen, work, end, settle } = bench(20);
+  const first = work("first", { exclusive: ["k"] });
+  await expect(work("late", { exclusive: ["k"] })).rejects.toThrow(NoTurnError);
+  const after = work("after", { exclusive: ["k"] });
+  await settle();
+  expect(seen).toEqual(["+first"]);
+  await end("first");
+  expect(seen).toEqual(["+first", "-first", "+after"]);
+  await end("after");
+  await Promise.all([first, after]);
   expect(turns.size).toBe(0);
 });

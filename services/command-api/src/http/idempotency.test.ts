@@ -170,18 +170,30 @@ test("a lost answer is found again also by a process whose reader has not seen i
   const broker = new MemoryBroker();
   const first = await begin(broker);
   await furnish(first);
-  // A second process that has read the log up to here and then no further.
-  const stop = new AbortController();
+  let lag = Promise.resolve();
   const lagging = withLog(broker, {
-    follow: (options) => broker.log.follow({ ...options, signal: stop.signal }),
+    follow: async function* (options) {
+      for await (const page of broker.log.follow(options)) {
+        await lag;
+        yield page;
+      }
+    },
   });
-  const api = await start({ broker: lagging });
+  const api = await start({ broker: lagging, limits: { waitMs: 100 } });
   running.push(api);
-  stop.abort();
+  const { promise, resolve: goOn } = Promise.withResolvers<void>();
+  lag = promise;
   const answer = await first.send("POST", "/v1/deployments", wish, key);
-  const { seq } = answer.body as { seq: number };
-  const found = api.send("POST", "/v1/deployments", wish, key);
+  const seq = await broker.log.lastSeq();
+  const unsure = await api.send("POST", "/v1/deployments", wish, key);
+  expect(unsure, "as long as it cannot read the first answer").toMatchObject({ status: 503 });
+  const blocked = await api.send("POST", "/v1/deployments", wish, key);
+  expect(blocked, "in the line of the one before").toMatchObject({ status: 503, body: { code: "busy" } });
+  goOn();
+  await api.follower.applied(seq);
+  expect(await api.send("POST", "/v1/deployments", wish, key)).toMatchObject({
+    status: 202,
+    body: answer.body,
+  });
   expect(await broker.log.lastSeq()).toBe(seq);
-  expect(await found).toMatchObject({ status: 202, body: answer.body });
-  expect(await broker.log.lastSeq()).toBe(seq);
-}, 15_000);
+});

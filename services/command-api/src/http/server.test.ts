@@ -67,7 +67,7 @@ test("before the log is read to its end nothing is decided and no token is calle
     },
   });
   const metrics = createMetrics("command-api");
-  const limits = { ratePerSecond: 10, inFlightMax: 1, planTimeoutMs: 100 };
+  const limits = { ratePerSecond: 10, inFlightMax: 1, planTimeoutMs: 100, waitMs: 1_000 };
   const api = await createCommandApi({
     broker: unfinished,
     limits,
@@ -75,7 +75,7 @@ test("before the log is read to its end nothing is decided and no token is calle
     log: createLog("test", "error"),
   });
   const followed = api.follower.run(stop.signal);
-  await api.follower.reached(2);
+  await api.follower.reach(2);
   const post = (token: string) =>
     api.app.inject({
       method: "POST",
