@@ -48,12 +48,16 @@ export async function* followFeed(
   context: Context,
   { topics, from, signal }: FeedOptions,
 ): AsyncGenerator<FeedItem> {
-  let last = { seq: from - 1, index: Number.POSITIVE_INFINITY };
+  let last = { seq: from, index: -1 };
   let failures = 0;
-  for (let first = true; !signal.aborted; first = false) {
+  let opened = false;
+  while (!signal.aborted) {
     try {
-      for await (const message of connection(context, { topics, from: Math.max(1, last.seq), signal })) {
-        if (message.type === "subscribed" && !first) yield { type: "back" };
+      for await (const message of connection(context, { topics, from: last.seq, signal })) {
+        if (message.type === "subscribed") {
+          if (opened) yield { type: "back" };
+          opened = true;
+        }
         if (message.type === "caught-up") yield { type: "caught-up" };
         if (message.type === "error")
           throw new CliError(exitCodes.refused, message.detail, { code: message.code });
@@ -68,7 +72,7 @@ export async function* followFeed(
     } catch (error) {
       if (signal.aborted) return;
       const passing = error instanceof CliError && error.exitCode === exitCodes.unreachable;
-      if (first || !passing) throw error;
+      if (!opened || !passing) throw error;
       if (failures === 0) yield { type: "lost", why: error.message };
     }
     await sleep(Math.min(retryMsMost, retryMsFirst * 2 ** failures++), undefined, { signal }).catch(() => {});

@@ -43,6 +43,6 @@ export function problemError(
   return new CliError(exitCodes.unreachable, detail, { faults, code, next });
 }
 
-/** How a command whose fate is unknown is sent again safely. */
+/** How a command is sent again safely when nobody knows whether it was recorded. */
 export const sameKey = (key: string): string =>
-  `whether it was recorded is unknown: the same command with --command-id ${key} happens at most once`;
+  `run it again with --command-id ${key}: however often, it happens at most once`;

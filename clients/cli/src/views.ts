@@ -1,3 +1,4 @@
+import { Reasons } from "@eru/events";
 import { z } from "zod";
 
 // What the query API answers, as far as this program reads it. Loose: a field more is no fault, a field less is.
@@ -172,3 +173,50 @@ export const Zone = z.looseObject({
   }),
 });
 export type Zone = z.infer<typeof Zone>;
+
+/** Why a workload is where it is. */
+export const WhyWorkload = z.looseObject({
+  workload: Workload,
+  placement: z
+    .looseObject({
+      ...LogEvent.shape,
+      node: z.string(),
+      because: z.string(),
+      /** The chosen node as the strategy saw it. */
+      score: z.looseObject({ count: z.int(), capacity: z.int() }).nullable(),
+      reasons: Reasons,
+    })
+    .nullable(),
+  chain: z.array(LogEvent),
+  chainCut: z.boolean(),
+});
+export type WhyWorkload = z.infer<typeof WhyWorkload>;
+
+/** A decision with what it was made from. */
+export const Decision = z.looseObject({
+  ...LogEvent.shape,
+  payload: z.looseObject({ reasons: Reasons.optional() }),
+});
+
+/** Decisions about a deployment, the newest first. */
+export const DeploymentReasons = z.looseObject({
+  deployment: Deployment,
+  /** Workloads that found no room, and why. */
+  short: z
+    .looseObject({
+      seq: z.int(),
+      time: z.string(),
+      workloads: z.int(),
+      ...Reasons.pick({ rejectedTotals: true, rejected: true, wouldHelp: true }).shape,
+    })
+    .nullable(),
+  items: z.array(Decision),
+  next: z.string().nullable(),
+});
+/** Why a deployment is as it is. */
+export type WhyDeployment = z.infer<typeof DeploymentReasons> & {
+  /** What users asked of it, the newest first. */
+  orders: LogEvent[];
+  /** The newest decision that placed something. */
+  placement: z.infer<typeof Decision> | undefined;
+};

@@ -85,7 +85,6 @@ async function untilDone(
   let snapshot: Snapshot | undefined;
   let unreachable: CliError | undefined;
   for (let lookedAt = Number.NEGATIVE_INFINITY; ; await sleep(tickMs, undefined, { signal: api.signal })) {
-    const elapsedMs = performance.now() - begun;
     if (ear.take() || performance.now() - lookedAt > lookMs) {
       try {
         snapshot = await look(api, deployment, snapshot ? undefined : answer.seq);
@@ -97,6 +96,7 @@ async function untilDone(
       }
       lookedAt = performance.now();
     }
+    const elapsedMs = performance.now() - begun;
     if (snapshot) display.show(snapshot, elapsedMs, unreachable?.message);
     const verdict = snapshot && !unreachable ? judge(snapshot, goal) : undefined;
     if (snapshot && verdict && verdict.is !== "going") return { snapshot, verdict };

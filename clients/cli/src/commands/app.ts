@@ -1,4 +1,5 @@
 import type { Cli } from "../cli.ts";
+import { moment } from "../render/event.ts";
 import { details, table } from "../render/table.ts";
 import { App, Deployment, Release } from "../views.ts";
 import { answerList, group, path, recorded } from "./common.ts";
@@ -32,7 +33,7 @@ export function addApp(cli: Cli): void {
             details(
               [
                 ["app", one.app],
-                ["registered", one.registeredAt],
+                ["registered", moment(one.registeredAt)],
                 ["releases", releases.length > 0 ? undefined : "none"],
               ],
               cli.look,

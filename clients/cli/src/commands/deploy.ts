@@ -100,7 +100,8 @@ async function plan(cli: Cli, api: Api, app: string, options: DeployOptions): Pr
   cli.answer(answer, () =>
     [
       `dry run, nothing recorded: ${plural(fitting, "workload")} would be placed${waiting > 0 ? `, ${waiting} ${rest}` : ""}\n`,
-      fitting > 0 ? `\n${table(planColumns, placed, cli.look)}` : "",
+      // The reasons name a bounded number of nodes; a plan names all it would use.
+      placed.length > reasons.scores.length ? `\n${table(planColumns, placed, cli.look)}` : "",
       `\n${reasonsText(reasons, cli.look)}`,
     ].join(""),
   );

@@ -1,5 +1,6 @@
 import type { Cli } from "../cli.ts";
 import { showAge, showCpu, showMemory } from "../quantities.ts";
+import { moment } from "../render/event.ts";
 import { type Column, details, table } from "../render/table.ts";
 import { oneLine, type Tone } from "../render/text.ts";
 import { Deployment, Workload } from "../views.ts";
@@ -86,7 +87,7 @@ function showText(cli: Cli, one: Deployment, workloads: readonly Workload[]): st
           `${waiting > 0 ? `, ${waiting} waiting for room` : ""}${refused > 0 ? `, ${refused} refused` : ""}`,
       ],
       ["each", `${showCpu(resources.cpu)} cpu, ${showMemory(resources.memoryMib)}`],
-      ["asked for", `${one.requestedAt} by ${one.requestedBy}`],
+      ["asked for", `${moment(one.requestedAt)} by ${one.requestedBy}`],
     ],
     cli.look,
   );

@@ -2,6 +2,7 @@ import type { Cli } from "../cli.ts";
 import { CliError } from "../errors.ts";
 import { showAge } from "../quantities.ts";
 import { commitOf, pointInto, readSpec } from "../release-source.ts";
+import { moment } from "../render/event.ts";
 import { type Column, details } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { Release, ReleaseText } from "../views.ts";
@@ -101,5 +102,5 @@ const releaseDetails = (one: Release) =>
     ["release", one.release],
     ["commit", one.gitSha ?? undefined],
     ["image", one.image],
-    ["registered", `${one.registeredAt} by ${one.registeredBy}`],
+    ["registered", `${moment(one.registeredAt)} by ${one.registeredBy}`],
   ] as const;

@@ -22,7 +22,7 @@ type SetOptions = {
 const ruleForm = "/path=app/entrypoint, with :port and @pod when wanted";
 
 /** One rule from `/api=hello/web:8080@east`. */
-export function parseRule(text: string, before: readonly Rule[] = []): Rule[] {
+function parseRule(text: string, before: readonly Rule[] = []): Rule[] {
   const [, pathPrefix, app, entrypoint, port, pod] =
     /^(\/[^=]*)=([^/:@]+)\/([^/:@]+)(?::([^@]*))?(?:@(.+))?$/.exec(text) ?? [];
   if (pathPrefix === undefined || app === undefined || entrypoint === undefined)

@@ -1,5 +1,6 @@
 import type { Cli } from "../cli.ts";
 import { showAge, showCpu, showMemory, showSpan } from "../quantities.ts";
+import { moment } from "../render/event.ts";
 import { stateTone, stateWord } from "../render/progress.ts";
 import { type Column, details } from "../render/table.ts";
 import { oneLine } from "../render/text.ts";
@@ -66,15 +67,15 @@ function workloadDetails(cli: Cli, one: Workload) {
     ["reached at", reached.join(", ") || undefined],
     ["container", one.containerId ?? undefined],
     ["starts", String(one.attempt)],
-    ["placed", `${placedAt}${one.placedBecause === null ? "" : ` (${one.placedBecause})`}`],
+    ["placed", `${moment(placedAt)}${one.placedBecause === null ? "" : ` (${one.placedBecause})`}`],
     [
       "healthy",
       healthyAt === null
         ? undefined
-        : `${healthyAt}, ${showSpan(Date.parse(healthyAt) - Date.parse(placedAt))} after`,
+        : `${moment(healthyAt)}, ${showSpan(Date.parse(healthyAt) - Date.parse(placedAt))} after`,
     ],
     ["leaving", one.leavingBecause === null ? undefined : `because ${one.leavingBecause}`],
-    ["removed", one.removedAt ?? undefined],
+    ["removed", one.removedAt === null ? undefined : moment(one.removedAt)],
     ["last error", lastError === null ? undefined : oneLine(lastError)],
     ["exit code", exitCode === null ? undefined : String(exitCode)],
     ["next start", retryInMs === null ? undefined : `${showSpan(retryInMs)} after that`],

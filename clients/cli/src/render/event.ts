@@ -1,3 +1,4 @@
+import { showSpan } from "../quantities.ts";
 import type { LogEvent } from "../views.ts";
 import { type Look, table } from "./table.ts";
 import { oneLine, type Tone } from "./text.ts";
@@ -24,13 +25,20 @@ const day = (iso: string): string => {
 /** `2026-01-31 14:03:21.042`. */
 export const moment = (iso: string): string => `${day(iso)} ${clock(iso)}`;
 
-/** Events below each other, the oldest first. */
-export function eventTable(events: readonly LogEvent[], look: Look): string {
+/** Events below each other, the oldest first; in a chain also how long after the first each came. */
+export function eventTable(events: readonly LogEvent[], look: Look, how: { chain?: true } = {}): string {
+  const begin = Date.parse(events[0]?.time ?? "");
+  const after = {
+    title: "after",
+    cell: ({ time }: LogEvent) => (Date.parse(time) > begin ? `+${showSpan(Date.parse(time) - begin)}` : ""),
+    align: "right" as const,
+  };
   // The day is worth a column only when there are two.
   const sameDay = new Set(events.map(({ time }) => day(time))).size < 2;
   const columns = [
     { title: "seq", cell: (event: LogEvent) => event.seq, align: "right" as const },
     { title: "time", cell: ({ time }: LogEvent) => (sameDay ? clock(time) : moment(time)) },
+    ...(how.chain ? [after] : []),
     { title: "who", cell: ({ actor }: LogEvent) => actor },
     { title: "what", cell: ({ type }: LogEvent) => type, tone: toneOf },
     { title: "", cell: ({ summary }: LogEvent) => summary, flexible: true as const },

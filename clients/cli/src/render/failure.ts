@@ -3,7 +3,7 @@ import { oneLine } from "./text.ts";
 
 /** A failure in words: what, then each fault, then the next step. */
 export function failureText(error: unknown): string {
-  const lines = [`eru: ${messageOf(error)}`];
+  const lines = [`eru: ${shortened(error)}`];
   if (error instanceof CliError) {
     // A server names a single fault twice: as the fault and as the whole.
     for (const { field, value, message } of error.faults.filter((fault) => fault.message !== error.message))
@@ -12,6 +12,12 @@ export function failureText(error: unknown): string {
   }
   return `${lines.join("\n")}\n`;
 }
+
+/** The server's sentence about a list of faults speaks of its JSON; below this line they stand in words. */
+const shortened = (error: unknown): string =>
+  error instanceof CliError && error.code === "invalid_request" && error.faults.length > 0
+    ? "the request is not valid"
+    : messageOf(error);
 
 /** The same for scripts. */
 export function failureJson(error: unknown): string {

@@ -3,8 +3,8 @@ import { showCpu, showMemory } from "../quantities.ts";
 import { type Look, table } from "./table.ts";
 import { oneLine, plural } from "./text.ts";
 
-/** Candidates shown; the chosen ones come first. */
-const scoresMax = 12;
+/** Candidates shown that got nothing; the chosen ones come first, and all of them. */
+const runnersUpMax = 5;
 /** Rejections shown by name. */
 const rejectedMax = 12;
 
@@ -38,7 +38,8 @@ const scoreColumns = [
 
 function scoresText({ scores, candidatesTotal }: Reasons, look: Look): string {
   if (scores.length === 0) return "";
-  const shown = scores.slice(0, scoresMax);
+  const chosen = scores.filter(({ placed }) => placed > 0).length;
+  const shown = scores.slice(0, chosen + runnersUpMax);
   return `\n${table(scoreColumns, shown, look)}${more(candidatesTotal - shown.length, "candidate")}`;
 }
 
