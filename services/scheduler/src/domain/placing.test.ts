@@ -130,6 +130,15 @@ test("the workloads of an entrypoint are evened out over all its deployments; an
   expect(world.layout).toEqual({ n1: 3, n2: 5 });
 });
 
+test("workloads on their way out do not count for the spread", () => {
+  const world = new World().node("n1", 9).node("n2", 2).route().elb("edge", 1).deploy("shop-web-a", 1);
+  world.settle();
+  world.scale("shop-web-a", 0).passes();
+  expect(world.zone.nodes.get("n1")?.workloads.size).toBe(1); // Still draining.
+  world.deploy("shop-web-b", 1).passes();
+  expect(world.layout).toEqual({ n1: 1 });
+});
+
 test("two deployments race for the last room: the older one gets it, the other waits", () => {
   const world = new World().node("n1", 1).deploy("shop-web-a", 1).deploy("shop-web-b", 1);
   const decided = world.passes();

@@ -23,6 +23,15 @@ test("scaling down takes failed ones first, then those that are not healthy", ()
   expect(decided.map(({ workload }) => workload)).toEqual(["shop-web-a-2", "shop-web-a-1"]);
 });
 
+test("scaling down spares the workload whose node is heard", () => {
+  const world = new World().node("n1", 9).node("n2", 8).deploy("shop-web-a", 2);
+  world.settle();
+  world.now({ liveness: [{ node: "n1", to: "suspect", silentMs: 3_000 }] }).scale("shop-web-a", 1);
+  // Also when the node comes back in the same moment: nobody knows yet what still runs there.
+  const decided = world.pass({ liveness: [{ node: "n1", to: "alive" }] });
+  expect(only(decided, "RemovalDecided")).toMatchObject([{ workload: "shop-web-a-1", node: "n1" }]);
+});
+
 test("a workload no route leads to is stopped at once, with its grace", () => {
   const world = new World().node("n1", 9).deploy("shop-web-a", 1);
   world.settle();
