@@ -36,16 +36,11 @@ export function readConfig<S extends z.ZodRawShape>(
   );
   const parsed = z.object(shape).safeParse(known);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => {
-    const key = String(issue.path[0]);
+  const faults = parsed.error.issues.map(({ path, message }) => {
+    const key = String(path[0]);
     const value = environment[key];
-    const shown =
-      value === undefined || value === ""
-        ? "is not set"
-        : /PASSWORD|TOKEN|SECRET/.test(key)
-          ? "is set"
-          : `is ${JSON.stringify(value)}`;
-    return `${key} ${shown}: ${issue.message}`;
+    if (value === undefined || value === "") return `${key} is not set: this service needs it`;
+    return `${key} is ${/PASSWORD|TOKEN|SECRET/.test(key) ? "set" : JSON.stringify(value)}: ${message}`;
   });
   throw new ConfigError(`the environment is not usable:\n  ${faults.join("\n  ")}`);
 }
