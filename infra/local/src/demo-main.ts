@@ -40,6 +40,7 @@ Try next:
 
 async function showStatus(): Promise<void> {
   const { phase, units, supervisorPid } = await status({ home });
+  if (phase === "absent") throw new LocalError(`nothing is installed in ${home}: make demo`);
   console.log(`${phase}${supervisorPid === undefined ? ", no supervisor" : `, supervisor ${supervisorPid}`}`);
   console.table(units.map(({ logFile: _, since: __, ...unit }) => unit));
   if (phase !== "up") process.exitCode = 1;

@@ -50,6 +50,10 @@ export class Home {
   logFile(name: string): string {
     return join(this.path, "log", `${name}.log`);
   }
+  /** What a person types to be rid of it. */
+  get purgeCommand(): string {
+    return `eru down --purge --home ${this.path}`;
+  }
   make(): void {
     // nginx's workers are not root and pass through to their own directory.
     for (const part of [".", "elb"]) mkdirSync(join(this.path, part), { recursive: true, mode: 0o711 });

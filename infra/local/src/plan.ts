@@ -63,7 +63,7 @@ export function readPlan(home: Home): Plan | undefined {
   const parsed = Plan.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   throw new LocalError(
-    `${home.plan} is not readable (${z.prettifyError(parsed.error)}): remove the installation with \`eru down --purge\``,
+    `${home.plan} is not readable (${z.prettifyError(parsed.error)}): remove the installation with \`${home.purgeCommand}\``,
   );
 }
 
@@ -110,7 +110,7 @@ export async function makePlan(home: Home, before: Plan | undefined, wish: Wish)
 }
 
 function checkWish(home: Home, before: Plan, wish: Wish): void {
-  const otherwise = "remove the installation with `eru down --purge`, or use another ERU_HOME";
+  const otherwise = `remove the installation with \`${home.purgeCommand}\`, or use another ERU_HOME`;
   const asked = `${wish.nodes} ${wish.nodes === 1 ? "was" : "were"} asked for`;
   if (wish.nodes < before.nodes)
     throw new LocalError(
@@ -124,7 +124,7 @@ function checkWish(home: Home, before: Plan, wish: Wish): void {
   for (const [name, port] of Object.entries(wish.ports))
     if (port !== undefined && before.ports[name as keyof Plan["ports"]] !== port)
       throw new LocalError(
-        `port ${port} was asked for ${name}, which runs on ${before.ports[name as keyof Plan["ports"]]}: \`eru down\` first`,
+        `port ${port} was asked for ${name}, which runs on ${before.ports[name as keyof Plan["ports"]]}: \`eru down --home ${home.path}\` first`,
       );
 }
 
