@@ -89,7 +89,7 @@ test("the name of a key that is wrong is named with the rule it breaks, each rul
     payload: { env: { "A B": "1" }, mib: 1e300 },
   });
   expect(answer.json().faults).toEqual([
-    { field: "env.A B", message: "not a variable name" },
+    { field: "env.A B", value: "1", message: "not a variable name" },
     { field: "mib", value: 1e300, message: "a whole number" },
   ]);
 });

@@ -72,17 +72,14 @@ function faultsOfIssue(issue: z.core.$ZodIssue, input: unknown): FieldFault[] {
       field: [...path, key].join("."),
       message: `unknown field ${JSON.stringify(key)}: remove it or correct its spelling`,
     }));
-  // What is wrong with a key is said one level down; its value has nothing to do with it.
-  if (issue.code === "invalid_key")
-    return issue.issues.map(({ message }) => ({ field: path.join("."), message }));
   const value = valueAt(input, issue.path);
-  return [
-    {
-      field: path.join(".") || "(the whole body)",
-      ...(value === undefined ? {} : { value: shorten(value) }),
-      message: issue.message,
-    },
-  ];
+  // What is wrong with a key is said one level down.
+  const said = issue.code === "invalid_key" ? issue.issues : [issue];
+  return said.map(({ message }) => ({
+    field: path.join(".") || "(the whole body)",
+    ...(value === undefined ? {} : { value: shorten(value) }),
+    message,
+  }));
 }
 
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
