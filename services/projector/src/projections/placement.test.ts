@@ -206,6 +206,9 @@ test("a deployment is placing, then running, then degraded, and forgets the reas
   expect(theDeployment(world)).toMatchObject({ state: "degraded", reason: `${id(1)} is unhealthy: 503` });
   say(world, { type: "ContainerHealthy", ...on(1), attempt: 1 });
   expect(theDeployment(world)).toMatchObject({ state: "running", reason: null });
+  say(world, { type: "ContainerRemoved", ...on(1), ordered: false });
+  expect(theDeployment(world)).toMatchObject({ state: "degraded" });
+  start(world, 1, 2);
   wish(world, { type: "ScaleRequested", deployment, count: 3 });
   expect(theDeployment(world)).toMatchObject({ state: "placing", wanted: 3 });
 });
