@@ -10,7 +10,10 @@ const home = process.env["ERU_HOME"] ? defaultHome() : demoHome;
 const seconds = (value: number) => `${value.toFixed(1).padStart(6)} s`;
 
 async function runDemo(): Promise<void> {
-  const nodes = Number(process.env["NODES"] ?? 3);
+  const wanted = process.env["NODES"] ?? "3";
+  const nodes = Number(wanted);
+  if (!Number.isInteger(nodes))
+    throw new LocalError(`NODES is ${JSON.stringify(wanted)}: a number is wanted`);
   const begun = performance.now();
   const result = await demo({
     home,
