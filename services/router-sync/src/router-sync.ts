@@ -31,8 +31,8 @@ export type Times = {
 };
 export const usualTimes: Times = { logWaitMs: 5_000, silentMostMs: 10_000 };
 
-/** Facts that come close together make one delta. */
-const coalesceMs = 15;
+/** Between two changes: the first of a run of facts goes at once, the others together. */
+const betweenPushesMs = 15;
 const retryPushMs = 250;
 const drainEveryMs = 50;
 const heartbeatEveryMs = 1_000;
@@ -175,11 +175,13 @@ export class RouterSync {
 
   async #push(signal: AbortSignal): Promise<void> {
     let wait: number | undefined;
+    let pushedAtMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       await this.#changed.next(signal, wait);
-      await pause(coalesceMs, signal);
+      await pause(Math.max(0, pushedAtMs + betweenPushesMs - performance.now()), signal);
       if (this.#epoch === undefined || signal.aborted) continue;
       const outcome = this.#keeper.serving ? await this.#pushOnce(this.#epoch) : "later";
+      pushedAtMs = performance.now();
       wait = outcome === "later" || this.#pusher.waiting ? retryPushMs : undefined;
     }
   }
