@@ -287,6 +287,7 @@ test.each([
   ["/v1/releases/none/v1", "release_unknown", "there are none"],
   ["/v1/deployments/none-web-aaaaaa", "deployment_unknown", `there is ${deployment}`],
   [`/v1/workloads/${deployment}-9`, "workload_unknown", `there are ${first}, ${second}`],
+  ["/v1/workloads/none-web-aaaaaa-1", "workload_unknown", `there are ${first}, ${second}`],
   [`/v1/why/workloads/${deployment}-9`, "workload_unknown", first],
   ["/v1/why/deployments/none-web-aaaaaa", "deployment_unknown", deployment],
   ["/v1/routes/none.localhost", "route_unknown", "there is shop.localhost"],

@@ -54,14 +54,15 @@ export function showWorkload(row: Workload): z.infer<typeof WorkloadView> {
   };
 }
 
-/** The 404 of a workload: others of its deployment, when there are. */
+/** The 404 of a workload: the others of its deployment, or when that has none, those of all that are there. */
 export const noWorkload = (view: Parameters<typeof notFound>[0], workload: string) => {
   const deployment = deploymentOf(workload);
-  return notFound(
-    view,
-    { kind: "workload", name: workload, list: `/v1/workloads?deployment=${deployment}` },
-    kysely.selectFrom("workloads").select("workload").where("deployment", "=", deployment),
-  );
+  const names = kysely.selectFrom("workloads").select("workload");
+  const siblings = names.where("deployment", "=", deployment);
+  const what = { kind: "workload", name: workload };
+  return view.all(siblings.limit(1)).length > 0
+    ? notFound(view, { ...what, list: `/v1/workloads?deployment=${deployment}` }, siblings)
+    : notFound(view, { ...what, list: "/v1/workloads" }, names.where("state", "<>", "removed"));
 };
 
 /** GET /v1/workloads and /v1/workloads/:id. */
