@@ -1,7 +1,6 @@
 import { AppError, type Cause, type ElbEvent, subjects } from "@eru/events";
 import type { Log } from "@eru/log";
-import { backOffMs, type Logger, pause } from "@eru/service";
-import { Wake } from "./wake.ts";
+import { backOffMs, type Logger, pause, Wake } from "@eru/service";
 
 export type ReporterDeps = { elb: string; newId: () => string; log: Logger };
 

@@ -1,6 +1,6 @@
 import { AppError, decodeMessage, liveSubjects } from "@eru/events";
 import type { Broker } from "@eru/log";
-import { type Logger, type Metrics, pause } from "@eru/service";
+import { type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { RouteFold, routingSubjects } from "./domain/route-fold.ts";
 import { Drains } from "./drain.ts";
 import { NginxKeeper } from "./keep-nginx.ts";
@@ -8,7 +8,6 @@ import { bootText, NginxAdmin, NginxUnreachableError } from "./nginx-admin.ts";
 import type { NginxProcess } from "./nginx-process.ts";
 import { type Pushed, Pusher, type Rejection } from "./push.ts";
 import { Reporter } from "./report.ts";
-import { Wake } from "./wake.ts";
 
 export type RouterSyncDeps = {
   elb: string;

@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { Cli, run } from "../cli.ts";
 import { addCommands } from "../commands/index.ts";
 import type { Io } from "../io.ts";
@@ -11,9 +12,15 @@ export type Ran = { code: number; out: string; err: string };
 /** The token of the test context: must never be seen in what is written. */
 export const testToken = "eru_secret-of-the-test";
 
-/** A directory with a context for a server. */
+const made: string[] = [];
+afterAll(() => {
+  for (const cwd of made.splice(0)) rmSync(cwd, { recursive: true, force: true });
+});
+
+/** A directory with a context for a server; removed when the test file ends. */
 export function contextFor(url: string): { cwd: string } {
   const cwd = mkdtempSync(join(tmpdir(), "eru-cli-"));
+  made.push(cwd);
   const content = { commandUrl: url, queryUrl: url, token: testToken };
   writeFileSync(join(cwd, "context.json"), JSON.stringify(content), { mode: 0o600 });
   return { cwd };
