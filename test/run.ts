@@ -25,7 +25,9 @@ const suite = (project: string, inWorld: boolean): Step => ({
     const report = join(reports, `${project}.json`);
     const vitest = ["node_modules/.bin/vitest", "run", "--project", project];
     const parameters = [...vitest, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const ok = inWorld ? execute(world, ["world", process.execPath, ...parameters]) : execute("node", parameters);
+    const ok = inWorld
+      ? execute(world, ["world", process.execPath, ...parameters])
+      : execute("node", parameters);
     const counts = countReport(report);
     // A runner that dies without a failed test, or finds none to run, must not pass.
     return counts.failed === 0 && (!ok || counts.passed === 0) ? { ...counts, failed: 1 } : counts;

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-/** Amounts a workload books on its node. CPU in cores with three decimals (0.1 is a tenth of a core), memory in MiB. */
+/**
+ * Amounts a workload books on its node, and its bounds there. CPU in cores with three decimals (0.1 is a tenth of a core),
+ * memory in MiB. 0 books nothing and sets no bound.
+ */
 export const Resources = z.strictObject({
   cpu: z
     .number()
