@@ -32,8 +32,13 @@ export function processIo(signal: AbortSignal): Io {
     err: (text) => void stderr.write(text),
     errTty: stderr.isTTY === true && env["TERM"] !== "dumb",
     columns: stdout.isTTY ? stdout.columns || 80 : Number.POSITIVE_INFINITY,
-    errColumns: stderr.columns || 80,
-    errRows: stderr.rows || 24,
+    // Asked each time: a window may be resized while progress is shown.
+    get errColumns() {
+      return stderr.columns || 80;
+    },
+    get errRows() {
+      return stderr.rows || 24;
+    },
     colour: stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb",
     env,
     cwd: process.cwd(),

@@ -46,13 +46,17 @@ export function summary({ deployment }: Snapshot): string {
   return `${wanted} wanted: ${shown.length > 0 ? shown.join(", ") : "none there"}`;
 }
 
+/** Why a deployment is not as wished, unless one of these workloads says the same in its own words. */
+export function ownReason({ deployment, workloads }: Snapshot): string | undefined {
+  const { reason, state } = deployment;
+  if (reason === null || state === "removing") return undefined;
+  return workloads.some(({ workload }) => reason.startsWith(`${workload} `)) ? undefined : reason;
+}
+
 /** What is worth a line of its own since the last look: reasons and errors, each once. */
 export function news(before: Snapshot | undefined, now: Snapshot): string[] {
-  const lines: string[] = [];
-  const { reason } = now.deployment;
-  // A reason that is about one workload is that workload's error in other words.
-  const ofWorkload = now.workloads.some(({ workload }) => reason?.startsWith(`${workload} `));
-  if (reason !== null && !ofWorkload && reason !== before?.deployment.reason) lines.push(reason);
+  const reason = ownReason(now);
+  const lines = reason !== undefined && reason !== before?.deployment.reason ? [reason] : [];
   const known = new Map(before?.workloads.map(({ workload, lastError }) => [workload, lastError]));
   for (const { workload, node, lastError } of now.workloads)
     if (lastError !== null && known.get(workload) !== lastError)

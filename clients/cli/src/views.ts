@@ -110,6 +110,10 @@ export const Workload = z.looseObject({
 });
 export type Workload = z.infer<typeof Workload>;
 
+/** Workloads as people count: the tenth after the ninth. */
+export const inOrder = (workloads: readonly Workload[]): Workload[] =>
+  workloads.toSorted((one, other) => one.workload.localeCompare(other.workload, "en", { numeric: true }));
+
 const Rule = z.looseObject({
   pathPrefix: z.string(),
   app: z.string(),

@@ -5,15 +5,18 @@ import { path } from "./commands/common.ts";
 import { createDisplay, type Display } from "./display.ts";
 import { CliError, exitCodes } from "./errors.ts";
 import { followFeed } from "./feed.ts";
-import { type Goal, judge, type Snapshot, summary, type Verdict } from "./progress.ts";
+import { type Goal, judge, news, type Snapshot, summary, type Verdict } from "./progress.ts";
 import { showSpan } from "./quantities.ts";
 import { oneLine } from "./render/text.ts";
-import { Deployment, Workload } from "./views.ts";
+import { Deployment, inOrder, Workload } from "./views.ts";
 
 /** Between two looks at the clock and the screen, in milliseconds. */
 const tickMs = 100;
 /** Longest time between two looks at the servers when the feed says nothing, in milliseconds. */
 const lookMs = 2_000;
+
+/** Whole errors shown after a picture. */
+const errorsMax = 5;
 
 export type Waiting = {
   /** What the command answered: its sequence is where waiting begins. */
@@ -109,7 +112,8 @@ async function untilDone(
 
 async function look(api: Api, id: string, after: number | undefined): Promise<Snapshot> {
   const deployment = await api.query(path`/v1/deployments/${id}`, Deployment, { after });
-  return { deployment, workloads: await api.list("/v1/workloads", Workload, { deployment: id }) };
+  const workloads = await api.list("/v1/workloads", Workload, { deployment: id });
+  return { deployment, workloads: inOrder(workloads) };
 }
 
 function report(cli: Cli, waiting: Waiting, outcome: Outcome & { elapsedMs: number }): void {
@@ -127,6 +131,9 @@ function report(cli: Cli, waiting: Waiting, outcome: Outcome & { elapsedMs: numb
   cli.answer(document, () => `${deployment}: ${summary(snapshot)}\n`);
   const why =
     verdict.is === "failed" ? verdict.why : `not there after ${showSpan(timeoutMs)}, and it goes on`;
+  // A picture had no room for whole errors; lines have said them.
+  const errors = cli.io.errTty ? news(undefined, snapshot).slice(0, errorsMax) : [];
+  cli.say(errors.map((error) => `  ${oneLine(error)}\n`).join(""));
   cli.say(
     `eru: ${deployment}: ${oneLine(why)}\n  → run \`eru why ${deployment}\`, or wait longer with --timeout\n`,
   );

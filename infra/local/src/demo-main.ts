@@ -10,7 +10,10 @@ const home = process.env["ERU_HOME"] ? defaultHome() : demoHome;
 const seconds = (value: number) => `${value.toFixed(1).padStart(6)} s`;
 
 async function runDemo(): Promise<void> {
-  const nodes = Number(process.env["NODES"] ?? 3);
+  const wanted = process.env["NODES"] ?? "3";
+  const nodes = Number(wanted);
+  if (!Number.isInteger(nodes))
+    throw new LocalError(`NODES is ${JSON.stringify(wanted)}: a number is wanted`);
   const begun = performance.now();
   const result = await demo({
     home,
@@ -40,6 +43,7 @@ Try next:
 
 async function showStatus(): Promise<void> {
   const { phase, units, supervisorPid } = await status({ home });
+  if (phase === "absent") throw new LocalError(`nothing is installed in ${home}: make demo`);
   console.log(`${phase}${supervisorPid === undefined ? ", no supervisor" : `, supervisor ${supervisorPid}`}`);
   console.table(units.map(({ logFile: _, since: __, ...unit }) => unit));
   if (phase !== "up") process.exitCode = 1;

@@ -1,14 +1,14 @@
-import { existsSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { removeContainers } from "./containers.ts";
 import { endProcesses } from "./end.ts";
 import { LocalError } from "./errors.ts";
 import { Home } from "./home.ts";
 import { takeMutex } from "./mutex.ts";
 import { endNginx } from "./nginx.ts";
-import { type Plan, readPlan } from "./plan.ts";
+import { type Plan, readPlan, rigName, rigNetDefault } from "./plan.ts";
 import { probe } from "./probe.ts";
-import { nodesOf, rig } from "./rig.ts";
+import { nodesOf, type RigEngine, rig } from "./rig.ts";
 import { runningProcesses } from "./running.ts";
 
 const supervisorStopMs = 10_000;
@@ -34,7 +34,7 @@ export async function down({ home: path, purge = false, tell = () => {} }: DownO
   if (!release) throw new LocalError(`another up or down of ${home.path} is under way: wait for it`);
   try {
     await endProcesses(home, ["supervisor"], supervisorStopMs, tell); // First: it would start again what ends.
-    const plan = planOrNothing(home, purge);
+    const plan = planOrNothing(home, tell);
     // Nobody may decide or heal anything while the machines go.
     await endProcesses(home, ["command-api", "scheduler"], processStopMs, tell);
     await endProcesses(home, namesLike(home, "agent-"), processStopMs, tell);
@@ -44,14 +44,14 @@ export async function down({ home: path, purge = false, tell = () => {} }: DownO
     if (await endNginx(home)) tell("nginx ended");
     await endProcesses(home, ["nats"], engineStopMs, tell);
     await endProcesses(home, [...runningProcesses(home).keys()], processStopMs, tell);
-    if (plan?.engine.kind === "rig") {
-      await rig(home, plan.engine, "sweep");
+    const engine = plan?.engine ?? rigIfAny(home);
+    if (engine?.kind === "rig") {
+      await rig(home, engine, "sweep");
       tell("nodes, links and rules are removed");
     }
-    rmSync(home.state, { force: true });
-    rmSync(dirname(home.pidFile("any")), { recursive: true, force: true });
-    if (purge) rmSync(home.path, { recursive: true, force: true });
-    if (purge) tell(`${home.path} is removed`);
+    for (const part of [home.state, dirname(home.pidFile("any"))])
+      rmSync(part, { recursive: true, force: true });
+    if (purge) tell(removeHome(home));
     // A node's containers ended with it; those of the machine's own engine are still there.
     if (plan?.engine.kind === "own" && left.length > 0) throw new LocalError(left.join("; "));
   } finally {
@@ -59,14 +59,28 @@ export async function down({ home: path, purge = false, tell = () => {} }: DownO
   }
 }
 
-/** A damaged plan must not keep anyone from removing all. */
-function planOrNothing(home: Home, purge: boolean): Plan | undefined {
+/** A damaged plan must not keep anyone from ending what runs. */
+function planOrNothing(home: Home, tell: (text: string) => void): Plan | undefined {
   try {
     return readPlan(home);
   } catch (error) {
-    if (!purge || !(error instanceof LocalError)) throw error;
+    if (!(error instanceof LocalError)) throw error;
+    tell(error.message);
     return undefined;
   }
+}
+
+/** What the plan would say of its nodes, from what they left on disk. */
+const rigIfAny = (home: Home): RigEngine | undefined =>
+  existsSync(join(home.rig, "n1")) ? { kind: "rig", name: rigName(home), net: rigNetDefault } : undefined;
+
+/** Removes what an installation consists of, and nothing that somebody else put beside it. */
+function removeHome(home: Home): string {
+  for (const part of home.parts) rmSync(part, { recursive: true, force: true });
+  const left = readdirSync(home.path);
+  if (left.length > 0) return `${home.path} stays: ${left.slice(0, 5).join(", ")} in it is not Eru's`;
+  rmdirSync(home.path);
+  return `${home.path} is removed`;
 }
 
 const namesLike = (home: Home, prefix: string): string[] =>

@@ -50,6 +50,18 @@ export class Home {
   logFile(name: string): string {
     return join(this.path, "log", `${name}.log`);
   }
+  /** Everything of an installation. */
+  get parts(): string[] {
+    const directories = ["nats", "projector", "elb", "rig", "run", "log"].map((name) =>
+      join(this.path, name),
+    );
+    const files = [this.plan, this.secrets, this.context, this.state, this.natsConf];
+    return [...files, ...files.map((file) => `${file}.new`), ...directories];
+  }
+  /** What a person types to be rid of it. */
+  get purgeCommand(): string {
+    return `eru down --purge --home ${this.path}`;
+  }
   make(): void {
     // nginx's workers are not root and pass through to their own directory.
     for (const part of [".", "elb"]) mkdirSync(join(this.path, part), { recursive: true, mode: 0o711 });
@@ -71,9 +83,9 @@ export function defaultHome(env: Readonly<Record<string, string | undefined>> = 
 /** Where `make demo` lives: inside the checkout, so that throwing that away throws all away. */
 export const demoHome = join(repository, ".eru", "demo");
 
-/** Writes a file that is never seen half written; only its owner may read it. */
+/** Writes a file that is never seen half written; only its owner may read it. One writer at a time. */
 export function writeWhole(path: string, text: string): void {
-  const fresh = `${path}.${process.pid}.new`;
+  const fresh = `${path}.new`;
   writeFileSync(fresh, text, { mode: 0o600 });
   renameSync(fresh, path);
 }

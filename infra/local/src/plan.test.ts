@@ -68,5 +68,5 @@ test("while it runs, ports stay; while it does not, one that another program too
 
 test("a damaged plan is an error that names the file and the way out", () => {
   writeFileSync(home.plan, '{"version": 7}');
-  expect(() => readPlan(home)).toThrow(/plan\.json is not readable .*purge/s);
+  expect(() => readPlan(home)).toThrow(/plan\.json is damaged \(version: .*purge/s);
 });

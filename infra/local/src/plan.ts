@@ -53,8 +53,15 @@ const defaultPorts: Plan["ports"] = {
 const netsFirst = 77;
 const netsLast = 127;
 
+/** The addresses of a rig where the machine does not use them. */
+export const rigNetDefault = `10.${netsFirst}`;
+
 /** The most nodes one machine is asked to hold. */
 export const nodesMax = 32;
+
+/** Links and cgroups of two installations must not meet, so the name of a rig comes from the directory. */
+export const rigName = (home: Home): string =>
+  `e${createHash("sha256").update(home.path).digest("hex").slice(0, 6)}`;
 
 /** What is kept, undefined before the first start. */
 export function readPlan(home: Home): Plan | undefined {
@@ -62,8 +69,9 @@ export function readPlan(home: Home): Plan | undefined {
   if (text === undefined) return undefined;
   const parsed = Plan.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
   throw new LocalError(
-    `${home.plan} is not readable (${z.prettifyError(parsed.error)}): remove the installation with \`eru down --purge\``,
+    `${home.plan} is damaged (${issue?.path.join(".") || "the whole file"}: ${issue?.message}): remove the installation with \`${home.purgeCommand}\``,
   );
 }
 
@@ -110,7 +118,7 @@ export async function makePlan(home: Home, before: Plan | undefined, wish: Wish)
 }
 
 function checkWish(home: Home, before: Plan, wish: Wish): void {
-  const otherwise = "remove the installation with `eru down --purge`, or use another ERU_HOME";
+  const otherwise = `remove the installation with \`${home.purgeCommand}\`, or use another ERU_HOME`;
   const asked = `${wish.nodes} ${wish.nodes === 1 ? "was" : "were"} asked for`;
   if (wish.nodes < before.nodes)
     throw new LocalError(
@@ -124,7 +132,7 @@ function checkWish(home: Home, before: Plan, wish: Wish): void {
   for (const [name, port] of Object.entries(wish.ports))
     if (port !== undefined && before.ports[name as keyof Plan["ports"]] !== port)
       throw new LocalError(
-        `port ${port} was asked for ${name}, which runs on ${before.ports[name as keyof Plan["ports"]]}: \`eru down\` first`,
+        `port ${port} was asked for ${name}, which runs on ${before.ports[name as keyof Plan["ports"]]}: \`eru down --home ${home.path}\` first`,
       );
 }
 
@@ -135,9 +143,7 @@ function chooseEngine(
 ): Plan["engine"] {
   if (before?.kind === "own") return before;
   if (!before && ownSocket !== undefined) return { kind: "own", socket: ownSocket };
-  // Links and cgroups of two installations must not meet, so the name comes from the directory.
-  const name = before?.name ?? `e${createHash("sha256").update(home.path).digest("hex").slice(0, 6)}`;
-  return { kind: "rig", name, net: freeNet(before?.net) };
+  return { kind: "rig", name: rigName(home), net: freeNet(before?.net) };
 }
 
 /** Two numbers of a private network that this machine has no route into. */

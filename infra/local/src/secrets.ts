@@ -33,7 +33,7 @@ export function readSecrets(home: Home): Secrets | undefined {
   } catch {
     // Neither the text nor the parser's words about it: they hold secrets.
     throw new LocalError(
-      `${home.secrets} is damaged: restore it, or remove the installation with \`eru down --purge\``,
+      `${home.secrets} is damaged: restore it, or remove the installation with \`${home.purgeCommand}\``,
     );
   }
 }

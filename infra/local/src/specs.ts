@@ -16,7 +16,7 @@ const serviceStopMs = 12_000;
 const engineStopMs = 30_000;
 
 /** The one ELB of a single machine. */
-export const elbName = "local";
+const elbName = "local";
 
 /** The users of an installation's NATS server: one per service and one per node. */
 export function natsUsers(home: Home, plan: Plan): (NatsRole & { name: string })[] {

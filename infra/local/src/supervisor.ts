@@ -11,7 +11,7 @@ const calmLookMs = 250;
 const rotateEveryMs = 5_000;
 
 /** What the supervisor last saw, for `status`, `up` and people. */
-export const State = z.object({
+const State = z.object({
   units: z.array(
     z.object({
       name: z.string(),

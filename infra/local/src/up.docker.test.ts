@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -30,7 +30,7 @@ const pidOf = (name: string): number => readIdentity(home.pidFile(name))!.pid;
 const kill = (...names: string[]) => {
   for (const name of names) process.kill(pidOf(name), "SIGKILL");
 };
-const links = () => execFileSync("ip", ["-o", "link"], { encoding: "utf8" });
+const links = () => readFileSync("/proc/net/dev", "utf8");
 const mounts = () => readFileSync("/proc/self/mountinfo", "utf8");
 const processes = () => execFileSync("ps", ["-e", "-o", "args="], { encoding: "utf8" });
 
@@ -91,7 +91,14 @@ test("down leaves no process, link, mount or cgroup, keeps the data, and may be 
   expect(begun.answers).toHaveLength(3);
 });
 
-test("purge removes the directory too", async () => {
+test("purge works with a damaged plan, and removes what is Eru's and nothing else", async () => {
+  writeFileSync(home.plan, "{");
+  writeFileSync(join(home.path, "mine"), "");
+  await expect(status({ home: home.path })).rejects.toThrow(/plan\.json is damaged/);
+  await down({ home: home.path, purge: true });
+  expect(processes()).not.toContain(home.path);
+  expect(readdirSync(home.path)).toEqual(["mine"]);
+  rmSync(join(home.path, "mine"));
   await down({ home: home.path, purge: true });
   expect(existsSync(home.path)).toBe(false);
   expect(await status({ home: home.path })).toMatchObject({ phase: "absent" });

@@ -170,6 +170,6 @@ async function allReady(
 function failure(home: Home, name: string, why: string): LocalError {
   const log = home.logFile(name);
   return new LocalError(
-    `${name} ${why}. The end of ${log}:\n${lastLines(log, linesShown)}\nThe rest is running: \`eru status\` shows it, \`eru down\` ends it`,
+    `${name} ${why}. The end of ${log}:\n${lastLines(log, linesShown)}\nThe rest is running: \`eru status --home ${home.path}\` shows it, \`eru down --home ${home.path}\` ends it`,
   );
 }

@@ -17,6 +17,11 @@ function frame(notReady: () => string | undefined = () => undefined) {
   });
   app.get("/who", async (request) => ({ user: request.user }));
   app.post("/parse", async (request) => z.strictObject({ cpu: z.number().min(0) }).parse(request.body));
+  const Keys = z.strictObject({
+    env: z.record(z.string().regex(/^[A-Z]+$/, "not a variable name"), z.string()),
+    mib: z.int("a whole number"),
+  });
+  app.post("/keys", async (request) => Keys.parse(request.body));
   app.get("/refused", async () => {
     throw new Problem(409, "pod_exists", "the pod demo exists", {
       headers: { "retry-after": "5" },
@@ -74,6 +79,31 @@ test("a field that is wrong or unknown is named with its value", async () => {
   const { faults } = answer.json();
   expect(faults).toContainEqual(expect.objectContaining({ field: "cpu", value: -1 }));
   expect(faults).toContainEqual(expect.objectContaining({ field: "cpus" }));
+});
+
+test("the name of a key that is wrong is named with the rule it breaks, each rule once", async () => {
+  const answer = await frame().inject({
+    method: "POST",
+    url: "/keys",
+    headers: auth,
+    payload: { env: { "A B": "1" }, mib: 1e300 },
+  });
+  expect(answer.json().faults).toEqual([
+    { field: "env.A B", value: "1", message: "not a variable name" },
+    { field: "mib", value: 1e300, message: "a whole number" },
+  ]);
+});
+
+test("a body in another format is refused by its media type, plain text too", async () => {
+  for (const type of ["text/plain", "text/yaml"]) {
+    const answer = await frame().inject({
+      method: "POST",
+      url: "/parse",
+      headers: { ...auth, "content-type": type },
+      payload: "cpu: 1",
+    });
+    expect([answer.statusCode, answer.json().code], type).toEqual([415, "media_type"]);
+  }
 });
 
 test("invalid JSON and a body beyond the limit are the caller's fault", async () => {

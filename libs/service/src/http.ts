@@ -68,6 +68,8 @@ export function createHttp({ log, metrics, notReady, tokens }: HttpDeps): Fastif
     const parsed = schema.safeParse(input ?? undefined);
     return parsed.success ? { value: parsed.data } : { error: parsed.error };
   });
+  // Plain text would be understood too, as a string that no schema wants.
+  app.removeContentTypeParser("text/plain");
   const parseJson = app.getDefaultJsonParser("error", "error");
   app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
     if (body === "") done(null, undefined);

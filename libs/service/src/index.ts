@@ -5,3 +5,4 @@ export * from "./problem.ts";
 export * from "./process.ts";
 export * from "./tokens.ts";
 export * from "./wait.ts";
+export * from "./wake.ts";

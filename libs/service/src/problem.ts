@@ -57,22 +57,29 @@ const shownLengthMax = 120;
 
 /** Zod's issues as faults a person can act on; `input` is what was parsed, so that the value can be shown. */
 export function faultsOf(error: z.ZodError, input: unknown): FieldFault[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map(String);
-    if (issue.code === "unrecognized_keys")
-      return issue.keys.map((key) => ({
-        field: [...path, key].join("."),
-        message: `unknown field ${JSON.stringify(key)}: remove it or correct its spelling`,
-      }));
-    const value = valueAt(input, issue.path);
-    return [
-      {
-        field: path.join(".") || "(the whole body)",
-        ...(value === undefined ? {} : { value: shorten(value) }),
-        message: issue.message,
-      },
-    ];
-  });
+  const faults = error.issues.flatMap((issue) => faultsOfIssue(issue, input));
+  // A field that breaks several rules in the same way needs to be told once.
+  return faults.filter(
+    ({ field, message }, at) =>
+      faults.findIndex((other) => other.field === field && other.message === message) === at,
+  );
+}
+
+function faultsOfIssue(issue: z.core.$ZodIssue, input: unknown): FieldFault[] {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => ({
+      field: [...path, key].join("."),
+      message: `unknown field ${JSON.stringify(key)}: remove it or correct its spelling`,
+    }));
+  const value = valueAt(input, issue.path);
+  // What is wrong with a key is said one level down.
+  const said = issue.code === "invalid_key" ? issue.issues : [issue];
+  return said.map(({ message }) => ({
+    field: path.join(".") || "(the whole body)",
+    ...(value === undefined ? {} : { value: shorten(value) }),
+    message,
+  }));
 }
 
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>

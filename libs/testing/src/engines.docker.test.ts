@@ -79,7 +79,9 @@ test("a process inside a node gets the signal itself and dies with the nsenter t
   expect(polite.signal("SIGTERM")).toBe(false);
 
   const held = second!.spawn(["sleep", "1234"]);
-  const sleeping = async () => (await second!.run(["ps", "-e", "-o", "args="])).stdout.includes("sleep 1234");
+  // The whole line: before it becomes the sleep it is a setpriv with the same words, which has not tied itself yet.
+  const sleeping = async () =>
+    (await second!.run(["ps", "-e", "-o", "args="])).stdout.split("\n").includes("sleep 1234");
   await until(async () => expect(await sleeping()).toBe(true));
   held.child.kill("SIGKILL");
   await until(async () => expect(await sleeping()).toBe(false));

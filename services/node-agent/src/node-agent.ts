@@ -7,7 +7,7 @@ import {
   subjects,
 } from "@eru/events";
 import { type Broker, LogUnavailableError, type StoredMessage } from "@eru/log";
-import { type Logger, type Metrics, pause } from "@eru/service";
+import { type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { act } from "./act.ts";
 import { type AgentMetrics, agentMetrics } from "./agent-metrics.ts";
 import { Agent } from "./domain/agent.ts";
@@ -19,7 +19,6 @@ import { watchEngine } from "./engine-watch.ts";
 import { Outbox } from "./outbox.ts";
 import { probe as ask } from "./probe.ts";
 import { together } from "./together.ts";
-import { Wake } from "./wake.ts";
 
 const heartbeatEveryMs = 1_000;
 /** Between two tries to read the own history while the log is away. */
@@ -162,7 +161,7 @@ export class NodeAgent {
         for (const action of actions) this.#track(this.#act(action));
         for (const probe of probes) this.#track(this.#probe(probe));
         const limitMs = wakeAtMs === undefined ? undefined : wakeAtMs - nowMs;
-        await this.#wake.next({ signal, limitMs });
+        await this.#wake.next(signal, limitMs);
       }
       const late = new Promise((resolve) => setTimeout(resolve, actionsEndMs).unref());
       await Promise.race([Promise.all(this.#running), late]);

@@ -7,10 +7,8 @@ import {
   subjects,
 } from "@eru/events";
 import { ConflictError, type Log, LogFullError, LogUnavailableError } from "@eru/log";
-import type { Logger } from "@eru/service";
-import { backOffMs } from "@eru/service";
+import { backOffMs, type Logger, Wake } from "@eru/service";
 import { compact } from "./domain/compact.ts";
-import { Wake } from "./wake.ts";
 
 /** Facts in one message. */
 const batchFactsMax = 500;
@@ -96,7 +94,7 @@ export class Outbox {
       const batch = this.#take();
       if (batch.length > 0) await this.#append(batch);
       else if (this.#closed) return;
-      else await this.#wake.next({ signal });
+      else await this.#wake.next(signal);
     }
     if (this.size() > 0)
       this.#deps.logger.warn(
@@ -136,7 +134,7 @@ export class Outbox {
         if (!(error instanceof LogUnavailableError || error instanceof LogFullError)) throw error;
         logger.warn({ err: error, waiting: this.size(), attempt }, "the log takes no facts: they wait");
         const limitMs = backOffMs(attempt, retryFirstMs, retryMostMs);
-        await new Wake().next({ signal, limitMs });
+        await new Wake().next(signal, limitMs);
       }
     }
   }

@@ -243,13 +243,20 @@ test("a full memory refuses a delta whole, and the table before stays and can st
   let seq = 10;
   for (let index = 0; ; index++) {
     const before = await lines(elb);
+    expect(before).toContain(poolLine("hello/web", `w-${index + 1}`).trimEnd());
     const answer = await elb.call(
       "POST",
       "/v1/delta",
-      delta(at(seq), poolLine("hello/web", `w-${index}`), big(`big/p${index}`)),
+      delta(at(seq), poolLine("hello/web", `w-${index + 2}`), big(`big/p${index}`)),
     );
     if (answer.status === 507) {
       expect(await lines(elb)).toEqual(before);
+      // What a refused delta had stored already is given back.
+      const free = (await elb.call("GET", "/v1/status")).json["dictFree"];
+      const some = Array.from({ length: 40 }, (_, id) => `workload-${id}`);
+      const many = Array.from({ length: 100 }, (_, number) => poolLine(`some/p${number}`, ...some));
+      expect((await elb.call("POST", "/v1/delta", delta(at(seq), ...many))).status).toBe(507);
+      expect((await elb.call("GET", "/v1/status")).json["dictFree"]).toBe(free);
       break;
     }
     expect(answer.status).toBe(200);

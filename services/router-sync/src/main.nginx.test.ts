@@ -76,6 +76,7 @@ test("killed, it leaves nginx serving; started again it takes it over; told to e
   expect((await second.get("/metrics"))?.text).toContain(
     'eru_router_sync_nginx_starts{service="router-sync"} 0',
   );
+  expect((await second.get("/metrics/nginx"))?.text).toContain("eru_elb_table_seq 1");
   expect((await second.get("/healthz"))?.status).toBe(200);
   const stopped = ended(second.child);
   second.child.kill("SIGTERM");

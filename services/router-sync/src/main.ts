@@ -38,6 +38,9 @@ await runMain(name, async (signal) => {
     times: usualTimes,
   });
   const http = createHttp({ log, metrics, notReady: () => sync.notReady() });
+  http.get("/metrics/nginx", { config: { open: true } }, async (_request, reply) =>
+    reply.type("text/plain; version=0.0.4").send(await sync.nginxMetrics()),
+  );
   const port = await listen(http, config.ERU_HTTP_HOST, config.ERU_HTTP_PORT);
   log.info({ port, elb: config.ERU_ELB_NAME, listen: config.ERU_ELB_LISTEN }, "running");
   try {

@@ -85,6 +85,11 @@ export class NginxAdmin {
     return this.#parse(Drain, await this.#call("GET", `/v1/drain?${query}`, undefined, lookTimeoutMs));
   }
 
+  /** nginx's own counters as Prometheus text. */
+  async metrics(): Promise<string> {
+    return (await this.#call("GET", "/metrics")).text;
+  }
+
   /** The whole table in force. */
   async table(): Promise<TableInForce> {
     const { text } = await this.#call("GET", "/v1/table");

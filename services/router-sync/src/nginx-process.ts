@@ -57,7 +57,8 @@ export class NginxProcess {
   /** Holds the process id of the master that serves. */
   readonly pidFile: string;
   readonly #logDir: string;
-  readonly #tempDir: string;
+  /** Used when the workers cannot get into the directory: a home's is its owner's alone. */
+  readonly tempDir: string;
 
   constructor(settings: NginxSettings) {
     this.#settings = settings;
@@ -66,7 +67,7 @@ export class NginxProcess {
     this.pidFile = join(settings.dir, "nginx.pid");
     this.#logDir = join(settings.dir, "logs");
     const name = createHash("sha256").update(settings.dir).digest("hex").slice(0, 16);
-    this.#tempDir = join(tmpdir(), `eru-elb-${name}`);
+    this.tempDir = join(tmpdir(), `eru-elb-${name}`);
   }
 
   /** Replaces the file nginx reads its first table from. A crash leaves the one before or the new one. */
@@ -126,7 +127,7 @@ export class NginxProcess {
     while ((await isRunning(pid)) && performance.now() < endMs) await sleep(quitLookMs);
     send(pid, "SIGTERM");
     await rm(this.pidFile, { force: true });
-    await rm(this.#tempDir, { recursive: true, force: true });
+    await rm(this.tempDir, { recursive: true, force: true });
   }
 
   /** As `quit`, for one that does not react: at the end master and workers are killed, because they hold the ports. */
@@ -155,7 +156,7 @@ export class NginxProcess {
     const { dir, elbDir, listens, tableSize, workers } = this.#settings;
     const user = process.getuid?.() === 0 ? await workerUser() : undefined;
     const tempDir =
-      user === undefined || (await openToAll(dir)) ? join(dir, "tmp") : await makeTempDir(this.#tempDir);
+      user === undefined || (await openToAll(dir)) ? join(dir, "tmp") : await makeTempDir(this.tempDir);
     return renderConf(elbDir, {
       listens,
       user,

@@ -21,7 +21,16 @@ import {
 } from "./testing.ts";
 import { Client, openUpgraded } from "./testing-client.ts";
 import { reports, reportsOf, write } from "./testing-log.ts";
-import { type Backend, type Elb, freeze, prepareElb, startBackend, tableOf, until } from "./testing-nginx.ts";
+import {
+  type Backend,
+  type Elb,
+  freeze,
+  prepareElb,
+  startBackend,
+  tableOf,
+  until,
+  whole,
+} from "./testing-nginx.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -265,7 +274,7 @@ test("a refused change of a host that is served leaves the host as it was", asyn
   await until("it is on record", async () => (await reportsOf(broker, "RouteRejected")).length === 1);
   expect((await running.client.ask()).status).toBe(200);
   // nginx dies: the file it starts from must hold the host as it was, too.
-  const { masterPid, workers } = await running.elb.admin.status();
+  const { masterPid, workers } = await whole(running.elb);
   for (const pid of [masterPid, ...workers.map((worker) => worker.pid)]) send(pid, "SIGKILL");
   await answering(running, "hello-web-1");
 });
@@ -298,7 +307,7 @@ test("nginx's master killed: its workers serve on until a new one takes over wit
   await write(broker, helloRoute, ...up(one));
   const running = await run(broker);
   await answering(running, "hello-web-1");
-  const before = await running.elb.admin.status();
+  const before = await whole(running.elb);
   send(before.masterPid, "SIGKILL");
   const after = await until("another serves", async () => {
     const status = await running.elb.admin.status().catch(() => undefined);
@@ -318,10 +327,10 @@ test("an nginx that hangs is replaced", async () => {
   const broker = new MemoryBroker();
   const one = await backend("hello-web-1");
   await write(broker, helloRoute, ...up(one));
-  const running = await run(broker, { silentMostMs: 500 });
+  const running = await run(broker, { silentMostMs: 1_500 });
   await answering(running, "hello-web-1");
   await ready(running);
-  const { masterPid, workers, bootId } = await running.elb.admin.status();
+  const { masterPid, workers, bootId } = await whole(running.elb);
   for (const pid of [masterPid, ...workers.map((worker) => worker.pid)]) await freeze(pid);
   const fresh = new Client(running.elb.port);
   closers.push(() => fresh.close());
@@ -438,7 +447,7 @@ test("heartbeats say what is applied, once a second, and stop with nginx", async
   closers.push(elb.stop);
   const running = await run(broker, { elb });
   await ready(running);
-  const { bootId, masterPid, workers } = await elb.admin.status();
+  const { bootId, masterPid, workers } = await whole(elb);
   await until("two beats", () => beats.length >= 2);
   expect(beats[1]).toEqual({ elb: "edge", bootId, appliedSeq: seq });
   // Stopped as if it hung: alive, but nobody is served.

@@ -31,8 +31,8 @@ export type Times = {
 };
 export const usualTimes: Times = { logWaitMs: 5_000, silentMostMs: 10_000 };
 
-/** Facts that come close together make one delta. */
-const coalesceMs = 15;
+/** Between two changes: the first of a run of facts goes at once, the others together. */
+const betweenPushesMs = 15;
 const retryPushMs = 250;
 const drainEveryMs = 50;
 const heartbeatEveryMs = 1_000;
@@ -99,6 +99,11 @@ export class RouterSync {
     return this.#keeper.fault;
   }
 
+  /** nginx's counters: its socket is not for scrapers. Throws NginxUnreachableError. */
+  nginxMetrics(): Promise<string> {
+    return this.#admin.metrics();
+  }
+
   /** Returns when the signal aborts. When it rejects, nginx goes on serving what it has. */
   async run(signal: AbortSignal): Promise<void> {
     const inner = new AbortController();
@@ -125,9 +130,9 @@ export class RouterSync {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const broker = await this.#connect(signal);
-    if (!broker) return;
-    const epoch = await broker.log.epoch();
+    const found = await this.#connect(signal);
+    if (!found) return;
+    const { broker, epoch } = found;
     await Promise.all([
       this.#reporter.run(broker.log, signal),
       this.#beat(broker, signal),
@@ -135,22 +140,26 @@ export class RouterSync {
     ]);
   }
 
-  async #connect(signal: AbortSignal): Promise<Broker | undefined> {
+  /** The broker and the log's name, tried until they are there; undefined when told to end before. */
+  async #connect(signal: AbortSignal): Promise<{ broker: Broker; epoch: string } | undefined> {
     const over = new Promise<undefined>((resolve) => {
       signal.addEventListener("abort", () => resolve(undefined), { once: true });
     });
     while (!signal.aborted) {
       const connecting = this.#deps.connect();
       try {
-        this.#broker = await Promise.race([connecting, over]);
-        // Told to end while trying: the attempt is left to itself.
-        if (!this.#broker) void connecting.then((late) => late.close()).catch(() => undefined);
-        return this.#broker;
+        const broker = await Promise.race([connecting, over]);
+        if (broker) {
+          this.#broker = broker;
+          return { broker, epoch: await broker.log.epoch() };
+        }
       } catch (error) {
         if (!(error instanceof AppError && error.retryable)) throw error;
         this.#deps.log.warn({ err: error }, "the log is not reachable: nginx serves what it has");
-        await pause(connectRetryMs, signal);
       }
+      // What does not come in time is left to itself.
+      void connecting.then((late) => late.close()).catch(() => undefined);
+      await pause(connectRetryMs, signal);
     }
     return undefined;
   }
@@ -166,11 +175,13 @@ export class RouterSync {
 
   async #push(signal: AbortSignal): Promise<void> {
     let wait: number | undefined;
+    let pushedAtMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       await this.#changed.next(signal, wait);
-      await pause(coalesceMs, signal);
+      await pause(Math.max(0, pushedAtMs + betweenPushesMs - performance.now()), signal);
       if (this.#epoch === undefined || signal.aborted) continue;
       const outcome = this.#keeper.serving ? await this.#pushOnce(this.#epoch) : "later";
+      pushedAtMs = performance.now();
       wait = outcome === "later" || this.#pusher.waiting ? retryPushMs : undefined;
     }
   }

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ulid } from "ulid";
 import type { PoolEndpoint } from "./domain/pool.ts";
-import { bootText, NginxAdmin, NginxUnreachableError } from "./nginx-admin.ts";
+import { bootText, NginxAdmin, NginxUnreachableError, type Status } from "./nginx-admin.ts";
 import { findNginx, isRunning, NginxProcess, send } from "./nginx-process.ts";
 
 const elbDir = fileURLToPath(new URL("../../../infra/elb", import.meta.url));
@@ -54,6 +54,13 @@ export const hostJson = (rules: readonly string[]): string =>
       const [prefix = "", pool = ""] = text.split(" ");
       return { id: prefix, path: { prefix }, pool };
     }),
+  });
+
+/** nginx as it is when both workers are up. */
+export const whole = (elb: Pick<Elb, "admin">): Promise<Status> =>
+  until("both workers are up", async () => {
+    const status = await elb.admin.status().catch(() => undefined);
+    return status?.workers.length === 2 && status;
   });
 
 /** Makes a process sleep, and returns when it does: before that it may still take what comes. */
@@ -101,7 +108,7 @@ export async function prepareElb(
     stop: async () => {
       await endNginx({ admin, nginx });
       await admin.close();
-      await rm(dir, { recursive: true, force: true });
+      for (const path of [dir, nginx.tempDir]) await rm(path, { recursive: true, force: true });
     },
   };
 }
@@ -114,7 +121,7 @@ export async function startElb(
   const elb = await prepareElb(options);
   await elb.nginx.writeBootFile(bootText({ epoch: "e1", seq: 10 }, table));
   await elb.nginx.start(ulid());
-  await until("both workers are up", async () => (await elb.admin.status()).workers.length === 2);
+  await whole(elb);
   return elb;
 }
 
@@ -126,7 +133,8 @@ async function endNginx({ admin, nginx }: Pick<Elb, "admin" | "nginx">): Promise
   });
   if (!status) return;
   const workers = status.workers.map(({ pid }) => pid);
-  for (const pid of [status.masterPid, ...workers]) send(pid, "SIGTERM");
+  for (const signal of ["SIGTERM", "SIGCONT"] as const)
+    for (const pid of [status.masterPid, ...workers]) send(pid, signal);
   for (const pid of [status.masterPid, ...workers])
     await until("nginx is gone", async () => !(await isRunning(pid)));
   await nginx.quit(status.masterPid, 0);

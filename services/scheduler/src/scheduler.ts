@@ -1,10 +1,9 @@
 import { AppError, liveSubjects, subjects } from "@eru/events";
 import { type Broker, ConflictError } from "@eru/log";
-import { backOffMs, type Logger, type Metrics, pause } from "@eru/service";
+import { backOffMs, type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { toBatch } from "./batch.ts";
 import { type Attempt, type CoreOptions, lookEveryMs, SchedulerCore } from "./core.ts";
 import { Measures } from "./measures.ts";
-import { Wake } from "./wake.ts";
 
 /** Milliseconds to wait for more before deciding: what comes together is decided together. */
 const debounceMs = 10;

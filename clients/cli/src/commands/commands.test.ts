@@ -356,3 +356,55 @@ test("the token is never shown, except when asked for", async () => {
   expect(json.out).not.toContain(testToken);
   expect((await eru(place, ["context", "show", "--reveal"])).out).toContain(testToken);
 });
+
+describe("this machine", () => {
+  test("status of a zone elsewhere is well without an installation here", async () => {
+    const counts = {
+      pods: 1,
+      nodes: 3,
+      apps: 1,
+      routes: 0,
+      events: 9,
+      deployments: 1,
+      workloads: { assigned: 1, healthy: 2, removed: 7 },
+    };
+    server.on("GET /v1/status", { json: { seq: 12, head: 14, lag: 2, notReadyBecause: null, counts } });
+    const { code, out } = await eru(place, ["status", "--home", "nothing-here"]);
+    expect(code).toBe(0);
+    expect(out).toContain(`there is no installation in ${join(place.cwd, "nothing-here")}`);
+    expect(out).toContain("zone       1 pod, 3 nodes, 1 app, 1 deployment, 0 routes");
+    expect(out).toContain("workloads  1 placed, 2 healthy\n");
+    expect(out).toContain("sequence 12, 2 behind the log");
+  });
+
+  test("status ends with 1 when neither runs, and says how to start it", async () => {
+    const { code, out } = await eru({ cwd: "/nonexistent" }, ["status"], {
+      env: { HOME: "/nonexistent", ERU_HOME: "/nonexistent" },
+    });
+    expect(code).toBe(1);
+    expect(out).toContain("start one with `eru up`");
+    expect(out).toContain("the zone does not answer: no context found");
+  });
+
+  test("down of nothing changes nothing and says so", async () => {
+    const { code, out } = await eru(place, ["down", "--home", "nothing-here"]);
+    expect(code).toBe(0);
+    expect(out).toContain("there is no installation");
+  });
+});
+
+test("completion knows every command and its options", async () => {
+  const { out } = await eru(place, ["completion", "bash"]);
+  const complete = (...words: string[]) =>
+    execFileSync(
+      "bash",
+      ["-c", `${out}\nCOMP_WORDS=(eru "$@"); COMP_CWORD=$#; _eru; echo "\${COMPREPLY[*]}"`, "bash", ...words],
+      {
+        encoding: "utf8",
+      },
+    ).trim();
+  expect(complete("dep")).toBe("deploy deployment");
+  expect(complete("node", "c")).toBe("cordon");
+  expect(complete("--json", "deploy", "hello", "--cp")).toBe("--cpu");
+  expect(complete("deployment", "scale", "d-1", "--j")).toBe("--json");
+});

@@ -3,11 +3,12 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { type Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
-import { exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors.ts";
 import { parseWhole } from "../quantities.ts";
 import { reasonsText } from "../render/reasons.ts";
 import { table } from "../render/table.ts";
 import { plural } from "../render/text.ts";
+import { Deployment } from "../views.ts";
 import { waitFor } from "../wait.ts";
 import { path, recorded } from "./common.ts";
 import { countMax, option } from "./options.ts";
@@ -140,34 +141,33 @@ export function addScale(cli: Cli, parent: Command): void {
     );
 }
 
-/** `upgrade <deployment> --release R`, in a group or at the top. */
+type UpgradeOptions = WaitOptions & { release?: string; surge?: number; env?: Record<string, string> };
+
+/** `upgrade <deployment>`, in a group or at the top. */
 export function addUpgrade(cli: Cli, parent: Command): void {
   parent
     .command("upgrade")
-    .description("replace a deployment's workloads by another release, start-first")
+    .description("replace a deployment's workloads by another release or environment, start-first")
     .argument("<deployment>")
-    .requiredOption("--release <release>", "release of the same app to run")
+    .option("--release <release>", "release of the same app (default: the one it has)")
     .option("--surge <n>", "how many are replaced at a time (default: 1)", parseWhole(1, 1_000))
     .addOption(option.env("environment variable; given once, replaces the whole environment"))
     .addOption(option.wait())
     .addOption(option.timeout())
-    .action(
-      (
-        deployment: string,
-        options: WaitOptions & { release: string; surge?: number; env?: Record<string, string> },
-      ) =>
-        cli.withApi(async (api) => {
-          const { release, surge, env } = options;
-          const body = { release, ...(surge !== undefined && { surge }), ...(env && { env }) };
-          const answer = await api.order("POST", path`/v1/deployments/${deployment}/upgrade`, body);
-          await followUp(cli, api, {
-            answer,
-            deployment,
-            text: `${deployment}: upgrade to ${release}`,
-            options,
-          });
-        }),
+    .action((deployment: string, options: UpgradeOptions) =>
+      cli.withApi((api) => upgrade(cli, api, deployment, options)),
     );
+}
+
+async function upgrade(cli: Cli, api: Api, deployment: string, options: UpgradeOptions): Promise<void> {
+  const { surge, env } = options;
+  if (options.release === undefined && !env)
+    throw new CliError(exitCodes.usage, "an upgrade needs --release, --env, or both");
+  const release =
+    options.release ?? (await api.query(path`/v1/deployments/${deployment}`, Deployment)).release;
+  const body = { release, ...(surge !== undefined && { surge }), ...(env && { env }) };
+  const answer = await api.order("POST", path`/v1/deployments/${deployment}/upgrade`, body);
+  await followUp(cli, api, { answer, deployment, text: `${deployment}: upgrade to ${release}`, options });
 }
 
 /** `remove <deployment>`, in a group or at the top. */

@@ -3,7 +3,7 @@ import { showAge, showCpu, showMemory } from "../quantities.ts";
 import { moment } from "../render/event.ts";
 import { type Column, details, table } from "../render/table.ts";
 import { oneLine, type Tone } from "../render/text.ts";
-import { Deployment, Workload } from "../views.ts";
+import { Deployment, inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
 import { addRemove, addScale, addUpgrade } from "./deploy.ts";
 import { option } from "./options.ts";
@@ -35,7 +35,7 @@ export function addDeployment(cli: Cli): void {
     .action((id: string) =>
       cli.withApi(async (api) => {
         const one = await api.query(path`/v1/deployments/${id}`, Deployment);
-        const workloads = await api.list("/v1/workloads", Workload, { deployment: id });
+        const workloads = inOrder(await api.list("/v1/workloads", Workload, { deployment: id }));
         cli.answer({ deployment: one, workloads }, () => showText(cli, one, workloads));
       }),
     );

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Cli } from "../cli.ts";
 import { addApp } from "./app.ts";
+import { addCompletion } from "./completion.ts";
 import { addContext } from "./context.ts";
 import { addDeploy, addRemove, addScale, addUpgrade } from "./deploy.ts";
 import { addDeployment } from "./deployment.ts";
@@ -54,5 +55,7 @@ export function addCommands(cli: Cli): void {
   program.commandsGroup("What happened and why:");
   addEvents(cli);
   addWhy(cli);
+  program.commandsGroup("This program:");
   addContext(cli);
+  addCompletion(cli);
 }

@@ -1,36 +1,15 @@
 import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import type { Status, Tool, UnitStatus } from "@eru/local";
+import { join } from "node:path";
+import type { Installation, Tool } from "@eru/local";
+import { Api } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { findContext } from "../context.ts";
-import { CliError, exitCodes } from "../errors.ts";
-import { parseWhole, showAge } from "../quantities.ts";
+import { exitCodes } from "../errors.ts";
+import { parseWhole } from "../quantities.ts";
 import { details, table } from "../render/table.ts";
-import type { Tone } from "../render/text.ts";
-
-type HomeOption = { home?: string };
-
-const homeFlags = [
-  "--home <directory>",
-  "where the installation lives (default: ERU_HOME, /var/lib/eru for root)",
-] as const;
-
-/** The library that runs a single machine, loaded only by the commands that need it: most talk to servers alone. */
-const local = () => import("@eru/local");
-
-/** Failures of the local installation as failures of a command. */
-async function withLocal<T>(work: (lib: Awaited<ReturnType<typeof local>>) => Promise<T>): Promise<T> {
-  const lib = await local();
-  try {
-    return await work(lib);
-  } catch (error) {
-    if (!(error instanceof lib.LocalError)) throw error;
-    throw new CliError(exitCodes.notTrue, error.message, { code: error.code, cause: error });
-  }
-}
-
-const homeOf = (cli: Cli, { home }: HomeOption, otherwise: string): string =>
-  home === undefined ? otherwise : resolve(cli.io.cwd, home);
+import { Pod } from "../views.ts";
+import { type HomeOption, homeFlags, homeOf, withLocal } from "./installation.ts";
+import { addStatus } from "./status.ts";
 
 /** `eru up`, `down`, `status`, `doctor`: one machine as a whole installation. */
 export function addLocal(cli: Cli): void {
@@ -51,22 +30,47 @@ function addUp(cli: Cli): void {
         const home = homeOf(cli, options, defaultHome(cli.io.env));
         const tell = (text: string) => cli.say(`  ${text}\n`);
         const running = await up({ home, nodes: options.nodes, tell, signal: cli.io.signal });
-        cli.answer(running, () =>
-          [
-            "Eru runs.\n\n",
-            details(
-              [
-                ["commands", `${running.commandUrl} (API description at ${running.commandUrl}/docs)`],
-                ["queries", running.queryUrl],
-                ["load balancer", running.elbUrl],
-                ["context", `${running.contextFile} (holds your token)`],
-              ],
-              cli.look,
-            ),
-          ].join(""),
-        );
+        const { empty, context } = await look(cli, running);
+        cli.answer(running, () => upText(cli, running, { empty, context }));
       }),
     );
+}
+
+/** Whether the zone has no pod yet, and the context that commands in this directory use. */
+async function look(cli: Cli, { contextFile }: Installation) {
+  const api = new Api(findContext(cli.io, contextFile), cli.io.signal);
+  try {
+    const pods = await api.list("/v1/pods", Pod, {}, 1);
+    return { empty: pods.length === 0, context: findContext(cli.io, cli.options.context).source };
+  } finally {
+    await api.close();
+  }
+}
+
+function upText(
+  cli: Cli,
+  running: Installation,
+  { empty, context }: Awaited<ReturnType<typeof look>>,
+): string {
+  const { commandUrl, queryUrl, elbUrl, contextFile, nodes } = running;
+  const lines = details(
+    [
+      ["commands", `${commandUrl} (described at ${commandUrl}/docs)`],
+      ["queries", `${queryUrl} (described at ${queryUrl}/docs)`],
+      ["load balancer", elbUrl],
+      ["context", `${contextFile} (holds your token)`],
+    ],
+    cli.look,
+  );
+  const first = ["eru pod add main", ...nodes.map(({ name }) => `eru node add ${name} --pod main`)];
+  return [
+    "Eru runs.\n\n",
+    lines,
+    context === contextFile
+      ? ""
+      : `\ncommands here use another context, ${context}: name this one with --context\n`,
+    empty ? `\nIts agents wait to be let in:\n\n${first.map((line) => `  ${line}\n`).join("")}` : "",
+  ].join("");
 }
 
 function addDown(cli: Cli): void {
@@ -95,78 +99,6 @@ function addDown(cli: Cli): void {
 function demoBeside(cli: Cli): string | undefined {
   const home = join(cli.io.cwd, ".eru/demo");
   return existsSync(join(home, "plan.json")) ? home : undefined;
-}
-
-function addStatus(cli: Cli): void {
-  cli.program
-    .command("status")
-    .description("what of the installation on this machine runs; exit status 1 when not all of it does")
-    .option(...homeFlags)
-    .action((options: HomeOption) =>
-      withLocal(async ({ status, defaultHome }) => {
-        const now = await status({ home: homeOf(cli, options, contextHome(cli) ?? defaultHome(cli.io.env)) });
-        if (now.phase !== "up") cli.exitCode = exitCodes.notTrue;
-        cli.answer(now, () => statusText(cli, now));
-      }),
-    );
-}
-
-/** The directory of the context in use, when an installation lives there. */
-function contextHome(cli: Cli): string | undefined {
-  if (cli.io.env["ERU_HOME"]) return undefined;
-  try {
-    const home = dirname(findContext(cli.io, cli.options.context).source);
-    return existsSync(join(home, "plan.json")) ? home : undefined;
-  } catch (error) {
-    if (error instanceof CliError) return undefined;
-    throw error;
-  }
-}
-
-const phaseTones: Readonly<Record<UnitStatus["phase"], Tone>> = {
-  ready: "good",
-  starting: "busy",
-  waiting: "busy",
-  "backing-off": "bad",
-  unready: "bad",
-  ended: "bad",
-  off: "faint",
-};
-
-function statusText(cli: Cli, { phase, home, installation, units }: Status): string {
-  if (phase === "absent") return `there is no installation in ${home}: start one with \`eru up\`\n`;
-  const columns = [
-    { title: "unit", cell: (unit: UnitStatus) => unit.name },
-    {
-      title: "state",
-      cell: (unit: UnitStatus) => unit.phase,
-      tone: (unit: UnitStatus) => phaseTones[unit.phase],
-    },
-    {
-      title: "for",
-      cell: ({ since }: UnitStatus) => (since ? showAge(cli.io.now() - Date.parse(since)) : undefined),
-      align: "right" as const,
-    },
-    { title: "pid", cell: (unit: UnitStatus) => unit.pid, align: "right" as const },
-    { title: "restarts", cell: (unit: UnitStatus) => unit.restarts, align: "right" as const },
-    {
-      title: "",
-      cell: (unit: UnitStatus) => unit.fault ?? (unit.restarts > 0 ? unit.lastEnd : "") ?? "",
-      flexible: true as const,
-    },
-  ];
-  const words = { up: "everything runs", down: "nothing runs", partly: "not everything runs" }[phase];
-  const next = {
-    up: "",
-    down: "\nstart it with `eru up`\n",
-    partly: "\nthe logs are in its log directory; `eru up` starts what is missing\n",
-  }[phase];
-  const urls = [
-    ["commands", installation?.commandUrl],
-    ["queries", installation?.queryUrl],
-    ["load balancer", installation?.elbUrl],
-  ] as const;
-  return `${home}: ${words}\n\n${details(urls, cli.look)}\n${table(columns, units, cli.look)}${next}`;
 }
 
 function addDoctor(cli: Cli): void {

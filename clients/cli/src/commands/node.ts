@@ -4,7 +4,7 @@ import { CliError, exitCodes } from "../errors.ts";
 import { collectPair, showCpu, showMemory } from "../quantities.ts";
 import { details, table } from "../render/table.ts";
 import type { Tone } from "../render/text.ts";
-import { Node, Workload } from "../views.ts";
+import { inOrder, Node, Workload } from "../views.ts";
 import { answerList, group, path, recorded } from "./common.ts";
 import { option } from "./options.ts";
 import { workloadColumns } from "./workload.ts";
@@ -42,7 +42,7 @@ function addQueries(cli: Cli, node: Command): void {
     .action((name: string) =>
       cli.withApi(async (api) => {
         const one = await api.query(path`/v1/nodes/${name}`, Node);
-        const workloads = await api.list("/v1/workloads", Workload, { node: name });
+        const workloads = inOrder(await api.list("/v1/workloads", Workload, { node: name }));
         cli.answer({ node: one, workloads }, () => showText(cli, one, workloads));
       }),
     );

@@ -4,7 +4,7 @@ import { moment } from "../render/event.ts";
 import { stateTone, stateWord } from "../render/progress.ts";
 import { type Column, details } from "../render/table.ts";
 import { oneLine } from "../render/text.ts";
-import { Workload } from "../views.ts";
+import { inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
 
 type ListOptions = { deployment?: string; node?: string; app?: string; state?: string; all?: true };
@@ -23,10 +23,12 @@ export function addWorkload(cli: Cli): void {
     .option("--all", "also those removed")
     .action(({ all, state, ...query }: ListOptions) =>
       cli.withApi(async (api) => {
-        const workloads = await api.list("/v1/workloads", Workload, {
-          ...query,
-          state: state ?? (all && "all"),
-        });
+        const workloads = inOrder(
+          await api.list("/v1/workloads", Workload, {
+            ...query,
+            state: state ?? (all && "all"),
+          }),
+        );
         answerList(cli, workloads, workloadColumns(cli), "there are no such workloads");
       }),
     );

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { type Snapshot, summary } from "../progress.ts";
+import { ownReason, type Snapshot, summary } from "../progress.ts";
 import { showSpan } from "../quantities.ts";
 import type { Workload } from "../views.ts";
 import { oneLine, type Paint, type Tone } from "./text.ts";
@@ -31,24 +31,27 @@ const otherLines = 4;
 
 /** One picture of a deployment's progress, small enough for the screen: what is not healthy comes first. */
 export function picture(now: Snapshot, elapsedMs: number, { columns, rows, paint }: Screen): string[] {
-  const { deployment, workloads } = now;
-  const there = workloads.filter(({ state }) => state !== "removed");
+  const { deployment, state } = now.deployment;
+  const there = now.workloads.filter((workload) => workload.state !== "removed");
   const room = Math.max(1, rows - otherLines);
-  // When not all fit, those that work are the least interesting.
-  const shown =
-    there.length <= room ? there : there.filter(({ state }) => state !== "healthy").slice(0, room);
+  const shown = there.length <= room ? there : urgentFirst(there).slice(0, room);
   const idWidth = Math.max(0, ...shown.map(({ workload }) => workload.length));
   const nodeWidth = Math.max(0, ...shown.map(({ node }) => node.length));
   const lines = [
-    `${paint("strong", deployment.deployment)}  ${summary(now)}  ${paint("faint", showSpan(elapsedMs))}`,
+    `${paint("strong", deployment)}  ${state}  ${summary(now)}  ${paint("faint", showSpan(elapsedMs))}`,
     ...shown.map(
       (one) => `  ${one.workload.padEnd(idWidth)}  ${one.node.padEnd(nodeWidth)}  ${progressOf(one, paint)}`,
     ),
   ];
   if (shown.length < there.length) lines.push(paint("faint", `  … and ${there.length - shown.length} more`));
-  if (deployment.reason !== null) lines.push(`  ${paint("busy", oneLine(deployment.reason))}`);
+  const reason = ownReason(now);
+  if (reason !== undefined) lines.push(`  ${paint("busy", oneLine(reason))}`);
   return lines.map((line) => cut(line, columns - 1));
 }
+
+/** Those that work are the least interesting. */
+const urgentFirst = (workloads: readonly Workload[]): Workload[] =>
+  workloads.toSorted((one, other) => Number(one.state === "healthy") - Number(other.state === "healthy"));
 
 /** How far a workload is, and what went wrong. */
 function progressOf({ state, lastError, placedAt, healthyAt }: Workload, paint: Paint): string {

@@ -17,9 +17,9 @@ test("a line names who, what and why", () => {
     sentence({
       type: "ContainerFailed",
       ...{ node: "n1", workload: "shop-web-aaaaaa-1", generation: 1, attempt: 1 },
-      ...{ step: "pull", error: "manifest unknown", retryInMs: 2_000 },
+      ...{ step: "pull", error: "manifest unknown:\n  no such tag\n", retryInMs: 2_000 },
     }),
-  ).toBe("shop-web-aaaaaa-1 failed to pull on n1, tries again in 2 s: manifest unknown");
+  ).toBe("shop-web-aaaaaa-1 failed to pull on n1, tries again in 2 s: manifest unknown: no such tag");
   expect(sentence({ type: "NodeLost", pod: "p1", node: "n1", silentMs: 5_250, workloads: 1 })).toBe(
     "n1 has been silent for 5.3 s and is lost with 1 workload",
   );

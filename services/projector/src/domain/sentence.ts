@@ -5,7 +5,12 @@ import { shortage } from "./wish.ts";
 type Intent = Exclude<EruEvent, DecisionEvent | FactEvent>;
 
 /** What an event says, in one line a person can read. */
-export function sentence(event: EruEvent): string {
+export const sentence = (event: EruEvent): string =>
+  words(event)
+    .replaceAll(/\s*\n\s*/g, " ")
+    .trim();
+
+function words(event: EruEvent): string {
   switch (event.type) {
     case "NodeObserved":
     case "EngineUnreachable":

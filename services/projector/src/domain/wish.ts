@@ -46,6 +46,9 @@ export function request(
   };
 }
 
+/** A new wish: what was in the way of the one before is over. */
+const noReason = { reason: null, reasonSeq: null };
+
 /** The deployment after an event about it or one of its workloads; its state is settled afterwards. */
 export function evolve(
   current: Deployment,
@@ -54,12 +57,16 @@ export function evolve(
 ): Deployment {
   const next: Deployment = { ...current, changedSeq: seq, changedAt: meta.time };
   const because = (reason: string): Deployment => ({ ...next, reason, reasonSeq: seq });
+  // What happens to workloads of a halted deployment is not why it is halted.
+  const halted = current.halted === 1 || current.rolloutStep === "halted";
+  const happened = (reason: string): Deployment => (halted ? next : because(reason));
   switch (event.type) {
     case "ScaleRequested":
       return scale(next, counts, event.count);
     case "UpgradeRequested":
       return {
         ...next,
+        ...noReason,
         release: event.template.release,
         image: event.template.image,
         template: JSON.stringify(event.template),
@@ -69,7 +76,7 @@ export function evolve(
         refused: 0,
       };
     case "RemovalRequested":
-      return { ...next, wanted: 0, removal: 1, halted: 0, waiting: 0, refused: 0 };
+      return { ...next, ...noReason, wanted: 0, removal: 1, halted: 0, waiting: 0, refused: 0 };
     case "PlacementDecided":
       return {
         ...(event.waiting > 0 ? because(shortage(event.waiting, "wait", event.reasons)) : next),
@@ -98,16 +105,16 @@ export function evolve(
     case "DeploymentSteady":
       return { ...next, halted: 0 };
     case "ContainerUnhealthy":
-      return because(`${event.workload} is unhealthy: ${event.reason}`);
+      return happened(`${event.workload} is unhealthy: ${event.reason}`);
     case "ContainerExited":
-      return because(
+      return happened(
         `${event.workload} exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`,
       );
     case "ContainerFailed":
-      return because(`${event.workload} failed to ${event.step}: ${event.error}`);
+      return happened(`${event.workload} failed to ${event.step}: ${event.error}`);
     case "NodeLost":
     case "NodeRemoved":
-      return because(`node ${event.node} was ${event.type === "NodeLost" ? "lost" : "removed"}`);
+      return happened(`node ${event.node} was ${event.type === "NodeLost" ? "lost" : "removed"}`);
     default:
       return next;
   }
@@ -116,12 +123,17 @@ export function evolve(
 /** A new count is a new wish: what was refused is forgotten, what waited is wanted at most as far as it still is. */
 function scale(current: Deployment, counts: WorkloadCounts, wanted: number): Deployment {
   const missing = Math.max(0, wanted - totalsOf(counts).placed);
+  const waiting = Math.min(current.waiting, missing);
+  const { rolloutStep, halted, refused } = current;
+  // Why workloads are not healthy stays true, and so does what halted an upgrade.
+  const over = rolloutStep !== "halted" && waiting === 0 && halted + refused + current.waiting > 0;
   return {
     ...current,
+    ...(over && noReason),
     wanted,
     halted: 0,
     settled: wanted > current.wanted ? 0 : current.settled,
-    waiting: Math.min(current.waiting, missing),
+    waiting,
     refused: 0,
   };
 }

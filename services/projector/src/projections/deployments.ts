@@ -50,7 +50,7 @@ export const deployments: Projection = {
     create index deploymentsByApp on deployments (app, deployment) where state <> 'removed';
     create index deploymentsThere on deployments (deployment) where state <> 'removed';
   `,
-  prepare: ({ db, deployments, workloadCounts, workloads }) => {
+  prepare: ({ db, deployments, workloadCounts }) => {
     const onNode = db
       .prepare<[string], string>(
         "select distinct deployment from workloads where node = ? and state <> 'removed'",
@@ -68,10 +68,9 @@ export const deployments: Projection = {
       const { event } = recorded;
       const id = touchedBy(event);
       if (id !== undefined) change(recorded, id);
-      else if (event.type === "NodeLost" || event.type === "NodeRecovered" || event.type === "NodeRemoved") {
-        workloads.flush();
+      else if (event.type === "NodeLost" || event.type === "NodeRecovered" || event.type === "NodeRemoved")
+        // The workloads' projection has just written its rows to look into them for the same event.
         for (const deployment of onNode.all(event.node)) change(recorded, deployment);
-      }
     };
   },
 };

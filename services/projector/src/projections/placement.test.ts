@@ -206,6 +206,9 @@ test("a deployment is placing, then running, then degraded, and forgets the reas
   expect(theDeployment(world)).toMatchObject({ state: "degraded", reason: `${id(1)} is unhealthy: 503` });
   say(world, { type: "ContainerHealthy", ...on(1), attempt: 1 });
   expect(theDeployment(world)).toMatchObject({ state: "running", reason: null });
+  say(world, { type: "ContainerRemoved", ...on(1), ordered: false });
+  expect(theDeployment(world)).toMatchObject({ state: "degraded" });
+  start(world, 1, 2);
   wish(world, { type: "ScaleRequested", deployment, count: 3 });
   expect(theDeployment(world)).toMatchObject({ state: "placing", wanted: 3 });
 });
@@ -290,6 +293,47 @@ test("replacements that keep failing halt the deployment until it is steady", ()
   });
   decide(world, { type: "DeploymentSteady", deployment });
   expect(theDeployment(world)).toMatchObject({ state: "placing" });
+});
+
+test("a halted deployment says why it was halted until something else is asked for", () => {
+  const exits = (world: World, n: number) =>
+    say(world, { type: "ContainerExited", ...on(n), attempt: 1, exitCode: 3, outOfMemory: false });
+  const halted = () => {
+    const world = wished(2);
+    place(world, [1, 2]);
+    decide(world, { type: "DeploymentHalted", deployment, failures: 5, detail: "no such image" });
+    exits(world, 2);
+    expect(theDeployment(world)).toMatchObject({ reason: "halted after 5 failures: no such image" });
+    return world;
+  };
+  const orders: EruEvent[] = [
+    { type: "UpgradeRequested", deployment, template: template("shop", "v2", "web"), surge: 1 },
+    { type: "ScaleRequested", deployment, count: 3 },
+    { type: "RemovalRequested", deployment },
+  ];
+  for (const order of orders) {
+    const world = halted();
+    wish(world, order);
+    expect(theDeployment(world), order.type).toMatchObject({ reason: null, reasonSeq: null });
+    exits(world, 2);
+    expect(theDeployment(world), order.type).toMatchObject({ reason: `${id(2)} exited with 3` });
+  }
+});
+
+test("what waits for room says why also after scaling, as long as it waits", () => {
+  const world = wished(3);
+  decide(world, { type: "PlacementDeferred", deployment, waiting: 3, reasons: reasons(1, { resources }) });
+  const { reason } = theDeployment(world) ?? {};
+  wish(world, { type: "ScaleRequested", deployment, count: 2 });
+  expect(theDeployment(world)).toMatchObject({ state: "waiting", waiting: 2, reason });
+});
+
+test("scaling makes nothing healthy: the reason stays", () => {
+  const world = wished(1);
+  place(world, [1]);
+  say(world, { type: "ContainerUnhealthy", ...on(1), attempt: 1, reason: "503" });
+  wish(world, { type: "ScaleRequested", deployment, count: 2 });
+  expect(theDeployment(world)).toMatchObject({ state: "degraded", reason: `${id(1)} is unhealthy: 503` });
 });
 
 test("a removed deployment is removing until the scheduler's last word about it", () => {

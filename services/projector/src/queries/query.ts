@@ -28,6 +28,8 @@ const After = whole("after", 0, Number.MAX_SAFE_INTEGER)
   .optional()
   .describe("Wait until the view has reached this sequence of the log, at most 10 s");
 
+const Seq = z.int().describe("The sequence the view is at");
+
 /**
  * Adds a query. Every one takes `after`, refuses parameters it does not know, and answers from one state of the view,
  * whose sequence is in the answer and in the header `eru-seq`.
@@ -46,7 +48,7 @@ export function addQuery<P extends z.ZodRawShape, Q extends z.ZodRawShape, A ext
         tags: [tag],
         params: Params,
         querystring: Asked,
-        response: { 200: answer.extend({ seq: z.int().describe("The sequence the view is at") }) },
+        response: { 200: z.object({ seq: Seq, ...answer.shape }) },
         security: [{ bearer: [] }],
       },
     },

@@ -28,12 +28,6 @@ export function chooseBySeed(seed: number): Choose {
   };
 }
 
-/** Choices from a list, for property tests that shrink; zero when it is used up. */
-export function chooseFrom(choices: readonly number[]): Choose {
-  let at = 0;
-  return (n) => (choices[at++] ?? 0) % n;
-}
-
 type Step = (world: World, choose: Choose) => void;
 
 const pick = <T>(choose: Choose, from: readonly [T, ...T[]] | readonly T[]): T =>
@@ -358,7 +352,7 @@ const facts: Step = withOne((world) => world.workloads, factStep);
 
 // A step that is listed twice is taken twice as often.
 const steps: readonly Step[] = [
-  ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode],
+  ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReports, addUser],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, facts, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],

@@ -50,7 +50,11 @@ const opening = [
   started("hello-web-1"),
   healthy("hello-web-1"),
 ];
-const history = fc.array(event, { maxLength: 40 }).map((events) => [...opening, ...events]);
+const up = fc
+  .tuple(workload, node)
+  .map(([id, on]) => [assigned(id, on), started(id, on), healthy(id, on)] as EruEvent[]);
+const steps = fc.oneof({ weight: 1, arbitrary: up }, { weight: 2, arbitrary: event.map((one) => [one]) });
+const history = fc.array(steps, { maxLength: 25 }).map((some) => [...opening, ...some.flat()]);
 
 type Eps = { eps: { id: string; s: string }[] };
 const pools = (fold: RouteFold) =>
@@ -73,6 +77,7 @@ test("the table does not depend on where the log is cut into batches, and diffs 
       expect(new Map(cut.table)).toEqual(new Map(whole.table));
       expect(nginx).toEqual(new Map(whole.table));
     }),
+    { numRuns: 400 },
   );
 });
 

@@ -28,7 +28,10 @@ const helloRoute = route("hello.org", "/ hello/web");
 
 function folded(...events: EruEvent[]): RouteFold {
   const fold = new RouteFold();
-  for (const recorded of events.map(recorder())) fold.apply(recorded);
+  for (const recorded of events.map(recorder())) {
+    fold.apply(recorded);
+    fold.takeChanges(); // So that what an event changes is seen only if the event touches it.
+  }
   return fold;
 }
 
@@ -123,6 +126,20 @@ test("health of an earlier attempt or generation says nothing about the containe
   const newer = started("hello-web-1", "n1", { generation: 3 });
   expect(pool(folded(helloRoute, ...up("hello-web-1"), newer, healthy("hello-web-1")))).toEqual([]);
   expect(pool(folded(helloRoute, ...up("hello-web-1"), newer, exited("hello-web-1")))).toEqual([]);
+});
+
+test("a late fact about an earlier container does not disturb the one that serves", () => {
+  const newer = [started("hello-web-1", "n1", { generation: 3 }), healthy("hello-web-1", "n1", 1, 3)];
+  expect(pool(folded(helloRoute, ...up("hello-web-1"), ...newer, exited("hello-web-1")))).toEqual([
+    "hello-web-1",
+  ]);
+  const again = [started("hello-web-1", "n1", { attempt: 2 }), healthy("hello-web-1", "n1", 2)];
+  expect(pool(folded(helloRoute, ...up("hello-web-1"), ...again, unhealthy("hello-web-1")))).toEqual([
+    "hello-web-1",
+  ]);
+  expect(pool(folded(helloRoute, ...up("hello-web-1"), ...again, exited("hello-web-1")))).toEqual([
+    "hello-web-1",
+  ]);
 });
 
 test("facts about workloads that were never assigned change nothing", () => {

@@ -195,6 +195,37 @@ test("a node lost during an upgrade does not take the count down", () => {
   expect(versions(world)).toEqual(["v2", "v2", "v2", "v2"]);
 });
 
+test("until the new release serves, what a lost node took of the old one comes back as the old one", () => {
+  const world = new World().node("n1", 9).node("n2", 9).node("n3", 9).deploy("shop-web-a", 3);
+  world.settle();
+  world.upgrade("shop-web-a", "v2").passes();
+  const decided = world.passes({ liveness: [{ node: "n3", to: "lost", silentMs: 6_000 }] });
+  expect(only(decided, "PlacementDecided")).toMatchObject([{ release: "v1", because: "node_lost" }]);
+  expect(only(decided, "RemovalDecided")).toMatchObject([{ workload: "shop-web-a-3", because: "node_lost" }]);
+  expect(versions(world)).toEqual(["v1", "v1", "v2", "v1"]);
+  expect(world.passes()).toEqual([]);
+  world.healthy("shop-web-a-4").settle();
+  expect(versions(world)).toEqual(["v2", "v2", "v2"]);
+});
+
+test("where there is no room for the old one, the upgrade goes on with the new release", () => {
+  const world = new World().node("n1", 9).node("n2", 9).deploy("shop-web-a", 2, { nodesLimit: 1 });
+  world.settle();
+  world.passes({ liveness: [{ node: "n2", to: "lost", silentMs: 6_000 }] });
+  world.upgrade("shop-web-a", "v2");
+  expect(only(world.passes(), "PlacementDecided")).toMatchObject([
+    { release: "v2", placed: [{ node: "n1" }] },
+  ]);
+});
+
+test("without room for old and new, an upgrade with a lost node waits, and says so once", () => {
+  const world = new World().node("n1", 3).node("n2", 1).deploy("shop-web-a", 4);
+  world.settle();
+  world.passes({ liveness: [{ node: "n2", to: "lost", silentMs: 6_000 }] });
+  world.upgrade("shop-web-a", "v2", 3);
+  expect(only(world.passes(), "PlacementDeferred")).toMatchObject([{ waiting: 4 }]);
+});
+
 test("an upgrade without progress for too long halts and says which workload is slow", () => {
   const world = running(1);
   world.upgrade("shop-web-a", "v2").passes();

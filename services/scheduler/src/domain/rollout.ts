@@ -1,6 +1,7 @@
 import type { DecisionEvent } from "@eru/events";
 import type { Draft } from "./draft.ts";
-import { endWaiting, isTooLarge, placeMissing, tooLarge } from "./place-missing.ts";
+import { roomIn, verdicts } from "./place.ts";
+import { endWaiting, isTooLarge, placeMissing, tooLarge, wishOf } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
 import { failureOf, releaseLost } from "./steady.ts";
 import { type Deployment, isRouted, type Rollout, targetOf, templateAt, type Workload } from "./zone.ts";
@@ -12,7 +13,8 @@ type Groups = { fresh: Workload[]; stale: Workload[]; lost: Workload[] };
 
 /**
  * One look at a running upgrade, start-first: fresh workloads are placed up to `surge` above the count, and an old one
- * goes only when a fresh one serves in its place. A fresh one that fails for good halts it; the old keep serving.
+ * goes only when a fresh one serves in its place. A fresh one that fails for good halts it; the old keep serving. Until
+ * the first fresh one serves, what a lost node took of the old comes back as old.
  */
 export function rollOut(
   draft: Draft,
@@ -34,6 +36,14 @@ export function rollOut(
   const failed = groups.stale.filter((one) => one.phase === "failed" && remove(draft, one, "upgraded"));
   groups.stale = groups.stale.filter((one) => !failed.includes(one));
 
+  const again = serving > 0 ? 0 : placeStaleAgain(draft, deployment, groups, target, rollout.surge);
+  if (again > 0) {
+    const counts = { fresh: groups.fresh.length, stale: groups.stale.length + again };
+    const detail = `${again} of the old release placed again: none of the new serves yet`;
+    step(draft, deployment, counts, { step: "placing", detail });
+    draft.unfinished.add(deployment); // One placement at a time: the next pass goes on.
+    return;
+  }
   const placed = placeFresh(draft, deployment, groups, target, rollout.surge);
   const fresh = groups.fresh.length + placed;
   const placedGroups = { fresh, stale: groups.stale.length };
@@ -101,6 +111,32 @@ export function waitsForHealth({ rollout, version, workloads }: Deployment): str
     else counts.fresh++;
   }
   return counts.fresh > 0 ? `${version} ${counts.fresh} ${counts.healthy} ${counts.stale}` : undefined;
+}
+
+/** Places what a lost node took of the release that worked, as far as there is room. Returns how many were placed. */
+function placeStaleAgain(
+  draft: Draft,
+  deployment: Deployment,
+  { fresh, stale, lost }: Groups,
+  target: number,
+  surge: number,
+): number {
+  const version = deployment.stableVersion;
+  const gone = lost.filter((one) => one.version === version && one.phase === "healthy").length;
+  const allowed = Math.min(gone, target - stale.length, target + surge - fresh.length - stale.length);
+  if (allowed <= 0) return 0;
+  const wish = wishOf(deployment, []);
+  // Never waits for room: that would be recorded in turns with the waiting of the fresh ones.
+  const wanted = Math.min(allowed, roomIn(verdicts(draft, wish), wish.nodesLimit));
+  if (wanted <= 0) return 0;
+  return placeMissing(draft, deployment, {
+    wanted,
+    refusable: 0,
+    version,
+    because: "node_lost",
+    cause: draft.nodeLost ?? deployment.cause,
+    retiring: [],
+  });
 }
 
 function placeFresh(

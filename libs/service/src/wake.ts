@@ -12,7 +12,7 @@ export class Wake {
   }
 
   /** Resolves after a raise, after `limitMs` when given, or when the signal aborts. */
-  async next({ signal, limitMs }: { signal?: AbortSignal; limitMs?: number | undefined }): Promise<void> {
+  async next(signal?: AbortSignal, limitMs?: number): Promise<void> {
     if (!this.#raised && !signal?.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer =

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../testkit/folder.ts";
+import { story } from "../testkit/story.ts";
+import { MemoryZone, startProjector } from "../testkit/zone.ts";
+
+const text = readFileSync(new URL("../../../../docs/api-queries.md", import.meta.url), "utf8");
+
+test("every query of the description is there and answers, and every query there is, is described", async () => {
+  using folder = temporaryFolder();
+  const zone = await MemoryZone.open();
+  await zone.copy(story().log);
+  await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });
+  await projector.ready();
+  const asked = [...text.matchAll(/^\s*eruq "([^"]+)"/gm)].map((found) => found[1] ?? "");
+  expect(asked.length).toBeGreaterThan(20);
+  for (const url of asked) expect((await projector.get(url)).statusCode, url).toBe(200);
+  const { paths } = (await projector.app.inject({ url: "/docs/json" })).json();
+  const described = (path: string) => {
+    const pattern = new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, "[^/?]+")}(\\?|$)`);
+    return asked.some((url) => pattern.test(url)) || path === "/v1/feed";
+  };
+  const queries = Object.keys(paths).filter((path) => path.startsWith("/v1/"));
+  expect(queries.filter((path) => !described(path))).toEqual([]);
+});
