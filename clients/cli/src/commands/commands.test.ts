@@ -122,35 +122,6 @@ describe("commands", () => {
     ]);
   });
 
-  test("`eru deploy` sends the strategy and the constraints", async () => {
-    server.on("POST /v1/deployments", {
-      status: 202,
-      json: { seq: 12, changed: true, deployment: "hello-web-abc123" },
-    });
-    const line = "deploy hello --pod demo --cpu 0.1 --memory 32M --strategy drained".split(" ");
-    await eru(place, [...line, "--constraint", "zone in a,b", "--constraint", "gpu exists"]);
-    expect(server.asked("POST /v1/deployments").at(-1)?.body).toMatchObject({
-      strategy: "drained",
-      filter: {
-        constraints: [
-          { label: "zone", op: "in", values: ["a", "b"] },
-          { label: "gpu", op: "exists" },
-        ],
-      },
-    });
-  });
-
-  test("a strategy or a constraint that is none is refused before anything is sent", async () => {
-    const asked = server.asked("POST /v1/deployments").length;
-    const line = "deploy hello --pod demo --cpu 0.1 --memory 32M".split(" ");
-    const strategy = await eru(place, [...line, "--strategy", "fastest"]);
-    expect(strategy.err).toContain("Allowed choices are auto, global, drained");
-    const constraint = await eru(place, [...line, "--constraint", "cores => 8"]);
-    expect(constraint.err).toContain("cores => 8");
-    expect([strategy.code, constraint.code]).toEqual([2, 2]);
-    expect(server.asked("POST /v1/deployments")).toHaveLength(asked);
-  });
-
   test("a name with a slash or a question mark stays one part of the path", async () => {
     server.on("DELETE /v1/pods/a%2F..%3Fb", recorded);
     expect((await eru(place, ["pod", "remove", "a/..?b"])).code).toBe(0);
