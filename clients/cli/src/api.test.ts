@@ -28,7 +28,7 @@ beforeEach(async () => {
   api = apiAt(server.url);
 });
 afterEach(async () => {
-  await api.close();
+  await api[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
 });
 
@@ -55,7 +55,7 @@ test("a connection that keeps breaking ends with 4 and names the key that makes 
   server.on("POST /v1/pods", "cut");
   const chosen = apiAt(server.url, "my-key");
   const { exitCode, message, next } = await failureOf(chosen.order("POST", "/v1/pods"));
-  await chosen.close();
+  await chosen[Symbol.asyncDispose]();
   expect(exitCode).toBe(4);
   expect(message).toContain("the connection broke");
   expect(next).toContain("--command-id my-key");
@@ -77,6 +77,11 @@ test("a server that stays busy ends with 4 and says what it said", async () => {
   expect(next).toContain("c-1");
 });
 
+test("a fault of the server ends with 4, not with the refusal's 3", async () => {
+  server.on("POST /v1/pods", problem(500, "internal", "an unexpected fault"));
+  expect(await failureOf(api.order("POST", "/v1/pods", {}))).toMatchObject({ exitCode: 4, code: "internal" });
+});
+
 test("a refusal ends with 3, with the faults and the next step", async () => {
   const faults = [{ field: "pod", value: "x", message: "there is no pod `x`" }];
   server.on("POST /v1/nodes", problem(404, "pod_unknown", "there is no pod `x`", { faults }));
@@ -93,7 +98,7 @@ test("a server that is not there ends with 4 and says how to start it", async ()
   await gone[Symbol.asyncDispose]();
   const api = apiAt(gone.url);
   const { exitCode, message, next } = await failureOf(api.query("/v1/status", z.unknown()));
-  await api.close();
+  await api[Symbol.asyncDispose]();
   expect(exitCode).toBe(4);
   expect(message).toBe(`the query API at ${gone.url} does not answer: connection refused`);
   expect(next).toContain("eru up");

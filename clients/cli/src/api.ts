@@ -23,7 +23,7 @@ export const Recorded = z.looseObject({ seq: z.int(), changed: z.boolean() });
 export type Recorded = z.infer<typeof Recorded>;
 
 /** The two HTTP APIs. Every failure leaves as a CliError that says which server, what, and what to do. */
-export class Api {
+export class Api implements AsyncDisposable {
   readonly context: Context;
   readonly #agent = new Agent({ headersTimeout: answerTimeoutMs, bodyTimeout: answerTimeoutMs });
   /** Aborts at Ctrl-C, and every request with it. */
@@ -77,7 +77,7 @@ export class Api {
   }
 
   /** Ends the connections: the process may end. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.close();
   }
 

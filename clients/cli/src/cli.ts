@@ -29,12 +29,8 @@ export class Cli {
   /** Calls the servers and closes the connections afterwards. */
   async withApi(work: (api: Api) => Promise<void>): Promise<void> {
     const { context, commandId } = this.options;
-    const api = new Api(findContext(this.io, context), this.io.signal, commandId);
-    try {
-      await work(api);
-    } finally {
-      await api.close();
-    }
+    await using api = new Api(findContext(this.io, context), this.io.signal, commandId);
+    await work(api);
   }
 
   /** The answer: one JSON document, or text for people. */

@@ -125,6 +125,12 @@ test("the server's refusal of a subscription ends it with its words", async () =
   expect([exitCode, message]).toEqual([3, "not a topic: foo"]);
 });
 
+test("what is not the feed's language ends it, and does not crash", async () => {
+  script((socket) => socket.send("<html>"));
+  const { exitCode, message } = await failureOf(readUntil(1, 0, follow(1)));
+  expect([exitCode, message]).toEqual([3, "the feed speaks another version than this `eru`"]);
+});
+
 test("a refused connection ends with the problem that the server answers", async () => {
   sockets.close();
   http.removeAllListeners("upgrade");

@@ -4,7 +4,7 @@ import { WebSocket } from "ws";
 import { z } from "zod";
 import type { Context } from "./context.ts";
 import { CliError, exitCodes } from "./errors.ts";
-import { problemError } from "./problem.ts";
+import { parseJson, problemError } from "./problem.ts";
 import { LogEvent } from "./views.ts";
 
 /** Milliseconds until the first try to connect again; doubling up to the second. */
@@ -100,7 +100,7 @@ async function* connection(
   socket.on("ping", alive);
   socket.on("message", (text) => {
     alive();
-    const parsed = ServerMessage.safeParse(JSON.parse(String(text)));
+    const parsed = ServerMessage.safeParse(parseJson(String(text)));
     if (parsed.success) inbox.put(parsed.data);
     else inbox.fail(new CliError(exitCodes.refused, "the feed speaks another version than this `eru`"));
   });

@@ -24,7 +24,7 @@ describe("waiting for a deployment to run", () => {
 
   test.each([
     ["refused", "2 of 3 workloads were refused: cpu: 2 wanted"],
-    ["halted", "it was halted after repeated failures: cpu: 2 wanted"],
+    ["halted", "it is halted: cpu: 2 wanted"],
     ["removing", "it is being removed"],
     ["removed", "it is being removed"],
   ])("fails when it is %s", (state, why) => {

@@ -22,7 +22,7 @@ export function judge({ deployment }: Snapshot, goal: Goal): Verdict {
     case "refused":
       return { is: "failed", why: `${refused} of ${wanted} workloads were refused${because}` };
     case "halted":
-      return { is: "failed", why: `it was halted after repeated failures${because}` };
+      return { is: "failed", why: `it is halted${because}` };
     case "removing":
     case "removed":
       return { is: "failed", why: "it is being removed" };

@@ -129,12 +129,12 @@ function report(cli: Cli, waiting: Waiting, outcome: Outcome & { elapsedMs: numb
   }
   cli.exitCode = exitCodes.notTrue;
   cli.answer(document, () => `${deployment}: ${summary(snapshot)}\n`);
-  const why =
-    verdict.is === "failed" ? verdict.why : `not there after ${showSpan(timeoutMs)}, and it goes on`;
+  const [why, next] =
+    verdict.is === "failed"
+      ? [verdict.why, ""]
+      : [`not so after ${showSpan(timeoutMs)}, and it goes on`, ", or wait longer with --timeout"];
   // A picture had no room for whole errors; lines have said them.
   const errors = cli.io.errTty ? news(undefined, snapshot).slice(0, errorsMax) : [];
   cli.say(errors.map((error) => `  ${oneLine(error)}\n`).join(""));
-  cli.say(
-    `eru: ${deployment}: ${oneLine(why)}\n  → run \`eru why ${deployment}\`, or wait longer with --timeout\n`,
-  );
+  cli.say(`eru: ${deployment}: ${oneLine(why)}\n  → run \`eru why ${deployment}\`${next}\n`);
 }

@@ -8,39 +8,24 @@ import { afterEach, expect, test } from "vitest";
 import { bootText } from "./nginx-admin.ts";
 import { findNginx, isRunning, NginxStartError, send } from "./nginx-process.ts";
 import { Client, openUpgraded } from "./testing-client.ts";
-import {
-  type Backend,
-  type Elb,
-  prepareElb,
-  startBackend,
-  startElb,
-  tableOf,
-  until,
-} from "./testing-nginx.ts";
+import { type Backend, type Elb, prepareElb, startElb, tableOf, until } from "./testing-nginx.ts";
+import { atEnd, backend, endAll } from "./testing-service.ts";
 
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+afterEach(endAll);
 
 async function prepared(options?: Parameters<typeof prepareElb>[0]): Promise<Elb> {
   const elb = await prepareElb(options);
-  closers.push(elb.stop);
+  atEnd(elb.stop);
   return elb;
-}
-async function backend(...args: Parameters<typeof startBackend>): Promise<Backend> {
-  const started = await startBackend(...args);
-  closers.push(started.stop);
-  return started;
 }
 async function serving(one: Backend): Promise<Elb> {
   const elb = await startElb(tableOf({ "a/web": [one.endpoint] }, { "hello.org": ["/ a/web"] }));
-  closers.push(elb.stop);
+  atEnd(elb.stop);
   return elb;
 }
 function clientOf(elb: Elb): Client {
   const client = new Client(elb.port);
-  closers.push(() => client.close());
+  atEnd(() => client.close());
   return client;
 }
 const refused = (port: number) =>
@@ -123,7 +108,7 @@ test("a killed worker is replaced with the whole table, and what it had under wa
   const elb = await serving(one);
   const sockets = await Promise.all([1, 2, 3, 4].map(() => openUpgraded(elb.port)));
   const lost = sockets.map(({ echo, close }) => {
-    closers.push(close);
+    atEnd(close);
     return echo("x").then(() => "alive");
   });
   await Promise.all(lost);
@@ -147,7 +132,7 @@ test("a reload keeps the table of the running nginx, and requests of leaving wor
   const one = await backend("one");
   const elb = await serving(one);
   const held = await openUpgraded(elb.port);
-  closers.push(held.close);
+  atEnd(held.close);
   const answer = await elb.admin.delta({ epoch: "e1", base: 10, seq: 11 }, [
     { key: "r:b.org", json: table.get("r:hello.org") ?? "" },
   ]);

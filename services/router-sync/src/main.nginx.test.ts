@@ -6,11 +6,9 @@ import { bootText } from "./nginx-admin.ts";
 import { isRunning } from "./nginx-process.ts";
 import { Client } from "./testing-client.ts";
 import { type Elb, freePort, prepareElb, startBackend, tableOf, until } from "./testing-nginx.ts";
+import { atEnd, endAll } from "./testing-service.ts";
 
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+afterEach(endAll);
 
 async function main(elb: Elb, environment: Record<string, string> = {}) {
   const port = await freePort();
@@ -28,7 +26,7 @@ async function main(elb: Elb, environment: Record<string, string> = {}) {
       ...environment,
     },
   });
-  closers.push(async () => {
+  atEnd(async () => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill("SIGKILL");
       await ended(child);
@@ -49,14 +47,14 @@ const ended = (child: ChildProcess) =>
 
 test("killed, it leaves nginx serving; started again it takes it over; told to end it ends both", async () => {
   const one = await startBackend("one");
-  closers.push(one.stop);
+  atEnd(one.stop);
   const elb = await prepareElb();
-  closers.push(elb.stop);
+  atEnd(elb.stop);
   await elb.nginx.writeBootFile(
     bootText({ epoch: "e1", seq: 1 }, tableOf({ "a/web": [one.endpoint] }, { "hello.org": ["/ a/web"] })),
   );
   const client = new Client(elb.port);
-  closers.push(() => client.close());
+  atEnd(() => client.close());
 
   const first = await main(elb);
   await until(
@@ -92,7 +90,7 @@ test.each([
   ["ERU_NGINX_BIN", "/nowhere/nginx", /\/nowhere\/nginx is not a program: correct ERU_NGINX_BIN/],
 ])("%s=%j is refused with what to write instead", async (name, value, message) => {
   const elb = await prepareElb();
-  closers.push(elb.stop);
+  atEnd(elb.stop);
   const { child, said } = await main(elb, { [name]: value });
   expect(await ended(child)).not.toBe(0);
   expect(said()).toMatch(message);

@@ -4,22 +4,15 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import { type Ask, Client, openUpgraded, type Reply } from "./testing-client.ts";
-import { type Backend, type Elb, freePort, startBackend, startElb, tableOf, until } from "./testing-nginx.ts";
+import { type Elb, freePort, startElb, tableOf, until } from "./testing-nginx.ts";
+import { atEnd, backend, endAll } from "./testing-service.ts";
 
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+afterEach(endAll);
 
 async function elbWith(table: Map<string, string>): Promise<Elb> {
   const elb = await startElb(table);
-  closers.push(elb.stop);
+  atEnd(elb.stop);
   return elb;
-}
-async function backend(...args: Parameters<typeof startBackend>): Promise<Backend> {
-  const started = await startBackend(...args);
-  closers.push(started.stop);
-  return started;
 }
 async function ask(elb: Elb, what: Ask = {}): Promise<Reply> {
   const client = new Client(elb.port);
@@ -169,7 +162,7 @@ test("requests are shared by weight, evenly over time", async () => {
   const pool = [light.endpoint, { ...heavy.endpoint, w: 3 }];
   const elb = await elbWith(tableOf({ "a/web": pool }, { "hello.org": ["/ a/web"] }));
   const client = new Client(elb.port);
-  closers.push(() => client.close());
+  atEnd(() => client.close());
   const order: string[] = [];
   for (let count = 0; count < 40; count++) order.push((await client.ask()).seen?.id ?? "none");
   expect(order.filter((id) => id === "light")).toHaveLength(10);
@@ -189,7 +182,7 @@ test("an endpoint that refuses connections costs no request, and is left out aft
   const dead = { ...alive.endpoint, id: "dead", port: await freePort() };
   const elb = await elbWith(tableOf({ "a/web": [dead, alive.endpoint] }, { "hello.org": ["/ a/web"] }));
   const client = new Client(elb.port);
-  closers.push(() => client.close());
+  atEnd(() => client.close());
   for (let count = 0; count < 30; count++) {
     const what = count % 2 === 0 ? {} : { method: "POST", body: "x" };
     expect((await client.ask(what)).seen?.id).toBe("alive");
@@ -244,7 +237,7 @@ test("a POST that was sent is not sent again when the upstream dies over it; a G
     tableOf({ "a/web": [dying.endpoint, alive.endpoint] }, { "hello.org": ["/ a/web"] }),
   );
   const client = new Client(elb.port);
-  closers.push(() => client.close());
+  atEnd(() => client.close());
   const gets = await Promise.all(Array.from({ length: 10 }, () => client.ask()));
   expect(gets.map(({ status }) => status)).toEqual(Array(10).fill(200));
   const posts: number[] = [];

@@ -28,13 +28,22 @@ export async function until<T>(
   }
 }
 
-/** A port nobody listens on. */
+/**
+ * A port nobody listens on, below those the system gives to clients: one of theirs could be taken by any connection while
+ * nginx is down, even by our own to that very port, which then talks to itself.
+ */
 export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const server = createTcpServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** A table in short: pools by endpoints, hosts by rules (`/prefix pool`). */

@@ -3,35 +3,19 @@ import { afterEach, expect, test } from "vitest";
 import { encodeLine, type Line } from "./domain/table.ts";
 import { send } from "./nginx-process.ts";
 import { Client, openUpgraded } from "./testing-client.ts";
-import {
-  type Backend,
-  type Elb,
-  freeze,
-  hostJson,
-  startBackend,
-  startElb,
-  tableOf,
-  until,
-} from "./testing-nginx.ts";
+import { type Backend, type Elb, freeze, hostJson, startElb, tableOf, until } from "./testing-nginx.ts";
+import { atEnd, backend, endAll } from "./testing-service.ts";
 
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+afterEach(endAll);
 
 async function elbWith(table: Map<string, string>): Promise<Elb> {
   const elb = await startElb(table);
-  closers.push(elb.stop);
+  atEnd(elb.stop);
   return elb;
-}
-async function backend(...args: Parameters<typeof startBackend>): Promise<Backend> {
-  const started = await startBackend(...args);
-  closers.push(started.stop);
-  return started;
 }
 function clientOf(elb: Elb): Client {
   const client = new Client(elb.port);
-  closers.push(() => client.close());
+  atEnd(() => client.close());
   return client;
 }
 
@@ -141,7 +125,7 @@ test("the whole upstream set swaps under load without a failed request, and a We
   const [a, b, c, d] = all as [Backend, Backend, Backend, Backend];
   const elb = await elbWith(tableOf({ "a/web": [a.endpoint, b.endpoint] }, { "hello.org": ["/ a/web"] }));
   const held = await openUpgraded(elb.port);
-  closers.push(held.close);
+  atEnd(held.close);
   const push = writer(elb);
   let over = false;
   const failures: unknown[] = [];

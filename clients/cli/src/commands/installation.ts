@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Cli } from "../cli.ts";
+import { type Context, findContext } from "../context.ts";
 import { CliError, exitCodes } from "../errors.ts";
 
 /** Where an installation lives, when it is said. */
@@ -30,3 +31,13 @@ export async function withLocal(
 /** The directory meant: the one said, or another. */
 export const homeOf = (cli: Cli, { home }: HomeOption, otherwise: string): string =>
   home === undefined ? otherwise : resolve(cli.io.cwd, home);
+
+/** The context that commands use here; undefined when there is none. */
+export function contextInUse(cli: Cli): Context | undefined {
+  try {
+    return findContext(cli.io, cli.options.context);
+  } catch (error) {
+    if (error instanceof CliError) return undefined;
+    throw error;
+  }
+}

@@ -8,7 +8,7 @@ import { exitCodes } from "../errors.ts";
 import { parseWhole } from "../quantities.ts";
 import { details, table } from "../render/table.ts";
 import { Pod } from "../views.ts";
-import { type HomeOption, homeFlags, homeOf, withLocal } from "./installation.ts";
+import { contextInUse, type HomeOption, homeFlags, homeOf, withLocal } from "./installation.ts";
 import { addStatus } from "./status.ts";
 
 /** `eru up`, `down`, `status`, `doctor`: one machine as a whole installation. */
@@ -23,36 +23,34 @@ function addUp(cli: Cli): void {
   cli.program
     .command("up")
     .description("start Eru on this machine, or make sure that it runs")
-    .option("--nodes <n>", "nodes to have; 1 uses the machine's own engine", parseWhole(1, 32), 1)
+    .option(
+      "--nodes <n>",
+      "nodes to have; 1 uses the machine's own engine (default: as many as there are, at first 1)",
+      parseWhole(1, 32),
+    )
     .option(...homeFlags)
-    .action((options: HomeOption & { nodes: number }) =>
-      withLocal(async ({ up, defaultHome }) => {
+    .action((options: HomeOption & { nodes?: number }) =>
+      withLocal(async ({ up, status, defaultHome }) => {
         const home = homeOf(cli, options, defaultHome(cli.io.env));
         const tell = (text: string) => cli.say(`  ${text}\n`);
-        const running = await up({ home, nodes: options.nodes, tell, signal: cli.io.signal });
-        const { empty, context } = await look(cli, running);
-        cli.answer(running, () => upText(cli, running, { empty, context }));
+        const nodes = options.nodes ?? (await status({ home })).installation?.nodes.length ?? 1;
+        const running = await up({ home, nodes, tell, signal: cli.io.signal });
+        const empty = await hasNoPods(cli, running);
+        cli.answer(running, () => upText(cli, running, empty));
       }),
     );
 }
 
-/** Whether the zone has no pod yet, and the context that commands in this directory use. */
-async function look(cli: Cli, { contextFile }: Installation) {
-  const api = new Api(findContext(cli.io, contextFile), cli.io.signal);
-  try {
-    const pods = await api.list("/v1/pods", Pod, {}, 1);
-    return { empty: pods.length === 0, context: findContext(cli.io, cli.options.context).source };
-  } finally {
-    await api.close();
-  }
+async function hasNoPods(cli: Cli, { contextFile }: Installation): Promise<boolean> {
+  await using api = new Api(findContext(cli.io, contextFile), cli.io.signal);
+  return (await api.list("/v1/pods", Pod, {}, 1)).length === 0;
 }
 
-function upText(
-  cli: Cli,
-  running: Installation,
-  { empty, context }: Awaited<ReturnType<typeof look>>,
-): string {
+function upText(cli: Cli, running: Installation, empty: boolean): string {
   const { commandUrl, queryUrl, elbUrl, contextFile, nodes } = running;
+  // Another context may be nearer, or this installation may live where nobody looks.
+  const found = contextInUse(cli)?.source === contextFile;
+  const eru = found ? "eru" : `eru --context ${contextFile}`;
   const lines = details(
     [
       ["commands", `${commandUrl} (described at ${commandUrl}/docs)`],
@@ -62,14 +60,11 @@ function upText(
     ],
     cli.look,
   );
-  const first = ["eru pod add main", ...nodes.map(({ name }) => `eru node add ${name} --pod main`)];
+  const first = ["pod add main", ...nodes.map(({ name }) => `node add ${name} --pod main`)];
   return [
-    "Eru runs.\n\n",
-    lines,
-    context === contextFile
-      ? ""
-      : `\ncommands here use another context, ${context}: name this one with --context\n`,
-    empty ? `\nIts agents wait to be let in:\n\n${first.map((line) => `  ${line}\n`).join("")}` : "",
+    `Eru runs.\n\n${lines}`,
+    found ? "" : `\nCommands here do not find it by themselves: name it with --context or ERU_CONTEXT.\n`,
+    empty ? `\nIts agents wait to be let in:\n\n${first.map((line) => `  ${eru} ${line}\n`).join("")}` : "",
   ].join("");
 }
 

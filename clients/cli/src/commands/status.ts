@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Status, UnitStatus } from "@eru/local";
+import { Api } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { findContext } from "../context.ts";
 import { CliError, exitCodes } from "../errors.ts";
@@ -9,7 +10,7 @@ import { stateWord } from "../render/progress.ts";
 import { details, table } from "../render/table.ts";
 import { plural, type Tone } from "../render/text.ts";
 import { Zone } from "../views.ts";
-import { type HomeOption, homeFlags, homeOf, withLocal } from "./installation.ts";
+import { contextInUse, type HomeOption, homeFlags, homeOf, withLocal } from "./installation.ts";
 
 /** `eru status`. */
 export function addStatus(cli: Cli): void {
@@ -21,7 +22,8 @@ export function addStatus(cli: Cli): void {
       withLocal(async ({ status, defaultHome }) => {
         const home = homeOf(cli, options, contextHome(cli) ?? defaultHome(cli.io.env));
         const local = await status({ home });
-        const zone = await zoneOf(cli);
+        const own = options.home === undefined ? undefined : local.installation?.contextFile;
+        const zone = await zoneOf(cli, own);
         // A context may be of servers elsewhere; then nothing has to run here.
         const well = local.phase === "up" || local.phase === "absent";
         if (!well || "error" in zone || zone.notReadyBecause !== null) cli.exitCode = exitCodes.notTrue;
@@ -30,13 +32,12 @@ export function addStatus(cli: Cli): void {
     );
 }
 
-async function zoneOf(cli: Cli): Promise<Zone | { error: string }> {
+/** What there is in the zone of a context, or of the one in use; or why that cannot be told. */
+async function zoneOf(cli: Cli, contextFile: string | undefined): Promise<Zone | { error: string }> {
   try {
-    let zone: Zone | undefined;
-    await cli.withApi(async (api) => {
-      zone = await api.query("/v1/status", Zone);
-    });
-    return zone ?? { error: "no answer" };
+    const context = findContext(cli.io, contextFile ?? cli.options.context);
+    await using api = new Api(context, cli.io.signal);
+    return await api.query("/v1/status", Zone);
   } catch (error) {
     if (error instanceof CliError) return { error: error.message };
     throw error;
@@ -45,14 +46,9 @@ async function zoneOf(cli: Cli): Promise<Zone | { error: string }> {
 
 /** The directory of the context in use, when an installation lives there. */
 function contextHome(cli: Cli): string | undefined {
-  if (cli.io.env["ERU_HOME"]) return undefined;
-  try {
-    const home = dirname(findContext(cli.io, cli.options.context).source);
-    return existsSync(join(home, "plan.json")) ? home : undefined;
-  } catch (error) {
-    if (error instanceof CliError) return undefined;
-    throw error;
-  }
+  const context = cli.io.env["ERU_HOME"] ? undefined : contextInUse(cli);
+  const home = context && dirname(context.source);
+  return home !== undefined && existsSync(join(home, "plan.json")) ? home : undefined;
 }
 
 const phaseTones: Readonly<Record<UnitStatus["phase"], Tone>> = {
