@@ -169,7 +169,7 @@ export class Simulation {
       template: template(app, release),
       count: chance.between(0, 4),
       resources: { cpu: chance.pick([0.1, 0.5, 1]) ?? 1, memoryMib: 100 },
-      strategy: "auto",
+      strategy: chance.pick(["auto", "global", "drained"] as const) ?? "auto",
       nodesLimit: chance.may(0.2) ? 2 : 0,
       filter: { includes: [], excludes: [], labels: {} },
       onShortage: chance.may(0.2) ? "refuse" : "wait",

@@ -80,6 +80,7 @@ export const Deployment = z.looseObject({
   reason: z.string().nullable(),
   counts: Counts,
   resources: Amounts,
+  strategy: z.string(),
   requestedAt: z.string(),
   requestedBy: z.string(),
 });

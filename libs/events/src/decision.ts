@@ -9,6 +9,7 @@ export const NodeRejection = z.strictObject({
     "not_included",
     "excluded",
     "label",
+    "constraint",
     "cordoned",
     "not_alive",
     "engine_down",
@@ -31,6 +32,8 @@ export const NodeScore = z.strictObject({
   capacity: z.int(),
   /** How many it got. */
   placed: z.int(),
+  /** The part of its cores and memory that is booked, on average, where the strategy looks at it: 0.5 is half full. */
+  usage: z.number().optional(),
 });
 export type NodeScore = z.infer<typeof NodeScore>;
 

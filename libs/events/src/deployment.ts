@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ImageRef } from "./app.ts";
+import { Constraint, constraintsMax } from "./constraint.ts";
 import { AppName, DeploymentId, EntrypointName, NodeName, PodName, ReleaseName } from "./names.ts";
 import { Labels } from "./node.ts";
 import { Entrypoint, Env, Resources } from "./spec.ts";
@@ -15,11 +16,16 @@ export const NodeFilter = z.strictObject({
   excludes: z.array(NodeName).max(10_000).default([]),
   /** Labels a node must have, by equality. */
   labels: Labels.default({}),
+  /** Conditions on labels, all of which a node must meet. Absent in requests from before there were any. */
+  constraints: z.array(Constraint).max(constraintsMax).optional(),
 });
 export type NodeFilter = z.infer<typeof NodeFilter>;
 
-/** AUTO evens out the workloads of an entrypoint over nodes: reference semantics in docs/scheduling.md. */
-export const Strategy = z.enum(["auto"]);
+/**
+ * How the missing workloads of a deployment are shared out over the nodes: AUTO evens out the workloads of an entrypoint,
+ * GLOBAL evens out how full the nodes are, DRAINED uses up the fullest node first. See docs/scheduling.md.
+ */
+export const Strategy = z.enum(["auto", "global", "drained"]);
 export type Strategy = z.infer<typeof Strategy>;
 
 /** What runs: frozen into the deployment by command-api, so that a decision can be replayed from its own history. */
@@ -46,7 +52,7 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     count: Count,
     resources: Resources,
     strategy: Strategy,
-    /** AUTO: most workloads of this entrypoint on one node, old ones included; 0 is no limit. */
+    /** Most workloads of this entrypoint on one node, old ones included, with every strategy; 0 is no limit. */
     nodesLimit: z.int().min(0).max(countMax),
     filter: NodeFilter,
     /** What to do with workloads that fit nowhere now: keep them waiting for room, or refuse them. */

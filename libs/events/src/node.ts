@@ -2,12 +2,16 @@ import { z } from "zod";
 import { NodeName, PodName } from "./names.ts";
 import { Resources } from "./spec.ts";
 
+/** The name of a node's label. */
+export const LabelName = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/, "not a label name");
+/** The value of a node's label. */
+export const LabelValue = z.string().max(256);
+
 /** Labels of a node: what constraints are matched against. */
 export const Labels = z
-  .record(
-    z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/, "not a label name"),
-    z.string().max(256),
-  )
+  .record(LabelName, LabelValue)
   .refine((labels) => Object.keys(labels).length <= 256, "at most 256 labels");
 export type Labels = z.infer<typeof Labels>;
 

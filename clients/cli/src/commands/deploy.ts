@@ -1,4 +1,4 @@
-import { PlanReply } from "@eru/events";
+import { type Constraint, PlanReply } from "@eru/events";
 import type { Command } from "commander";
 import { z } from "zod";
 import { type Api, Recorded } from "../api.ts";
@@ -26,6 +26,8 @@ type DeployOptions = WaitOptions & {
   include?: string[];
   exclude?: string[];
   label?: Record<string, string>;
+  constraint?: Constraint[];
+  strategy?: string;
   nodesLimit?: number;
   env?: Record<string, string>;
   waitForRoom: boolean;
@@ -47,6 +49,8 @@ export function addDeploy(cli: Cli): void {
     .addOption(option.names("--include <node>", "only these nodes"))
     .addOption(option.names("--exclude <node>", "not these nodes"))
     .addOption(option.label("only nodes with this label"))
+    .addOption(option.constraint())
+    .addOption(option.strategy())
     .option(
       "--nodes-limit <n>",
       "most workloads of the entrypoint on one node, old ones included (default: no limit)",
@@ -63,7 +67,7 @@ export function addDeploy(cli: Cli): void {
 }
 
 function bodyOf(app: string, options: DeployOptions) {
-  const { entrypoint, release, pod, count, cpu, memory, env, nodesLimit } = options;
+  const { entrypoint, release, pod, count, cpu, memory, env, strategy, nodesLimit } = options;
   return {
     app,
     entrypoint,
@@ -72,11 +76,13 @@ function bodyOf(app: string, options: DeployOptions) {
     resources: { cpu, memoryMib: memory },
     ...(release !== undefined && { release }),
     ...(env && { env }),
+    ...(strategy !== undefined && { strategy }),
     ...(nodesLimit !== undefined && { nodesLimit }),
     filter: {
       ...(options.include && { includes: options.include }),
       ...(options.exclude && { excludes: options.exclude }),
       ...(options.label && { labels: options.label }),
+      ...(options.constraint && { constraints: options.constraint }),
     },
     onShortage: options.waitForRoom ? "wait" : "refuse",
   };

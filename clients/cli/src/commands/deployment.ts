@@ -87,6 +87,7 @@ function showText(cli: Cli, one: Deployment, workloads: readonly Workload[]): st
           `${waiting > 0 ? `, ${waiting} waiting for room` : ""}${refused > 0 ? `, ${refused} refused` : ""}`,
       ],
       ["each", `${showCpu(resources.cpu)} cpu, ${showMemory(resources.memoryMib)}`],
+      ["strategy", one.strategy],
       ["asked for", `${moment(one.requestedAt)} by ${one.requestedBy}`],
     ],
     cli.look,

@@ -1,4 +1,6 @@
+import { Strategy } from "@eru/events";
 import { Option } from "commander";
+import { collectConstraint } from "../constraint.ts";
 import {
   collectNames,
   collectPair,
@@ -10,6 +12,9 @@ import {
 
 /** The most workloads a deployment may ask for, as the server has it. */
 export const countMax = 1_000_000;
+
+/** The strategies there are. */
+const strategies: readonly string[] = Strategy.options;
 
 /** How long `--wait` waits when it is not told. */
 const waitTimeoutMs = 60_000;
@@ -24,6 +29,15 @@ export const option = {
     new Option("--env <KEY=value>", `${description}; repeatable`).argParser(collectPair),
   label: (description: string) =>
     new Option("--label <key=value>", `${description}; repeatable`).argParser(collectPair),
+  strategy: () =>
+    new Option("--strategy <strategy>", "how to share out workloads over nodes (default: auto)").choices(
+      strategies,
+    ),
+  constraint: () =>
+    new Option(
+      "--constraint <condition>",
+      "only nodes whose labels meet it, as 'zone in a,b', 'zone not in a,b', 'gpu exists', 'gpu not exists', 'cores > 7', 'cores < 64' or 'kernel >= 6.10'; repeatable",
+    ).argParser(collectConstraint),
   names: (flags: string, description: string) =>
     new Option(flags, `${description}; repeatable`).argParser(collectNames),
   port: () =>

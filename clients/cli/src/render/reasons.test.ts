@@ -52,3 +52,15 @@ test("what would help is said last", () => {
   const text = reasonsText({ ...reasons, scores: [], wouldHelp: ["one more node like n1"] }, look);
   expect(text.trimEnd().split("\n").at(-1)).toBe("would help: one more node like n1");
 });
+
+test("how full the nodes were is shown when the strategy looked at it", () => {
+  const scores = [
+    { node: "n1", count: 0, capacity: 9, placed: 2, usage: 0 },
+    { node: "n2", count: 1, capacity: 8, placed: 1, usage: 0.1255 },
+  ];
+  expect(reasonsText({ ...reasons, scores, rejectedTotals: {}, rejected: [] }, look)).toContain(`
+NODE  GOT  HAD  ROOM FOR  WAS FULL
+n1      2    0         9        0%
+n2      1    1         8     12.6%
+`);
+});

@@ -36,11 +36,21 @@ const scoreColumns = [
   { title: "room for", cell: (score: Score) => score.capacity, align: "right" },
 ] as const;
 
+/** For strategies that look at how full a node is. */
+const usageColumn = {
+  title: "was full",
+  cell: ({ usage }: Score) => (usage === undefined ? undefined : `${Number((usage * 100).toFixed(1))}%`),
+  align: "right",
+} as const;
+
 function scoresText({ scores, candidatesTotal }: Reasons, look: Look): string {
   if (scores.length === 0) return "";
   const chosen = scores.filter(({ placed }) => placed > 0).length;
   const shown = scores.slice(0, chosen + runnersUpMax);
-  return `\n${table(scoreColumns, shown, look)}${more(candidatesTotal - shown.length, "candidate")}`;
+  const columns = scores.some(({ usage }) => usage !== undefined)
+    ? [...scoreColumns, usageColumn]
+    : scoreColumns;
+  return `\n${table(columns, shown, look)}${more(candidatesTotal - shown.length, "candidate")}`;
 }
 
 const rejectedColumns = [

@@ -26,6 +26,7 @@ export function aDeployment({
       ...counts,
     },
     resources: { cpu: 0.1, memoryMib: 32 },
+    strategy: "auto",
     requestedAt: "2026-01-01T00:00:00Z",
     requestedBy: "user:admin",
     ...changes,

@@ -109,6 +109,7 @@ describe("names that are none are 400 and shown", () => {
 });
 
 describe("amounts out of range and wrong types are 400, each named with its value", () => {
+  const constrained = (...constraints: object[]) => ({ filter: { constraints } });
   const resources = (change: object) => ({ resources: { ...wish.resources, ...change } });
   test.each<[object, string, unknown]>([
     [{ count: -1 }, "count", -1],
@@ -131,6 +132,24 @@ describe("amounts out of range and wrong types are 400, each named with its valu
     [{ filter: [] }, "filter", []],
     [{ filter: { include: ["n1"] } }, "filter.include", undefined],
     [{ filter: { includes: "n1" } }, "filter.includes", "n1"],
+    [constrained({ label: "a b", op: "exists" }), "filter.constraints.0.label", "a b"],
+    [constrained({ label: "a", op: "like", values: ["x"] }), "filter.constraints.0.op", "like"],
+    [constrained({ label: "a", op: "in" }), "filter.constraints.0.values", undefined],
+    [constrained({ label: "a", op: "in", values: [] }), "filter.constraints.0.values", []],
+    [constrained({ label: "a", op: "exists", values: ["x"] }), "filter.constraints.0.values", undefined],
+    [constrained({ label: "a", op: "gt", values: ["many"] }), "filter.constraints.0.values.0", "many"],
+    [constrained({ label: "a", op: "gt", values: ["1", "2"] }), "filter.constraints.0.values", ["1", "2"]],
+    [constrained({ label: "a", op: "version", values: ["<2"] }), "filter.constraints.0.values.0", "<2"],
+    [
+      constrained({ label: "a", op: "exists" }, { label: "a", op: "not_exists" }),
+      "filter.constraints.1",
+      { label: "a", op: "not_exists" },
+    ],
+    [
+      { filter: { labels: { zone: "a" }, constraints: [{ label: "zone", op: "in", values: ["b"] }] } },
+      "filter.constraints.0",
+      { label: "zone", op: "in", values: ["b"] },
+    ],
     [{ env: { "1A": "x" } }, "env.1A", "x"],
     [{ env: { ERU_NODE: "x" } }, "env.ERU_NODE", "x"],
     [{ env: { A: 1 } }, "env.A", 1],

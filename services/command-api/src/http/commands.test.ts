@@ -151,6 +151,22 @@ test("a deployment runs the newest release unless one is named, and keeps what i
   expect(made.body["deployment"]).not.toBe(named.body["deployment"]);
 });
 
+test("strategy and constraints are recorded as they were asked for; without them a request is what it always was", async () => {
+  await furnish(api);
+  const constraints = [
+    { label: "zone", op: "in", values: ["a", "b"] },
+    { label: "kernel", op: "version", values: [">=6.1"] },
+  ];
+  const asked = { ...wish, strategy: "drained", filter: { labels: { zone: "a" }, constraints } };
+  const eventOf = async (body: object) => {
+    const made = await api.send("POST", "/v1/deployments", body);
+    return (await history(subjects.deployment("demo", String(made.body["deployment"]))))[0]?.event;
+  };
+  expect(await eventOf(asked)).toMatchObject({ strategy: "drained", filter: asked.filter });
+  expect(await eventOf(wish)).toMatchObject({ filter: { includes: [], excludes: [], labels: {} } });
+  expect(await eventOf(wish)).not.toHaveProperty("filter.constraints");
+});
+
 const reply: PlanReply = {
   atSeq: 7,
   placed: [{ node: "n1", count: 2 }],

@@ -1,5 +1,6 @@
 import {
   AppName,
+  contradiction,
   DeploymentEvent,
   DeploymentId,
   EntrypointName,
@@ -41,9 +42,15 @@ const NewDeployment = z.strictObject({
     "How many workloads there shall be; 0 is a deployment that waits to be scaled.",
   ),
   resources: Resources.describe("What each workload books."),
-  strategy: Strategy.default("auto"),
+  strategy: Strategy.default("auto").describe(
+    "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first.",
+  ),
   nodesLimit: requested.nodesLimit.default(0),
-  filter: NodeFilter.prefault({}),
+  filter: NodeFilter.superRefine((filter, { addIssue }) => {
+    const found = contradiction(filter);
+    if (found)
+      addIssue({ code: "custom", path: ["constraints", found.at], message: found.message, input: filter });
+  }).prefault({}),
   env: Env.default({}),
   onShortage: requested.onShortage.default("wait"),
 });

@@ -135,6 +135,7 @@ function addDeployment(
     requestSeq: recorded.seq,
     resources: event.resources,
     amounts: amountsOf(event.resources),
+    strategy: event.strategy,
     nodesLimit: event.nodesLimit,
     filter: event.filter,
     onShortage: event.onShortage,

@@ -7,11 +7,11 @@ import { emptyPod, type Zone } from "./zone.ts";
 
 /** What would be decided for a deployment now, by the very function that decides, with nothing recorded. */
 export function dryRun(zone: Zone, request: PlanRequest): PlanReply {
-  const { template, count, resources, nodesLimit, filter } = request;
+  const { template, count, resources, strategy, nodesLimit, filter } = request;
   const pod = zone.pods.get(request.pod) ?? emptyPod(request.pod);
   const draft = new Draft(zone, pod, noSignals, { drainDeadlineMs: 0, actionsMax: 0 });
   const key = `${template.app}/${template.entrypointName}`;
-  const wish = wishOf({ key, amounts: amountsOf(resources), nodesLimit, filter }, []);
+  const wish = wishOf({ key, amounts: amountsOf(resources), strategy, nodesLimit, filter }, []);
   const { placed, short, reasons } = place(draft, wish, { wanted: count, now: count, resources });
   return {
     atSeq: zone.seq,

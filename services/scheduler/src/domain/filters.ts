@@ -1,4 +1,11 @@
-import type { NodeFilter, NodeRejection } from "@eru/events";
+import {
+  type Constraint,
+  meets,
+  type NodeFilter,
+  type NodeRejection,
+  type Strategy,
+  wantedBy,
+} from "@eru/events";
 import { type Amounts, cores } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
 import { capacityOf, type Node } from "./zone.ts";
@@ -8,11 +15,13 @@ export type Wish = {
   /** `<app>/<entrypoint>`. */
   key: string;
   amounts: Amounts;
+  strategy: Strategy;
   nodesLimit: number;
   /** Only these nodes, when not empty. */
   includes: ReadonlySet<string>;
   excludes: ReadonlySet<string>;
   labels: NodeFilter["labels"];
+  constraints: readonly Constraint[];
   /** Workloads per node that an upgrade is about to retire: they count neither for the spread nor for nodesLimit. */
   retiring: ReadonlyMap<string, number>;
 };
@@ -33,6 +42,21 @@ export const countFor = (wish: Wish, node: Node, draft: Draft): number =>
 const wrongLabel = (node: Node, { labels }: Wish): string | undefined =>
   Object.keys(labels).find((name) => node.labels[name] !== labels[name]);
 
+/** Names of objects are no labels: `constructor` is not set on a node. */
+const labelOf = ({ labels }: Node, name: string): string | undefined =>
+  Object.hasOwn(labels, name) ? labels[name] : undefined;
+
+const unmet = (node: Node, { constraints }: Wish): Constraint | undefined =>
+  constraints.find((constraint) => !meets(constraint, labelOf(node, constraint.label)));
+
+/** Characters of a constraint in a reason: it may list many values. */
+const wantedMax = 300;
+
+const unmetText = (node: Node, constraint: Constraint): string => {
+  const has = labelOf(node, constraint.label);
+  return `label ${constraint.label}: ${wantedBy(constraint).slice(0, wantedMax)} wanted, ${has === undefined ? "not set" : `"${has}" set`}`;
+};
+
 // Choice before state before room. The order changes only the explanation, never the answer.
 const filters: readonly Filter[] = [
   {
@@ -52,6 +76,14 @@ const filters: readonly Filter[] = [
       const name = wrongLabel(node, wish) ?? "";
       const has = node.labels[name];
       return `label ${name}: "${wish.labels[name]}" wanted, ${has === undefined ? "not set" : `"${has}" set`}`;
+    },
+  },
+  {
+    name: "constraint",
+    fails: (node, wish) => unmet(node, wish) !== undefined,
+    detail: (node, wish) => {
+      const constraint = unmet(node, wish);
+      return constraint ? unmetText(node, constraint) : "constraint";
     },
   },
   {

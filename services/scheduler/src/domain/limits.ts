@@ -10,9 +10,6 @@ export const runnersUpMax = 5;
 export const rejectedMax = 20;
 export const helpMax = 5;
 
-/** Which rules decided; changes when the same input would be answered differently. */
-export const policy = "auto-1";
-
 /**
  * Bytes of assignment that count as one action of a pass: what keeps a batch at a few MiB however large templates are.
  */

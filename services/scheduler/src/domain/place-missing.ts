@@ -27,9 +27,9 @@ const bytesOf = (template: Template): number => new TextEncoder().encode(JSON.st
 /** True when an order with the template would be larger than a message may be. */
 export const isTooLarge = (template: Template): boolean => bytesOf(template) > templateBytesMax;
 
-/** What AUTO places for a deployment. */
+/** What a deployment wants of a node. */
 export function wishOf(
-  deployment: Pick<Deployment, "key" | "amounts" | "nodesLimit" | "filter">,
+  deployment: Pick<Deployment, "key" | "amounts" | "strategy" | "nodesLimit" | "filter">,
   retiring: readonly Workload[],
 ): Wish {
   const perNode = new Map<string, number>();
@@ -38,10 +38,12 @@ export function wishOf(
   return {
     key: deployment.key,
     amounts: deployment.amounts,
+    strategy: deployment.strategy,
     nodesLimit: deployment.nodesLimit,
     includes: new Set(deployment.filter.includes),
     excludes: new Set(deployment.filter.excludes),
     labels: deployment.filter.labels,
+    constraints: deployment.filter.constraints ?? [],
     retiring: perNode,
   };
 }

@@ -1,11 +1,12 @@
 import type { NodeRejection, NodeScore, Reasons, Resources } from "@eru/events";
-import { timesIn } from "./amounts.ts";
-import { auto, type Candidate, limited, type Share } from "./auto.ts";
+import { type Amounts, timesIn } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
 import { countFor, detailOf, type FilterName, filterNames, rejectionOf, type Wish } from "./filters.ts";
-import { capacityMax, policy, rejectedMax, runnersUpMax, scoresMax } from "./limits.ts";
+import { capacityMax, rejectedMax, runnersUpMax, scoresMax } from "./limits.ts";
+import { byName, type Candidate, limited, type Rule, type Share } from "./strategies/candidate.ts";
+import { rules } from "./strategies/index.ts";
 import { wouldHelp } from "./would-help.ts";
-import type { Node } from "./zone.ts";
+import { capacityOf, type Node } from "./zone.ts";
 
 type NodeCandidate = Candidate & { at: Node };
 type Rejected = { node: Node; filter: FilterName };
@@ -28,10 +29,25 @@ export function verdicts(draft: Draft, wish: Wish): Verdicts {
     if (filter) rejected.push({ node: at, filter });
     else {
       const capacity = timesIn(draft.freeOn(at), wish.amounts, capacityMax);
-      open.push({ at, node: at.name, count: countFor(wish, at, draft), capacity });
+      const count = countFor(wish, at, draft);
+      open.push({ at, node: at.name, count, capacity, usage: usageOf(at, wish, draft) });
     }
   }
   return { open, rejected };
+}
+
+/**
+ * How full a node is: the mean of its booked parts of cores and memory. Computed from whole amounts, never added up, so
+ * that equal nodes stay exactly equal. What an upgrade is about to retire is as good as gone.
+ */
+function usageOf(node: Node, { amounts, retiring }: Wish, draft: Draft): (more: number) => number {
+  const size: Amounts = capacityOf(node) ?? { milli: 0, mib: 0 };
+  const left = draft.freeOn(node);
+  const leaving = retiring.get(node.name) ?? 0;
+  const part = (of: number, free: number, each: number, more: number): number =>
+    of > 0 ? Math.max(0, of - free + each * (more - leaving)) / of : 1;
+  return (more) =>
+    (part(size.milli, left.milli, amounts.milli, more) + part(size.mib, left.mib, amounts.mib, more)) / 2;
 }
 
 /** How many fit in all. */
@@ -50,7 +66,8 @@ export function place(
   const { wanted, now, resources } = given;
   const before = verdicts(draft, wish);
   const room = roomIn(before, wish.nodesLimit);
-  const shares = auto(before.open, now, wish.nodesLimit);
+  const rule = rules[wish.strategy];
+  const shares = rule.shares(before.open, now, wish.nodesLimit);
   const placed = shares
     .filter((share) => share.placed > 0)
     .map((share) => ({ node: share.candidate.at, count: share.placed }));
@@ -65,13 +82,13 @@ export function place(
   const totals: Record<string, number> = {};
   for (const { filter } of rejected) totals[filter] = (totals[filter] ?? 0) + 1;
   const reasons: Reasons = {
-    policy,
+    policy: rule.policy,
     inputSeq: draft.zone.seq,
     wanted,
     resources,
     nodesTotal: draft.pod.nodes.size,
     candidatesTotal: before.open.length,
-    scores: scoresOf(shares),
+    scores: scoresOf(rule, shares),
     rejectedTotals: totals,
     rejected: rejectionsOf(rejected, wish, draft),
     wouldHelp: told ? wouldHelp(draft, wish, rejected) : [],
@@ -79,24 +96,26 @@ export function place(
   return { placed, short: told ? short : 0, reasons };
 }
 
-const byName = (a: { node: string }, b: { node: string }): number =>
-  a.node < b.node ? -1 : a.node > b.node ? 1 : 0;
-
-function scoresOf(shares: readonly Share<NodeCandidate>[]): NodeScore[] {
-  const scores = shares.map(({ candidate: { node, count, capacity }, placed }) => ({
-    node,
-    count,
-    capacity,
-    placed,
-  }));
-  const chosen = scores
-    .filter((score) => score.placed > 0)
-    .sort((a, b) => b.placed - a.placed || byName(a, b));
-  const others = scores
-    .filter((score) => score.placed === 0)
-    .sort((a, b) => a.count - b.count || b.capacity - a.capacity || byName(a, b));
-  return [...chosen.slice(0, scoresMax), ...others.slice(0, runnersUpMax)];
+function scoresOf(rule: Rule, shares: readonly Share<NodeCandidate>[]): NodeScore[] {
+  const chosen = shares
+    .filter(({ placed }) => placed > 0)
+    .sort((a, b) => b.placed - a.placed || byName(a.candidate, b.candidate));
+  const others = shares
+    .filter(({ placed }) => placed === 0)
+    .sort((a, b) => rule.compare(a.candidate, b.candidate));
+  return [...chosen.slice(0, scoresMax), ...others.slice(0, runnersUpMax)].map(
+    ({ candidate: { node, count, capacity, usage }, placed }) => ({
+      node,
+      count,
+      capacity,
+      placed,
+      ...(rule.byUsage && { usage: Number(usage(0).toFixed(usageDecimals)) }),
+    }),
+  );
 }
+
+/** Decimals of the usage that reasons show; the strategy compares it in full. */
+const usageDecimals = 4;
 
 /** The nodes that came closest first: they failed the latest filter. */
 function rejectionsOf(rejected: readonly Rejected[], wish: Wish, draft: Draft): NodeRejection[] {

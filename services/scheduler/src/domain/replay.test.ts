@@ -37,13 +37,19 @@ const request = fc.oneof(
       fc.nat(2),
       fc.constantFrom("wait", "refuse"),
       fc.constantFrom(0.5, 1),
+      fc.constantFrom("auto" as const, "global" as const, "drained" as const),
     )
     .map(
-      ([deployment, count, nodesLimit, onShortage, cpu]): Step =>
+      ([deployment, count, nodesLimit, onShortage, cpu, strategy]): Step =>
         (world) => {
           if (isUsed(world, deployment)) return;
           const resources = { cpu, memoryMib: 100 };
-          world.deploy(deployment, count, { nodesLimit, onShortage: onShortage as "wait", resources });
+          world.deploy(deployment, count, {
+            nodesLimit,
+            onShortage: onShortage as "wait",
+            resources,
+            strategy,
+          });
         },
     ),
   fc.tuple(id, fc.nat(4)).map(

@@ -40,6 +40,10 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
     () => `raise nodesLimit above ${wish.nodesLimit}, or add a node: every node with room has that many`,
   );
   say(onlyBy("label"), (nodes) => `give ${nodes} the label the request wants, or drop it from the request`);
+  say(
+    onlyBy("constraint"),
+    (nodes) => `give ${nodes} labels that meet the constraints, or drop constraints from the request`,
+  );
   say(onlyBy("not_included"), (nodes) => `include ${nodes}`);
   say(onlyBy("excluded"), (nodes) => `no longer exclude ${nodes}`);
   if (help.length === 0)

@@ -1,4 +1,11 @@
-import { assert, type Cause, type NodeFilter, type Resources, type Template } from "@eru/events";
+import {
+  assert,
+  type Cause,
+  type NodeFilter,
+  type Resources,
+  type Strategy,
+  type Template,
+} from "@eru/events";
 import type { Amounts } from "./amounts.ts";
 
 /** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
@@ -66,6 +73,7 @@ export type Deployment = {
   requestSeq: number;
   readonly resources: Resources;
   readonly amounts: Amounts;
+  readonly strategy: Strategy;
   readonly nodesLimit: number;
   readonly filter: NodeFilter;
   readonly onShortage: "wait" | "refuse";

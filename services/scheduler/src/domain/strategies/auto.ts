@@ -1,20 +1,4 @@
-/** A node as the strategy sees it. */
-export type Candidate = {
-  node: string;
-  /** Workloads of the same app and entrypoint already there. */
-  count: number;
-  /** How many more fit. */
-  capacity: number;
-};
-
-/** One candidate's share. */
-export type Share<C extends Candidate = Candidate> = { candidate: C; placed: number };
-
-const byName = (a: Candidate, b: Candidate): number => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0);
-
-/** How many more a node may take: nodes_limit counts the workloads that are there already; 0 is no limit. */
-export const limited = ({ count, capacity }: Candidate, nodesLimit: number): number =>
-  nodesLimit > 0 ? Math.max(0, Math.min(capacity, nodesLimit - count)) : capacity;
+import { byName, type Candidate, limited, type Rule, type Share } from "./candidate.ts";
 
 /**
  * Eru's AUTO: one workload after the other goes to the node with the fewest of its app and entrypoint; on a tie to the one
@@ -22,7 +6,14 @@ export const limited = ({ count, capacity }: Candidate, nodesLimit: number): num
  * the outcome is a water level: every node is filled up to it, and the last few go one each to the best at the level.
  * So the cost grows with nodes, not with `need`. Places `need` or, when less fits, all that fits.
  */
-export function auto<C extends Candidate>(
+export const auto: Rule = {
+  policy: "auto-1",
+  byUsage: false,
+  compare: (a, b) => a.count - b.count || b.capacity - a.capacity || byName(a, b),
+  shares: waterLevel,
+};
+
+function waterLevel<C extends Candidate>(
   candidates: readonly C[],
   need: number,
   nodesLimit: number,

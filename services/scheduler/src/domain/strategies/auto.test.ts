@@ -1,12 +1,19 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { auto, type Candidate } from "./auto.ts";
+import { auto } from "./auto.ts";
+import type { Candidate } from "./candidate.ts";
 
-const node = (name: string, count: number, capacity = 10): Candidate => ({ node: name, count, capacity });
+const node = (name: string, count: number, capacity = 10): Candidate => ({
+  node: name,
+  count,
+  capacity,
+  usage: () => 0,
+});
 const four = [node("n1", 2), node("n2", 3), node("n3", 5), node("n4", 7)];
 const placed = (candidates: readonly Candidate[], need: number, limit = 0) =>
   Object.fromEntries(
-    auto(candidates, need, limit)
+    auto
+      .shares(candidates, need, limit)
       .filter((share) => share.placed > 0)
       .map((share) => [share.candidate.node, share.placed]),
   );
@@ -97,9 +104,11 @@ test("the order in which nodes are listed changes nothing", () => {
 test("placing in two portions gives what placing at once gives", () => {
   fc.assert(
     fc.property(nodes, fc.nat(8), fc.nat(8), (candidates, first, second) => {
-      const after = auto(candidates, first, 0).map(({ candidate, placed: got }) =>
-        node(candidate.node, candidate.count + got, candidate.capacity - got),
-      );
+      const after = auto
+        .shares(candidates, first, 0)
+        .map(({ candidate, placed: got }) =>
+          node(candidate.node, candidate.count + got, candidate.capacity - got),
+        );
       const portions = placed(candidates, first);
       for (const [name, more] of Object.entries(placed(after, second)))
         portions[name] = (portions[name] ?? 0) + more;

@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { contextFor, eru } from "../testkit/eru.ts";
+import { FakeServer } from "../testkit/fake-server.ts";
+
+let server: FakeServer;
+let place: { cwd: string };
+
+beforeEach(async () => {
+  server = await FakeServer.start();
+  place = contextFor(server.url);
+  server.on("GET /v1/status", { json: { seq: 12 } });
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+test("`eru deploy` sends the strategy and the constraints", async () => {
+  server.on("POST /v1/deployments", {
+    status: 202,
+    json: { seq: 12, changed: true, deployment: "hello-web-abc123" },
+  });
+  const line = "deploy hello --pod demo --cpu 0.1 --memory 32M --strategy drained".split(" ");
+  await eru(place, [...line, "--constraint", "zone in a,b", "--constraint", "gpu exists"]);
+  expect(server.asked("POST /v1/deployments").at(-1)?.body).toMatchObject({
+    strategy: "drained",
+    filter: {
+      constraints: [
+        { label: "zone", op: "in", values: ["a", "b"] },
+        { label: "gpu", op: "exists" },
+      ],
+    },
+  });
+});
+
+test("a strategy or a constraint that is none is refused before anything is sent", async () => {
+  const line = "deploy hello --pod demo --cpu 0.1 --memory 32M".split(" ");
+  const strategy = await eru(place, [...line, "--strategy", "fastest"]);
+  expect(strategy.err).toContain("Allowed choices are auto, global, drained");
+  const constraint = await eru(place, [...line, "--constraint", "cores => 8"]);
+  expect(constraint.err).toContain("cores => 8");
+  expect([strategy.code, constraint.code]).toEqual([2, 2]);
+  expect(server.asked("POST /v1/deployments")).toHaveLength(0);
+});
