@@ -25,6 +25,7 @@ const api = spawn(process.execPath, [join(import.meta.dirname, "../../services/c
     ERU_NATS_PASSWORD: "bench",
     ERU_HTTP_PORT: String(port),
     ERU_LOG_LEVEL: "warn",
+    COMMAND_API_RATE_PER_SECOND: "100000",
     ERU_ADMIN_TOKEN_HASH: createHash("sha256").update(token).digest("hex"),
   },
   stdio: ["ignore", "inherit", "inherit"],

@@ -24,6 +24,7 @@ describe("memory", () => {
     ["2048K", 2],
     ["1t", 1_048_576],
     ["0M", 0],
+    ["0", 0],
   ])("%s is %i MiB", (text, mib) => {
     expect(parseMemory(text)).toBe(mib);
   });

@@ -4,8 +4,9 @@ import { InvalidArgumentError } from "commander";
 
 const memoryUnits: Readonly<Record<string, number>> = { k: 1 / 1024, m: 1, g: 1024, t: 1024 * 1024 };
 
-/** Whole MiB from `32M`, `32MiB`, `1.5G`. Units are powers of 1024, as Docker reads them; a bare number is refused. */
+/** Whole MiB from `32M`, `32MiB`, `1.5G`, or `0`. Units are powers of 1024, as Docker reads them; a bare number is refused. */
 export function parseMemory(text: string): number {
+  if (text === "0") return 0; // No bound, nothing booked: it needs no unit.
   const [, amount, unit] = /^(\d+(?:\.\d+)?)([kmgt])(?:i?b|i)?$/i.exec(text) ?? [];
   const factor = memoryUnits[unit?.toLowerCase() ?? ""];
   if (amount === undefined || factor === undefined)
