@@ -62,7 +62,7 @@ export type NodeFactsRow = {
 /** What is booked on a node, and for how many workloads. */
 export type NodeUseRow = { node: string; workloads: number; cpuMilli: number; memoryMib: number };
 
-export type AppRow = { app: string; registeredSeq: number; registeredAt: string };
+type AppRow = { app: string; registeredSeq: number; registeredAt: string };
 
 export type ReleaseRow = {
   app: string;
@@ -89,7 +89,7 @@ export type RouteRow = {
   declaredBy: string;
 };
 
-export type ElbRow = {
+type ElbRow = {
   elb: string;
   bootId: string | null;
   appliedSeq: number;
@@ -100,10 +100,10 @@ export type ElbRow = {
   rejected: string | null;
 };
 
-export type UserRow = { user: string; tokens: number; addedSeq: number; addedAt: string };
+type UserRow = { user: string; tokens: number; addedSeq: number; addedAt: string };
 
 /** Hashes, to know callers by. They leave the database for nowhere. */
-export type TokenRow = { tokenHash: string; user: string };
+type TokenRow = { tokenHash: string; user: string };
 
 export type DecisionRow = {
   position: number;
@@ -133,8 +133,8 @@ export type EventRow = {
 };
 
 /** What events are about, numbered: a number per event and object is a quarter of the text. */
-export type ObjectRow = { object: string; id: number };
-export type EventObjectRow = { objectId: number; position: number };
+type ObjectRow = { object: string; id: number };
+type EventObjectRow = { objectId: number; position: number };
 
 /** Most events of one message: its 256 KiB hold fewer of the smallest. */
 const eventsPerMessageMax = 4_096;

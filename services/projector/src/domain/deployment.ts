@@ -13,10 +13,10 @@ export const deploymentStates = [
   "removing",
   "removed",
 ] as const;
-export type DeploymentState = (typeof deploymentStates)[number];
+type DeploymentState = (typeof deploymentStates)[number];
 
 /** `requested` until the scheduler takes the first step. */
-export type RolloutStep = "requested" | Extract<DecisionEvent, { type: "RolloutStepped" }>["step"];
+type RolloutStep = "requested" | Extract<DecisionEvent, { type: "RolloutStepped" }>["step"];
 
 /** A deployment as its row. Zero and one stand for no and yes. */
 export type Deployment = {
@@ -91,7 +91,7 @@ export const totalsOf = (counts: WorkloadCounts): Totals => ({
 });
 
 /** The one word for how a deployment is. Removal, then upgrade, then want of room come before the workloads' health. */
-export function stateOf(deployment: Deployment, counts: WorkloadCounts): DeploymentState {
+function stateOf(deployment: Deployment, counts: WorkloadCounts): DeploymentState {
   const { healthy, failed } = totalsOf(counts);
   if (deployment.ended) return "removed";
   if (deployment.removal) return "removing";

@@ -1,7 +1,7 @@
 import type { AssignmentEvent, DecisionEvent, FactEvent } from "@eru/events";
 
 /** What the node's agent last said about the workload. */
-export type Observed =
+type Observed =
   | "assigned"
   | "created"
   | "started"

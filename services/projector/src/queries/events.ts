@@ -1,11 +1,11 @@
 import { eventSchemas, type HistoryKind, historyKind, historyKinds } from "@eru/events";
-import { sql } from "kysely";
+import { type SelectQueryBuilder, sql } from "kysely";
 import { z } from "zod";
 import { objectKinds } from "../domain/objects.ts";
-import { positionOf } from "../tables.ts";
-import { kysely } from "../view.ts";
+import { type EventRow, positionOf, type Tables } from "../tables.ts";
+import { kysely, type View } from "../view.ts";
 import { EventView, eventShower } from "./event-view.ts";
-import { endPage, pageOf, pageQuery, startOf, whole } from "./paging.ts";
+import { cursorOf, endPage, pageOf, pageQuery, startOf, whole } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
 
 /** The types of events a kind of history may hold. */
@@ -59,45 +59,101 @@ export function addEvents(deps: QueryDeps): void {
       const order = query.order ?? "desc";
       const list = `events/${order}`;
       const start = startOf(list, [z.int().min(0)], query);
-      const { rows, position } = filtered(query);
-      const from = start.after ? rows.where(position, order === "asc" ? ">" : "<", start.after[0]) : rows;
-      const found = view.all(from.orderBy(position, order).limit(start.limit + 1));
-      return endPage(list, start, found, { key: (row) => [row.position], item: eventShower(view) });
+      const { rows, position, last } = searched(view, query, order, start.after?.[0]);
+      const found = view.all(rows.orderBy(position, order).limit(start.limit + 1));
+      const page = endPage(list, start, found, { key: (row) => [row.position], item: eventShower(view) });
+      return page.next === null && last !== undefined ? { ...page, next: cursorOf(list, [last]) } : page;
     },
   });
 }
 
-/** The events asked for, and the column to walk along: an object's events are found by number, never all collected. */
-function filtered(query: Asked) {
+/** Events looked at for one page when no index finds them: a search for what is rare must not hold others up. */
+const scanMax = 20_000;
+
+/**
+ * The events asked for, and the column to walk along: an object's events are found by number, never all collected.
+ * `last` is where the search for this page ends when it would go on for too long: then the page may be short.
+ */
+function searched(view: View, query: Asked, order: "asc" | "desc", after: number | undefined) {
+  const { rows, position, exact } = indexed(query);
+  const up = order === "asc";
+  let within = rows;
+  if (after !== undefined) within = within.where(position, up ? ">" : "<", after);
+  if (query.fromSeq !== undefined) within = within.where(position, ">=", positionOf(query.fromSeq, 0));
+  if (query.toSeq !== undefined) within = within.where(position, "<", positionOf(query.toSeq + 1, 0));
+  const end = exact
+    ? undefined
+    : view.first(
+        within
+          .clearSelect()
+          .select(sql<number>`${position}`.as("position"))
+          .orderBy(position, order)
+          .offset(scanMax)
+          .limit(1),
+      )?.position;
+  if (end !== undefined) within = within.where(position, up ? "<" : ">", end);
+  const last = end === undefined ? undefined : up ? end - 1 : end + 1;
+  return { rows: filtered(within, query), position, last };
+}
+
+/** The index that leads to the fewest events; `exact` when it leaves nothing to look for among them. */
+function indexed(query: Asked) {
+  const { limit: _limit, cursor: _cursor, order: _order, fromSeq: _from, toSeq: _to, ...conditions } = query;
+  const asked = Object.values(conditions).filter((value) => value !== undefined).length;
+  const events = kysely.selectFrom("events as e").selectAll("e");
   const object = query.object ?? (query.subject === undefined ? undefined : objectOf(query.subject));
   const { ref } = kysely.dynamic;
-  const position = ref<"e.position">(object === undefined ? "e.position" : "o.position");
-  let rows = kysely.selectFrom("events as e").selectAll("e");
+  const inEvents = ref<"e.position">("e.position");
+  if (query.correlation !== undefined)
+    return {
+      rows: events.where("e.correlationId", "=", query.correlation),
+      position: inEvents,
+      exact: asked === 1,
+    };
   if (object !== undefined)
-    rows = rows
-      .innerJoin("eventObjects as o", "o.position", "e.position")
-      .where(sql<boolean>`o.objectId = (select id from objects where object = ${object})`);
-  if (query.subject !== undefined) rows = rows.where("e.subject", "=", query.subject);
-  if (query.kind !== undefined) rows = rows.where(ofKind(query.kind));
-  if (query.type !== undefined) rows = rows.where("e.type", "=", query.type);
-  if (query.actor !== undefined) {
-    rows = rows.where("e.actor", "=", query.actor);
-    // True anyhow; it is what the index is known by.
-    if (query.actor.startsWith("user:")) rows = rows.where(sql<boolean>`substr(e.actor, 1, 5) = 'user:'`);
-  }
-  if (query.correlation !== undefined) rows = rows.where("e.correlationId", "=", query.correlation);
-  if (query.fromSeq !== undefined) rows = rows.where(position, ">=", positionOf(query.fromSeq, 0));
-  if (query.toSeq !== undefined) rows = rows.where(position, "<", positionOf(query.toSeq + 1, 0));
-  return { rows, position };
+    return {
+      rows: events
+        .innerJoin("eventObjects as o", "o.position", "e.position")
+        .where(sql<boolean>`o.objectId = (select id from objects where object = ${object})`),
+      position: ref<"e.position">("o.position"),
+      exact: asked === 1 && query.object !== undefined,
+    };
+  if (query.type !== undefined)
+    return { rows: events.where("e.type", "=", query.type), position: inEvents, exact: asked === 1 };
+  if (query.kind !== undefined && !frequent.includes(query.kind))
+    return {
+      rows: events.where("e.type", "in", typesOf(query.kind)),
+      position: inEvents,
+      exact: asked === 1,
+    };
+  if (query.actor?.startsWith("user:"))
+    return {
+      // The second is true anyhow; it is what the index is known by.
+      rows: events.where("e.actor", "=", query.actor).where(sql<boolean>`substr(e.actor, 1, 5) = 'user:'`),
+      position: inEvents,
+      exact: asked === 1,
+    };
+  return { rows: events, position: inEvents, exact: asked === 0 };
+}
+
+/** All conditions, also those an index has seen to. The plus keeps them from being looked up instead. */
+function filtered<R>(rows: SelectQueryBuilder<Tables & { e: EventRow }, "e", R>, query: Asked) {
+  let left = rows;
+  if (query.object !== undefined && query.correlation !== undefined)
+    left = left.where(
+      sql<boolean>`exists (select 1 from eventObjects where position = e.position
+        and objectId = (select id from objects where object = ${query.object}))`,
+    );
+  if (query.subject !== undefined) left = left.where("e.subject", "=", query.subject);
+  if (query.kind !== undefined)
+    left = left.where(sql<boolean>`+e.type in (${sql.join(typesOf(query.kind))})`);
+  if (query.type !== undefined) left = left.where(sql<boolean>`+e.type = ${query.type}`);
+  if (query.actor !== undefined) left = left.where(sql<boolean>`+e.actor = ${query.actor}`);
+  return left;
 }
 
 /** Kinds that fill the log: reading on in order finds them sooner than collecting them all by type. */
 const frequent: readonly HistoryKind[] = ["fact", "assignment", "decision", "elb"];
-
-const ofKind = (kind: HistoryKind) => {
-  const types = sql.join(typesOf(kind));
-  return frequent.includes(kind) ? sql<boolean>`+e.type in (${types})` : sql<boolean>`e.type in (${types})`;
-};
 
 /** What all events of a history are about: it narrows the search. A host cannot be told from its subject. */
 function objectOf(subject: string): string | undefined {

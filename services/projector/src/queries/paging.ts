@@ -77,7 +77,7 @@ export function endPage<R, T>(
 ): { items: T[]; next: string | null } {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const next = rows.length > limit && last !== undefined ? write([list, show.key(last)]) : null;
+  const next = rows.length > limit && last !== undefined ? cursorOf(list, show.key(last)) : null;
   return { items: shown.map(show.item), next };
 }
 
@@ -101,6 +101,9 @@ export function pageBy<DB, TB extends keyof DB, R, T>(
     item,
   });
 }
+
+/** The cursor of what comes after a key. */
+export const cursorOf = (list: string, key: readonly (string | number)[]): string => write([list, key]);
 
 const write = (content: unknown): string => Buffer.from(JSON.stringify(content)).toString("base64url");
 

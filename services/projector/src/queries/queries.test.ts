@@ -212,6 +212,9 @@ test("events are found by whatever is known of them", async () => {
     "WorkloadAssigned",
     "WorkloadAssigned",
   ]);
+  expect(
+    await types(`correlation=${request.correlationId}&object=workload:${second}&kind=assignment`),
+  ).toEqual(["WorkloadAssigned"]);
   expect(request).toMatchObject({
     kind: "deployment",
     index: 0,

@@ -69,7 +69,7 @@ export function addQuery<P extends z.ZodRawShape, Q extends z.ZodRawShape, A ext
 }
 
 /** Runs a query; damage in the file starts a rebuild and is said. */
-export function guarded<T>(views: Views, run: () => T): T {
+function guarded<T>(views: Views, run: () => T): T {
   try {
     return run();
   } catch (error) {

@@ -62,7 +62,7 @@ export const noWorkload = (view: Parameters<typeof notFound>[0], workload: strin
   const what = { kind: "workload", name: workload };
   return view.all(siblings.limit(1)).length > 0
     ? notFound(view, { ...what, list: `/v1/workloads?deployment=${deployment}` }, siblings)
-    : notFound(view, { ...what, list: "/v1/workloads" }, names.where("state", "<>", "removed"));
+    : notFound(view, { ...what, list: "/v1/workloads" }, names.where(there("workloads")));
 };
 
 /** GET /v1/workloads and /v1/workloads/:id. */
