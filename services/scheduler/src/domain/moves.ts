@@ -6,7 +6,7 @@ import { serves } from "./serves.ts";
 import type { Deployment, Node, Workload } from "./zone.ts";
 
 /** What a deployment keeps: `moving` is on nodes that are being drained. */
-export type Parted = { moving: Workload[]; settled: Workload[] };
+type Parted = { moving: Workload[]; settled: Workload[] };
 
 /** Parts the workloads of a deployment by whether their node is being drained. */
 export function parted(draft: Draft, workloads: readonly Workload[]): Parted {
