@@ -2,7 +2,7 @@ import { subjects } from "@eru/events";
 import { expect, test, vi } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { deployment, first, second, story } from "../testkit/story.ts";
-import { userActor } from "../testkit/world.ts";
+import { reasons, userActor } from "../testkit/world.ts";
 import { MemoryZone, startProjector } from "../testkit/zone.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -70,4 +70,33 @@ test("what is gone is not left, and a node that is not drained has no drain", as
     world.append(subjects.node("n1"), userActor, [{ type: "DrainCancelled", node: "n1" }]);
   });
   expect(cancelled).toMatchObject({ draining: false, drainReason: null, drain: null });
+});
+
+test("a deployment that has all it wants is running, also while one of its workloads waits to be moved", async () => {
+  const node = await nodeAfter((world) => {
+    world.append(subjects.fact("n1"), "agent:n1", [
+      { type: "ContainerHealthy", node: "n1", workload: second, generation: 1, attempt: 2 },
+    ]);
+    world.append(subjects.deployment("p1", deployment), userActor, [
+      { type: "ScaleRequested", deployment, count: 2 },
+    ]);
+    drain(world);
+    world.append(subjects.decision("p1"), "scheduler", [
+      {
+        type: "PlacementDeferred",
+        ...{ deployment, waiting: 2 },
+        reasons: reasons(world.seq, {
+          wanted: 2,
+          rejectedTotals: { cpu: 1 },
+          rejected: [{ node: "n2", filter: "cpu", detail: "cpu: 1 wanted, 0.4 of 2 free" }],
+        }),
+      },
+    ]);
+  });
+  expect(node["drain"]).toMatchObject({
+    ...{ left: 2, stuckTotal: 2 },
+    stuck: [
+      { deployment, state: "running", reason: expect.stringContaining("n2 cpu: 1 wanted, 0.4 of 2 free") },
+    ],
+  });
 });

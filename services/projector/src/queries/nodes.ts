@@ -84,7 +84,7 @@ function drainOf(view: View, { node, drainSeq, drainAt }: NodeRow): z.infer<type
     kysely
       .selectFrom("workloads as w")
       .innerJoin("deployments as d", "d.deployment", "w.deployment")
-      .select(["w.deployment", "w.state", "d.state as wish", "d.reason"])
+      .select(["w.deployment", "w.state", "d.state as wish", "d.reason", "d.waiting"])
       .select((eb) => eb.fn.countAll<number>().as("workloads"))
       .where("w.node", "=", node)
       .where("w.observed", "!=", "removed")
@@ -95,7 +95,7 @@ function drainOf(view: View, { node, drainSeq, drainAt }: NodeRow): z.infer<type
     some.reduce((sum, { workloads }) => sum + workloads, 0);
   const isLeaving = ({ state }: { state: string }): boolean => state === "draining" || state === "stopping";
   const left = rows.filter((row) => !isLeaving(row) && row.state !== "lost");
-  const stuck = left.filter(({ wish }) => ["waiting", "halted", "upgrading"].includes(wish));
+  const stuck = left.filter(({ wish, waiting }) => waiting > 0 || ["halted", "upgrading"].includes(wish));
   const perDeployment = [...Map.groupBy(stuck, ({ deployment }) => deployment).values()].flatMap((some) => {
     const [first] = some;
     if (!first) return [];
@@ -104,9 +104,7 @@ function drainOf(view: View, { node, drainSeq, drainAt }: NodeRow): z.infer<type
   });
   const shown = perDeployment
     .slice(0, stuckMax)
-    .map((one) =>
-      one.state === "waiting" ? { ...one, reason: whyWaiting(view, one.deployment) ?? one.reason } : one,
-    );
+    .map((one) => ({ ...one, reason: whyWaiting(view, one.deployment) ?? one.reason }));
   return {
     requestedSeq: drainSeq,
     requestedAt: drainAt,
