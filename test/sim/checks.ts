@@ -44,7 +44,7 @@ export class Checks {
   decided(zone: Zone, pass: Pass): void {
     const going = new Map<string, Set<string>>();
     for (const { event } of pass.decisions) {
-      if (event.type !== "RemovalDecided" || (event.because !== "upgraded" && event.because !== "scaled"))
+      if (event.type !== "RemovalDecided" || !["upgraded", "scaled", "drained_node"].includes(event.because))
         continue;
       const workloads = going.get(event.deployment) ?? new Set();
       going.set(event.deployment, workloads.add(event.workload));

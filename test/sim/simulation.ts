@@ -1,7 +1,7 @@
 import { type DeploymentEvent, type EruEvent, type NodeEvent, subjects } from "@eru/events";
 import { SchedulerCore } from "../../services/scheduler/src/core.ts";
 import { actionsMax } from "../../services/scheduler/src/domain/limits.ts";
-import { targetOf } from "../../services/scheduler/src/domain/zone.ts";
+import { type Node as TrueNode, targetOf } from "../../services/scheduler/src/domain/zone.ts";
 import { snapshot } from "../../services/scheduler/src/testkit/snapshot.ts";
 import { Chance } from "./chance.ts";
 import { Checks } from "./checks.ts";
@@ -155,7 +155,7 @@ export class Simulation {
         await this.#request({ type: "RemovalRequested", deployment: deployment?.id ?? "" });
         return;
       default:
-        if (node) await this.#nodeCommand(node.name, node.cordoned !== undefined);
+        if (node) await this.#nodeCommand(node);
     }
   }
 
@@ -176,12 +176,15 @@ export class Simulation {
     });
   }
 
-  async #nodeCommand(node: string, cordoned: boolean): Promise<void> {
+  async #nodeCommand({ name: node, cordoned, drain }: TrueNode): Promise<void> {
     const chance = this.#chance;
     const [first] = this.#nodes.keys();
     const there = this.#checks.truth.nodes.size;
-    if (cordoned) await this.#nodeEvent({ type: "NodeUncordoned", node });
-    else if (chance.may(0.4)) await this.#nodeEvent({ type: "NodeCordoned", node, reason: "" });
+    if (chance.may(0.4)) {
+      const type = drain ? "DrainCancelled" : "DrainRequested";
+      await this.#nodeEvent(type === "DrainRequested" ? { type, node, reason: "" } : { type, node });
+    } else if (cordoned !== undefined) await this.#nodeEvent({ type: "NodeUncordoned", node });
+    else if (chance.may(0.3)) await this.#nodeEvent({ type: "NodeCordoned", node, reason: "" });
     else if (there < 4 && this.#nodes.size < 7) await this.#addNode(`n${this.#nodes.size + 1}`);
     else if (there > 2 && first !== node) await this.#nodeEvent({ type: "NodeRemoved", node });
   }
@@ -250,8 +253,10 @@ export class Simulation {
       node.flaky = 0;
       if (!node.on) node.startAgent();
     }
-    for (const { name, cordoned } of this.#checks.truth.nodes.values())
+    for (const { name, cordoned, drain } of this.#checks.truth.nodes.values()) {
       if (cordoned !== undefined) await this.#nodeEvent({ type: "NodeUncordoned", node: name });
+      if (drain && this.#chance.may(0.5)) await this.#nodeEvent({ type: "DrainCancelled", node: name });
+    }
   }
 
   /** What has not come to be yet. */
@@ -289,6 +294,11 @@ export class Simulation {
         if (all.some(({ phase }) => phase === "assigned")) return `${id} is being tried`;
         if (!releasesThere.includes("sick")) return `${id} runs ${releasesThere.join()} and is not halted`;
         continue;
+      }
+      if (all.some(({ node }) => node.drain)) {
+        // What fits nowhere else stays where it is and says so.
+        if (waiting === 0) return `${id} is still on a draining node and does not say why`;
+        if (healthy === target) continue;
       }
       if (healthy + waiting !== target)
         return `${id} has ${healthy} healthy and ${waiting} waiting of ${target}`;

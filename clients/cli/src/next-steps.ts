@@ -16,7 +16,7 @@ const steps: Readonly<Record<string, string>> = {
   conflict: "run it again",
   pod_has_nodes: "remove them first with `eru node remove`",
   pod_has_deployments: "remove them first with `eru deployment remove`",
-  node_has_workloads: "cordon it with `eru node cordon` and remove or scale down what runs there",
+  node_has_workloads: "move them elsewhere with `eru node drain`",
   app_has_deployments: "remove them first with `eru deployment remove`",
   app_has_routes: "remove them first with `eru route remove`",
   port_not_published: "publish it in the app.yaml, or name another with --port",

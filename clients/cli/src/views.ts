@@ -21,6 +21,8 @@ export const Node = z.looseObject({
   labels: z.record(z.string(), z.string()),
   cordoned: z.boolean(),
   cordonReason: z.string().nullable(),
+  draining: z.boolean(),
+  drainReason: z.string().nullable(),
   liveness: z.string(),
   livenessAt: z.string().nullable(),
   capacity: Amounts.nullable(),
@@ -32,6 +34,28 @@ export const Node = z.looseObject({
   engineError: z.string().nullable(),
 });
 export type Node = z.infer<typeof Node>;
+
+/** One node, with how far its drain is. */
+export const NodeDetail = z.looseObject({
+  ...Node.shape,
+  drain: z
+    .looseObject({
+      left: z.int(),
+      leaving: z.int(),
+      lost: z.int(),
+      stuckTotal: z.int(),
+      stuck: z.array(
+        z.looseObject({
+          deployment: z.string(),
+          workloads: z.int(),
+          state: z.string(),
+          reason: z.string().nullable(),
+        }),
+      ),
+    })
+    .nullable(),
+});
+export type NodeDetail = z.infer<typeof NodeDetail>;
 
 export const App = z.looseObject({
   app: z.string(),

@@ -11,6 +11,7 @@ export const NodeRejection = z.strictObject({
     "label",
     "constraint",
     "cordoned",
+    "draining",
     "not_alive",
     "engine_down",
     "no_capacity_known",
@@ -59,14 +60,16 @@ export type Reasons = z.infer<typeof Reasons>;
 
 const Placed = z.strictObject({ workload: WorkloadId, node: NodeName });
 
+const AppliedTables = z.array(z.strictObject({ elb: ElbName, appliedSeq: z.int().min(0) }));
+
 /** The scheduler's recorded answers, one history per pod: the pod owns the capacity of its nodes. */
 export const DecisionEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("PlacementDecided"),
     deployment: DeploymentId,
     release: ReleaseName,
-    /** Why now: "deployed", "scaled", "upgrade", "node_lost", "failed", "room". */
-    because: z.enum(["deployed", "scaled", "upgrade", "node_lost", "failed", "room"]),
+    /** Why now. `drained_node`: in place of what is on a node that is being drained. */
+    because: z.enum(["deployed", "scaled", "upgrade", "node_lost", "failed", "room", "drained_node"]),
     /** The sequence of the request whose template runs: two upgrades may name the same release. */
     templateSeq: z.int().min(1),
     placed: z.array(Placed),
@@ -94,11 +97,13 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     deployment: DeploymentId,
     workload: WorkloadId,
     node: NodeName,
-    because: z.enum(["removed", "scaled", "upgraded", "failed", "node_lost", "rolled_back"]),
+    because: z.enum(["removed", "scaled", "upgraded", "failed", "node_lost", "rolled_back", "drained_node"]),
     /** ELBs drain the endpoint and report; the stop is assigned when all live ones did, or at the deadline. */
     drain: z.boolean(),
     /** Milliseconds the drain may take. */
     drainDeadlineMs: z.int().min(0),
+    /** Of a `drained_node`: the load balancers alive and the table each had applied. It goes behind this barrier. */
+    elbs: AppliedTables.optional(),
   }),
   /** The stop was sent to the node. */
   z.strictObject({
@@ -120,7 +125,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     stale: z.int().min(0),
     detail: z.string(),
     /** The load balancers alive at the step and the table each had applied: old ones retire behind this barrier. */
-    elbs: z.array(z.strictObject({ elb: ElbName, appliedSeq: z.int().min(0) })),
+    elbs: AppliedTables,
   }),
   /**
    * Replacement after replacement failed for good: no more of them until one workload has been healthy for a minute, or

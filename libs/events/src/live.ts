@@ -40,6 +40,32 @@ export const PlanReply = z.strictObject({
 });
 export type PlanReply = z.infer<typeof PlanReply>;
 
+/** A dry run of a drain, on the same subject. */
+export const DrainPlanRequest = z.strictObject({ drain: NodeName });
+export type DrainPlanRequest = z.infer<typeof DrainPlanRequest>;
+
+/** What a drain would move where as things are now, and what it could not move. */
+export const DrainPlanReply = z.strictObject({
+  atSeq: z.int(),
+  node: NodeName,
+  /** What the log says of the node's heartbeats; the workloads of a lost one are replaced without a drain. */
+  liveness: z.enum(["unknown", "alive", "suspect", "lost"]),
+  /** Deployments with workloads there; `deployments` holds the oldest of them. */
+  deploymentsTotal: z.int().min(0),
+  deployments: z.array(
+    z.strictObject({
+      deployment: DeploymentId,
+      /** Workloads on the node. */
+      workloads: z.int().min(1),
+      placed: z.array(z.strictObject({ node: NodeName, count: z.int().min(1) })),
+      /** How many of them fit nowhere else. */
+      stuck: z.int().min(0),
+      reasons: Reasons,
+    }),
+  ),
+});
+export type DrainPlanReply = z.infer<typeof DrainPlanReply>;
+
 /** The answer to a dry run that cannot be made: the request is not readable, or the scheduler is not caught up yet. */
 export const PlanRefusal = z.strictObject({ error: z.string() });
 export type PlanRefusal = z.infer<typeof PlanRefusal>;

@@ -31,5 +31,9 @@ export const NodeEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("NodeCordoned"), node: NodeName, reason: z.string().max(1_024) }),
   z.strictObject({ type: z.literal("NodeUncordoned"), node: NodeName }),
   z.strictObject({ type: z.literal("NodeRemoved"), node: NodeName }),
+  /** Everything there shall be moved elsewhere, start-first, and nothing new be placed there. */
+  z.strictObject({ type: z.literal("DrainRequested"), node: NodeName, reason: z.string().max(1_024) }),
+  /** What has not been moved stays; the node takes workloads again, unless it is cordoned. */
+  z.strictObject({ type: z.literal("DrainCancelled"), node: NodeName }),
 ]);
 export type NodeEvent = z.infer<typeof NodeEvent>;

@@ -92,6 +92,8 @@ export class Intent {
       case "NodeLabelled":
       case "NodeCordoned":
       case "NodeUncordoned":
+      case "DrainRequested":
+      case "DrainCancelled":
       case "NodeRemoved":
         this.nodes.apply(event.node, event);
         break;

@@ -81,7 +81,7 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     field: "node",
     value: (r) => r.node,
     say: (r) =>
-      `node ${quoted(r.node)} still has workloads (${list(r.workloads)}): cordon it and remove or scale down their deployments, or add ?force=true when the machine is gone for good`,
+      `node ${quoted(r.node)} still has workloads (${list(r.workloads)}): drain it with POST /v1/nodes/${r.node}/drain, or add ?force=true when the machine is gone for good`,
   },
   node_still_occupied: {
     status: 409,

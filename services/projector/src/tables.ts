@@ -36,6 +36,10 @@ export type NodeRow = {
   labels: string;
   cordoned: 0 | 1;
   cordonReason: string | null;
+  /** Everything there shall be moved elsewhere, and since when; all null when not. */
+  drainReason: string | null;
+  drainSeq: number | null;
+  drainAt: string | null;
   cpuMilli: number | null;
   memoryMib: number | null;
   addedSeq: number;

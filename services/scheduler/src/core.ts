@@ -1,4 +1,6 @@
 import {
+  type DrainPlanReply,
+  DrainPlanRequest,
   decodeMessage,
   ElbHeartbeat,
   historyKind,
@@ -10,11 +12,11 @@ import type { StoredMessage } from "@eru/log";
 import { apply, decidingKinds } from "./domain/apply.ts";
 import type { PassOptions, Signals } from "./domain/draft.ts";
 import { dueStops } from "./domain/drains.ts";
-import { dryRun } from "./domain/dry-run.ts";
+import { drainForecast, dryRun } from "./domain/dry-run.ts";
 import { Heartbeats } from "./domain/liveness.ts";
 import { type Pass, plan } from "./domain/plan.ts";
 import { waitsForHealth } from "./domain/rollout.ts";
-import { emptyZone, type Pod, touch, type Zone } from "./domain/zone.ts";
+import { emptyZone, type Pod, touch, touchReplacing, type Zone } from "./domain/zone.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** Milliseconds between two looks at the clock. */
@@ -83,7 +85,7 @@ export class SchedulerCore {
     this.heartbeats.forget(this.zone.nodes, now);
     this.#stopwatch.sweep(now - 4 * lookEveryMs - fullEveryMs);
     // Load balancers come, go and apply tables without a word in the log.
-    for (const deployment of this.zone.rollouts) touch(this.zone, deployment);
+    touchReplacing(this.zone);
     if (now >= this.#fullAt) this.lookAtEverything(now);
   }
 
@@ -114,9 +116,15 @@ export class SchedulerCore {
   }
 
   /** The answer to a dry run, as it goes over the wire. */
-  answer(body: string, notReady: string | undefined): PlanReply | PlanRefusal {
+  answer(body: string, notReady: string | undefined): PlanReply | DrainPlanReply | PlanRefusal {
     if (notReady !== undefined) return { error: notReady };
-    const parsed = PlanRequest.safeParse(parseJson(body));
+    const asked = parseJson(body);
+    const drain = DrainPlanRequest.safeParse(asked);
+    if (drain.success) {
+      const { drain: node } = drain.data;
+      return drainForecast(this.zone, node) ?? { error: `node ${node} is not known yet: try again` };
+    }
+    const parsed = PlanRequest.safeParse(asked);
     if (parsed.success) return dryRun(this.zone, parsed.data);
     const faults = parsed.error.issues.map(
       (issue) => `${issue.path.join(".") || "request"}: ${issue.message}`,

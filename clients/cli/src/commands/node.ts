@@ -4,8 +4,9 @@ import { CliError, exitCodes } from "../errors.ts";
 import { collectPair, showCpu, showMemory } from "../quantities.ts";
 import { details, table } from "../render/table.ts";
 import type { Tone } from "../render/text.ts";
-import { inOrder, Node, Workload } from "../views.ts";
+import { inOrder, Node, NodeDetail, Workload } from "../views.ts";
 import { answerList, group, path, recorded } from "./common.ts";
+import { addDrain, drainText } from "./node-drain.ts";
 import { option } from "./options.ts";
 import { workloadColumns } from "./workload.ts";
 
@@ -15,6 +16,7 @@ export function addNode(cli: Cli): void {
   addQueries(cli, node);
   addAdd(cli, node);
   addChanges(cli, node);
+  addDrain(cli, node);
   addLabel(cli, node);
 }
 
@@ -41,7 +43,7 @@ function addQueries(cli: Cli, node: Command): void {
     .argument("<node>")
     .action((name: string) =>
       cli.withApi(async (api) => {
-        const one = await api.query(path`/v1/nodes/${name}`, Node);
+        const one = await api.query(path`/v1/nodes/${name}`, NodeDetail);
         const workloads = inOrder(await api.list("/v1/workloads", Workload, { node: name }));
         cli.answer({ node: one, workloads }, () => showText(cli, one, workloads));
       }),
@@ -157,9 +159,9 @@ const labelsText = (labels: Readonly<Record<string, string>>): string =>
 const livenessTones: Readonly<Record<string, Tone>> = { alive: "good", suspected: "busy", lost: "bad" };
 
 /** The state that decides whether something can be placed there, worst first. */
-function nodeState({ cordoned, liveness, engineReachable }: Node): string {
+function nodeState({ cordoned, draining, liveness, engineReachable }: Node): string {
   const state = liveness === "alive" && engineReachable === false ? "engine down" : liveness;
-  return cordoned ? `${state}, cordoned` : state;
+  return `${state}${cordoned ? ", cordoned" : ""}${draining ? ", draining" : ""}`;
 }
 
 const booked = ({ booked, capacity }: Node, show: (amounts: Node["booked"]) => string): string =>
@@ -172,7 +174,7 @@ const columns = [
     title: "state",
     cell: nodeState,
     tone: (node: Node) =>
-      node.cordoned || node.engineReachable === false ? "bad" : livenessTones[node.liveness],
+      node.cordoned || node.draining || node.engineReachable === false ? "bad" : livenessTones[node.liveness],
   },
   { title: "workloads", cell: (node: Node) => node.workloads, align: "right" },
   { title: "cpu", cell: (node: Node) => booked(node, ({ cpu }) => showCpu(cpu)), align: "right" },
@@ -184,13 +186,15 @@ const columns = [
   { title: "labels", cell: (node: Node) => labelsText(node.labels) || undefined, flexible: true },
 ] as const;
 
-function showText(cli: Cli, node: Node, workloads: readonly Workload[]): string {
+function showText(cli: Cli, node: NodeDetail, workloads: readonly Workload[]): string {
   const lines = details(
     [
       ["node", node.node],
       ["pod", node.pod],
       ["state", nodeState(node)],
       ["cordoned", node.cordonReason || undefined],
+      ["drain", node.drain ? drainText(node.drain) : undefined],
+      ["drain reason", node.drainReason || undefined],
       [
         "engine",
         node.engineReachable === false ? `does not answer: ${node.engineError}` : (node.engine ?? undefined),

@@ -1,4 +1,4 @@
-import type { Deployment, Workload } from "../views.ts";
+import type { Deployment, Node, Workload } from "../views.ts";
 
 /** A deployment as the query API answers it, all well unless said otherwise. */
 export function aDeployment({
@@ -55,5 +55,26 @@ export const aWorkload = (changes: Partial<Workload> = {}): Workload => ({
   startedAt: "2026-01-01T00:00:01Z",
   healthyAt: "2026-01-01T00:00:02Z",
   removedAt: null,
+  ...changes,
+});
+
+/** A node as the query API answers it, being drained. */
+export const aNode = (changes: Partial<Node> = {}): Node => ({
+  node: "n1",
+  pod: "demo",
+  labels: {},
+  cordoned: false,
+  cordonReason: null,
+  draining: true,
+  drainReason: "",
+  liveness: "alive",
+  livenessAt: "2026-01-01T00:00:00Z",
+  capacity: { cpu: 2, memoryMib: 1024 },
+  capacityFrom: "user",
+  booked: { cpu: 0, memoryMib: 0 },
+  workloads: 0,
+  engine: "docker 28",
+  engineReachable: true,
+  engineError: null,
   ...changes,
 });

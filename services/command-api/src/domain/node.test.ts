@@ -53,6 +53,8 @@ test.each([
   { type: "SetNodeLabels", node: "n1", labels: {} },
   { type: "CordonNode", node: "n1", reason: "" },
   { type: "UncordonNode", node: "n1" },
+  { type: "DrainNode", node: "n1", reason: "" },
+  { type: "CancelDrain", node: "n1" },
   remove,
 ] as const)("$type of a node that never was is refused", (command) => {
   given().when(command).refuses({ code: "node_unknown", removed: false });
@@ -102,6 +104,26 @@ test("a cordon without a reason is a cordon", () => {
 
 test("uncordoning a node that takes workloads records nothing", () => {
   given(added).when({ type: "UncordonNode", node: "n1" }).recordsNothing();
+});
+
+test("a drain is recorded once, with another reason again, and cancelled once", () => {
+  const drained = { type: "DrainRequested", node: "n1", reason: "" } as const;
+  const cancelled = { type: "DrainCancelled", node: "n1" } as const;
+  const drain = { type: "DrainNode", node: "n1", reason: "" } as const;
+  const cancel = { type: "CancelDrain", node: "n1" } as const;
+  given(added).when(drain).records(drained);
+  given(added, drained).when(drain).recordsNothing();
+  given(added, drained)
+    .when({ ...drain, reason: "fan" })
+    .records({ ...drained, reason: "fan" });
+  given(added, drained).when(cancel).records(cancelled);
+  given(added, drained, cancelled).when(cancel).recordsNothing();
+  given(added).when(cancel).recordsNothing();
+});
+
+test("a node that comes back under its name is not being drained", () => {
+  const drained = { type: "DrainRequested", node: "n1", reason: "" } as const;
+  given(added, drained, removed, added).when({ type: "DrainNode", node: "n1", reason: "" }).records(drained);
 });
 
 test("an empty node can be removed, and removing it again records nothing", () => {

@@ -18,6 +18,8 @@ type Present = {
   resources: Resources | undefined;
   /** The reason it takes no new workloads; undefined: it takes them. */
   cordon: string | undefined;
+  /** The reason everything there shall be moved elsewhere; undefined: it may stay. */
+  drain: string | undefined;
 };
 
 /** A node as its history tells it. */
@@ -40,6 +42,8 @@ export type NodeCommand =
   | { type: "SetNodeLabels"; node: string; labels: Labels }
   | { type: "CordonNode"; node: string; reason: string }
   | { type: "UncordonNode"; node: string }
+  | { type: "DrainNode"; node: string; reason: string }
+  | { type: "CancelDrain"; node: string }
   | { type: "RemoveNode"; node: string; workloads: readonly string[]; force: boolean };
 
 /** A node belongs to one pod for its whole life; a removed name may be used again, in another pod once it is empty. */
@@ -49,7 +53,7 @@ export const node: Decider<Node, NodeCommand, NodeEvent, Refusal> = {
   evolve: (state, event) => {
     if (event.type === "NodeAdded") {
       const { pod, labels, resources } = event;
-      return { phase: "present", pod, labels, resources, cordon: undefined };
+      return { phase: "present", pod, labels, resources, cordon: undefined, drain: undefined };
     }
     if (state.phase !== "present") return state;
     switch (event.type) {
@@ -61,6 +65,10 @@ export const node: Decider<Node, NodeCommand, NodeEvent, Refusal> = {
         return { ...state, cordon: event.reason };
       case "NodeUncordoned":
         return { ...state, cordon: undefined };
+      case "DrainRequested":
+        return { ...state, drain: event.reason };
+      case "DrainCancelled":
+        return { ...state, drain: undefined };
       case "NodeRemoved":
         return { phase: "removed", pod: state.pod };
       default:
@@ -111,6 +119,11 @@ function change(
       return accept({ type: "NodeCordoned", node, reason: command.reason });
     case "UncordonNode":
       return state.cordon === undefined ? accept() : accept({ type: "NodeUncordoned", node });
+    case "DrainNode":
+      if (state.drain === command.reason) return accept();
+      return accept({ type: "DrainRequested", node, reason: command.reason });
+    case "CancelDrain":
+      return state.drain === undefined ? accept() : accept({ type: "DrainCancelled", node });
     case "RemoveNode":
       if (command.workloads.length > 0 && !command.force)
         return refuse({ code: "node_has_workloads", node, workloads: names(command.workloads) });

@@ -79,6 +79,9 @@ describe("unknown things are 404, with the names there are", () => {
     ["PUT", "/v1/nodes/n9/resources", wish.resources, { status: 404, code: "node_unknown" }],
     ["POST", "/v1/nodes/n9/cordon", {}, { status: 404, code: "node_unknown" }],
     ["POST", "/v1/nodes/n9/uncordon", undefined, { status: 404, code: "node_unknown" }],
+    ["POST", "/v1/nodes/n9/drain", {}, { status: 404, code: "node_unknown" }],
+    ["POST", "/v1/nodes/n9/drain?dryRun=true", {}, { status: 404, code: "node_unknown" }],
+    ["DELETE", "/v1/nodes/n9/drain", undefined, { status: 404, code: "node_unknown" }],
     ["DELETE", "/v1/nodes/n9", undefined, { status: 404, code: "node_unknown" }],
     ["DELETE", "/v1/apps/wep", undefined, { status: 404, code: "app_unknown", says: /apps: empty, web/ }],
     [

@@ -57,6 +57,8 @@ test("a whole life: every command changes something once, and nothing the second
     ["PUT", "/v1/nodes/n1/resources", { cpu: 2, memoryMib: 512 }, { node: "n1" }],
     ["POST", "/v1/nodes/n1/cordon", { reason: "disk" }, { node: "n1" }],
     ["POST", "/v1/nodes/n1/uncordon", undefined, { node: "n1" }],
+    ["POST", "/v1/nodes/n1/drain", undefined, { node: "n1" }],
+    ["DELETE", "/v1/nodes/n1/drain", undefined, { node: "n1" }],
     ["POST", `/v1/deployments/${id}/scale`, { count: 5 }, { deployment: id }],
     ["POST", `/v1/deployments/${id}/upgrade`, { release: "v2", surge: 2 }, { deployment: id }],
     ["PUT", "/v1/routes/web.example.org", { rules }, { host: "web.example.org" }],
@@ -204,6 +206,29 @@ test("a dry run asks the scheduler, records nothing and answers what would be de
   await answering;
   expect(answer).toMatchObject({ status: 200, body: reply });
   expect(asked).toMatchObject([{ pod: "demo", count: 2, template: { release: "v1" }, strategy: "auto" }]);
+  expect(await api.broker.log.lastSeq()).toBe(seq);
+});
+
+test("the dry run of a drain asks the scheduler and records nothing", async () => {
+  await furnish(api);
+  const seq = await api.broker.log.lastSeq();
+  const stop = new AbortController();
+  const forecast = { atSeq: 9, node: "n1", liveness: "alive", deploymentsTotal: 0, deployments: [] };
+  const asked: unknown[] = [];
+  const answering = api.broker.live.respond({
+    subject: liveSubjects.plan,
+    group: "scheduler",
+    signal: stop.signal,
+    answer: (body) => {
+      asked.push(JSON.parse(body));
+      return JSON.stringify(forecast);
+    },
+  });
+  const answer = await api.send("POST", "/v1/nodes/n1/drain?dryRun=true");
+  stop.abort();
+  await answering;
+  expect(answer).toMatchObject({ status: 200, body: forecast });
+  expect(asked).toEqual([{ drain: "n1" }]);
   expect(await api.broker.log.lastSeq()).toBe(seq);
 });
 

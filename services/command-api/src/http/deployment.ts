@@ -5,19 +5,15 @@ import {
   DeploymentId,
   EntrypointName,
   Env,
-  liveSubjects,
   NodeFilter,
-  PlanRefusal,
   PlanReply,
-  type PlanRequest,
   PodName,
   ReleaseName,
   Resources,
   Strategy,
   subjects,
 } from "@eru/events";
-import { type Live, LogUnavailableError } from "@eru/log";
-import { Problem } from "@eru/service";
+import type { Live } from "@eru/log";
 import { z } from "zod";
 import {
   type DeploymentCommand,
@@ -29,6 +25,7 @@ import { about, type Command, NotCaughtUpError } from "../handle.ts";
 import { deploymentIdOf } from "../idempotency.ts";
 import type { Intent } from "../intent.ts";
 import { problemOf } from "../problems.ts";
+import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
 
@@ -186,25 +183,5 @@ async function plan(deps: RouteDeps, live: Live, { body, commandId }: Deployment
     if (!request.ok) throw problemOf(request.refusal, follower.intent);
   }
   const { type: _, onShortage: __, ...asked } = request.event;
-  return await askScheduler(live, asked, deps.limits.planTimeoutMs);
-}
-
-async function askScheduler(live: Live, asked: PlanRequest, timeoutMs: number): Promise<PlanReply> {
-  const unavailable = (detail: string, cause?: unknown) =>
-    new Problem(503, "no_plan", detail, { headers: { "retry-after": "2" }, cause });
-  let reply: unknown;
-  try {
-    reply = JSON.parse(await live.request(liveSubjects.plan, JSON.stringify(asked), timeoutMs));
-  } catch (error) {
-    if (error instanceof LogUnavailableError)
-      throw unavailable(`no scheduler answered the dry run: see that one runs, and try again`, error);
-    if (error instanceof SyntaxError) throw unavailable("the scheduler's answer is not readable", error);
-    throw error;
-  }
-  const refusal = PlanRefusal.safeParse(reply);
-  if (refusal.success) throw unavailable(`the scheduler cannot plan now: ${refusal.data.error}`);
-  const parsed = PlanReply.safeParse(reply);
-  if (!parsed.success)
-    throw unavailable("the scheduler's answer is not readable: deploy the same version of both");
-  return parsed.data;
+  return await askScheduler(live, { asked, answer: PlanReply, timeoutMs: deps.limits.planTimeoutMs });
 }

@@ -41,6 +41,8 @@ test("every kind of command is answered again with what it named", async () => {
     ["PUT", "/v1/nodes/n2/resources", { cpu: 1, memoryMib: 1 }],
     ["POST", "/v1/nodes/n2/cordon", {}],
     ["POST", "/v1/nodes/n2/uncordon", undefined],
+    ["POST", "/v1/nodes/n2/drain", {}],
+    ["DELETE", "/v1/nodes/n2/drain", undefined],
     ["DELETE", "/v1/nodes/n2", undefined],
     ["POST", "/v1/apps", { name: "shop" }],
     ["DELETE", "/v1/apps/shop", undefined],

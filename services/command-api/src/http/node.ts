@@ -1,8 +1,11 @@
-import { Labels, NodeEvent, NodeName, PodName, Resources, subjects } from "@eru/events";
+import { DrainPlanReply, Labels, NodeEvent, NodeName, PodName, Resources, subjects } from "@eru/events";
+import type { Live } from "@eru/log";
 import { z } from "zod";
 import { node as decider, type NodeCommand } from "../domain/node.ts";
-import { about, type Command } from "../handle.ts";
+import { about, type Command, NotCaughtUpError } from "../handle.ts";
 import type { Intent } from "../intent.ts";
+import { problemOf } from "../problems.ts";
+import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
 
@@ -20,7 +23,8 @@ const params = z.strictObject({ node: NodeName });
 const ids = { node: NodeName };
 
 /** Commands about nodes. */
-export function nodeRoutes(deps: RouteDeps): void {
+export function nodeRoutes(deps: RouteDeps, live: Live): void {
+  drainRoutes(deps, live);
   commandRoute(deps, {
     name: "AddNode",
     method: "POST",
@@ -93,6 +97,49 @@ export function nodeRoutes(deps: RouteDeps): void {
     ids,
     command: ({ params: { node }, query: { force } }) => removeNode(node, force),
   });
+}
+
+function drainRoutes(deps: RouteDeps, live: Live): void {
+  commandRoute(deps, {
+    name: "DrainNode",
+    method: "POST",
+    url: "/v1/nodes/:node/drain",
+    tag,
+    summary: "Move everything on a node elsewhere",
+    description:
+      "Start-first: a workload goes when another one serves in its place; what fits nowhere else stays, and the node's query says why. Nothing new is placed there until the drain is cancelled. With `dryRun` nothing is recorded: the scheduler answers what would go where.",
+    params,
+    query: z.strictObject({ dryRun: flag }),
+    body: Cordon.prefault({}),
+    ids,
+    command: ({ params: { node }, body: { reason } }) => change("DrainNode", node, { reason }),
+    instead: {
+      answer: DrainPlanReply,
+      when: ({ params: { node }, query }) => (query.dryRun ? forecast(deps, live, node) : undefined),
+    },
+  });
+  commandRoute(deps, {
+    name: "CancelDrain",
+    method: "DELETE",
+    url: "/v1/nodes/:node/drain",
+    tag,
+    summary: "Cancel the drain of a node",
+    description: "What has not been moved stays; what has been moved does not come back.",
+    params,
+    ids,
+    command: ({ params: { node } }) => change("CancelDrain", node, {}),
+  });
+}
+
+/** Asks the scheduler what the drain would move; refused like the command when the node is not there. */
+async function forecast(deps: RouteDeps, live: Live, node: string): Promise<DrainPlanReply> {
+  const { follower } = deps.handling;
+  if (!follower.caughtUp) throw new NotCaughtUpError(follower.position);
+  if (follower.intent.nodes.get(node).phase !== "present") await follower.catchUp();
+  const decided = decider.decide(follower.intent.nodes.get(node), { type: "DrainNode", node, reason: "" });
+  if (!decided.ok) throw problemOf(decided.refusal, follower.intent);
+  const { planTimeoutMs: timeoutMs } = deps.limits;
+  return await askScheduler(live, { asked: { drain: node }, answer: DrainPlanReply, timeoutMs });
 }
 
 function addNode({ name: node, pod, labels, resources }: z.output<typeof NewNode>): Command {

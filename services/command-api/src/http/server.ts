@@ -44,7 +44,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   await describe(app);
   const routes: RouteDeps = { app, handling, gate, limits, count };
   podRoutes(routes);
-  nodeRoutes(routes);
+  nodeRoutes(routes, broker.live);
   appRoutes(routes);
   deploymentRoutes(routes, broker.live);
   routeRoutes(routes);

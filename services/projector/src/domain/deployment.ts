@@ -97,7 +97,8 @@ function stateOf(deployment: Deployment, counts: WorkloadCounts): DeploymentStat
   if (deployment.removal) return "removing";
   if (deployment.halted || deployment.rolloutStep === "halted") return "halted";
   if (deployment.rolloutStep !== null && deployment.rolloutStep !== "completed") return "upgrading";
-  if (deployment.waiting > 0) return "waiting";
+  // With all it wants, what waits are replacements for what is on a draining node: that one's view says so.
+  if (deployment.waiting > 0 && healthy < deployment.wanted) return "waiting";
   if (deployment.refused > 0) return "refused";
   if (healthy >= deployment.wanted) return "running";
   return deployment.settled || failed + (counts.unhealthy ?? 0) > 0 ? "degraded" : "placing";

@@ -134,6 +134,10 @@ function ofIntent(event: Intent): string {
       return `node ${event.node} uncordoned`;
     case "NodeRemoved":
       return `node ${event.node} removed`;
+    case "DrainRequested":
+      return `node ${event.node} shall be drained${event.reason === "" ? "" : `: ${event.reason}`}`;
+    case "DrainCancelled":
+      return `the drain of node ${event.node} is cancelled`;
     default:
       return ofWish(event);
   }
@@ -146,7 +150,7 @@ const labels = (all: Readonly<Record<string, string>>): string =>
 
 type Wish = Exclude<
   Intent,
-  { type: `App${string}` | `Pod${string}` | `Node${string}` | "ReleaseRegistered" }
+  { type: `App${string}` | `Pod${string}` | `Node${string}` | `Drain${string}` | "ReleaseRegistered" }
 >;
 
 function ofWish(event: Wish): string {

@@ -17,6 +17,9 @@ export const nodes: Projection = {
       labels text not null,
       cordoned integer not null,
       cordonReason text,
+      drainReason text,
+      drainSeq integer,
+      drainAt text,
       cpuMilli integer,
       memoryMib integer,
       addedSeq integer not null,
@@ -47,15 +50,18 @@ export const nodes: Projection = {
 };
 
 function prepareDeclared(db: Database): Apply {
-  const add = db.prepare<NodeRow>(`
+  const add = db.prepare<Omit<NodeRow, "drainReason" | "drainSeq" | "drainAt">>(`
     insert or replace into nodes values
-      (@node, @pod, @labels, @cordoned, @cordonReason, @cpuMilli, @memoryMib, @addedSeq, @addedAt)`);
+      (@node, @pod, @labels, @cordoned, @cordonReason, null, null, null, @cpuMilli, @memoryMib, @addedSeq, @addedAt)`);
   const resources = db.prepare<[number, number, string]>(
     "update nodes set cpuMilli = ?, memoryMib = ? where node = ?",
   );
   const label = db.prepare<[string, string]>("update nodes set labels = ? where node = ?");
   const cordon = db.prepare<[number, string | null, string]>(
     "update nodes set cordoned = ?, cordonReason = ? where node = ?",
+  );
+  const drain = db.prepare<[string | null, number | null, string | null, string]>(
+    "update nodes set drainReason = ?, drainSeq = ?, drainAt = ? where node = ?",
   );
   const remove = db.prepare<[string]>("delete from nodes where node = ?");
   return ({ event, seq, meta }: RecordedEvent) => {
@@ -84,6 +90,12 @@ function prepareDeclared(db: Database): Apply {
         break;
       case "NodeUncordoned":
         cordon.run(0, null, event.node);
+        break;
+      case "DrainRequested":
+        drain.run(event.reason, seq, meta.time, event.node);
+        break;
+      case "DrainCancelled":
+        drain.run(null, null, null, event.node);
         break;
       case "NodeRemoved":
         remove.run(event.node);

@@ -1,7 +1,8 @@
-import { NodeName, PodName } from "@eru/events";
+import { NodeName, PodName, type Reasons } from "@eru/events";
 import { type InferResult, sql } from "kysely";
 import { z } from "zod";
-import { kysely } from "../view.ts";
+import { shortage } from "../domain/wish.ts";
+import { kysely, type View } from "../view.ts";
 import { Amounts, amounts, parsed } from "./json.ts";
 import { notFound } from "./not-found.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
@@ -13,6 +14,8 @@ const Node = z.object({
   labels: z.record(z.string(), z.string()),
   cordoned: z.boolean(),
   cordonReason: z.string().nullable(),
+  draining: z.boolean().describe("Everything there is being moved elsewhere"),
+  drainReason: z.string().nullable(),
   liveness: z
     .enum(["unknown", "alive", "suspected", "lost"])
     .describe("What the scheduler last said about its heartbeats"),
@@ -30,6 +33,89 @@ const Node = z.object({
   addedAt: z.string(),
 });
 
+/** Deployments that are shown with why they cannot be moved; the counts count all. */
+const stuckMax = 20;
+/** Nodes that are named in why a deployment waits. */
+const closestMax = 5;
+
+const Drain = z.object({
+  requestedSeq: z.int(),
+  requestedAt: z.string(),
+  left: z.int().describe("Workloads that still run there and shall be moved"),
+  leaving: z.int().describe("Workloads on their way out"),
+  lost: z.int().describe("Workloads that went with the node's heartbeats: they are replaced without a drain"),
+  stuckTotal: z
+    .int()
+    .describe("Of `left`, those whose deployment waits, is halted or is being upgraded first"),
+  stuck: z
+    .array(
+      z.object({
+        deployment: z.string(),
+        workloads: z.int(),
+        state: z.string(),
+        reason: z.string().nullable(),
+      }),
+    )
+    .describe("Deployments whose workloads do not get on, with why; at most 20"),
+});
+
+/** What the newest placement says of those that wait, with the nodes that came closest and their amounts. */
+function whyWaiting(view: View, deployment: string): string | undefined {
+  const newest = view.first(
+    kysely
+      .selectFrom("decisions as d")
+      .innerJoin("events as e", "e.position", "d.position")
+      .select(["e.payload", "d.waiting"])
+      .where("d.deployment", "=", deployment)
+      .where("d.type", "in", ["PlacementDecided", "PlacementDeferred"])
+      .orderBy("d.position", "desc")
+      .limit(1),
+  );
+  if (!newest || newest.waiting === 0) return undefined;
+  const { reasons } = parsed<{ reasons: Reasons }>(newest.payload);
+  const closest = reasons.rejected.slice(0, closestMax).map(({ node, detail }) => `${node} ${detail}`);
+  return [shortage(newest.waiting, "wait", reasons), ...closest].join("; ");
+}
+
+/** How far the drain is: what is on the node, and of it, what does not get on. */
+function drainOf(view: View, { node, drainSeq, drainAt }: NodeRow): z.infer<typeof Drain> | null {
+  if (drainSeq === null || drainAt === null) return null;
+  const rows = view.all(
+    kysely
+      .selectFrom("workloads as w")
+      .innerJoin("deployments as d", "d.deployment", "w.deployment")
+      .select(["w.deployment", "w.state", "d.state as wish", "d.reason", "d.waiting"])
+      .select((eb) => eb.fn.countAll<number>().as("workloads"))
+      .where("w.node", "=", node)
+      .where("w.observed", "!=", "removed")
+      .groupBy(["w.deployment", "w.state"])
+      .orderBy("w.deployment"),
+  );
+  const count = (some: readonly { workloads: number }[]): number =>
+    some.reduce((sum, { workloads }) => sum + workloads, 0);
+  const isLeaving = ({ state }: { state: string }): boolean => state === "draining" || state === "stopping";
+  const left = rows.filter((row) => !isLeaving(row) && row.state !== "lost");
+  const stuck = left.filter(({ wish, waiting }) => waiting > 0 || ["halted", "upgrading"].includes(wish));
+  const perDeployment = [...Map.groupBy(stuck, ({ deployment }) => deployment).values()].flatMap((some) => {
+    const [first] = some;
+    if (!first) return [];
+    const { deployment, wish: state, reason } = first;
+    return [{ deployment, workloads: count(some), state, reason }];
+  });
+  const shown = perDeployment
+    .slice(0, stuckMax)
+    .map((one) => ({ ...one, reason: whyWaiting(view, one.deployment) ?? one.reason }));
+  return {
+    requestedSeq: drainSeq,
+    requestedAt: drainAt,
+    left: count(left),
+    leaving: count(rows.filter(isLeaving)),
+    lost: count(rows.filter(({ state }) => state === "lost")),
+    stuckTotal: count(stuck),
+    stuck: shown,
+  };
+}
+
 const nodes = () =>
   kysely
     .selectFrom("nodes as n")
@@ -41,6 +127,9 @@ const nodes = () =>
       "n.labels",
       "n.cordoned",
       "n.cordonReason",
+      "n.drainReason",
+      "n.drainSeq",
+      "n.drainAt",
       "n.cpuMilli as givenCpuMilli",
       "n.memoryMib as givenMemoryMib",
       "n.addedSeq",
@@ -70,6 +159,8 @@ function show(row: NodeRow): z.infer<typeof Node> {
     labels: parsed(row.labels),
     cordoned: row.cordoned === 1,
     cordonReason: row.cordonReason,
+    draining: row.drainSeq !== null,
+    drainReason: row.drainReason,
     liveness: row.liveness ?? "unknown",
     livenessSeq: row.livenessSeq,
     livenessAt: row.livenessAt,
@@ -132,10 +223,12 @@ export function addNodes(deps: QueryDeps): void {
     tag: "nodes",
     params: { node: NodeName },
     query: {},
-    answer: Node,
+    answer: Node.extend({
+      drain: Drain.nullable().describe("How far its drain is; null when there is none"),
+    }),
     run: (view, { params: { node } }) => {
       const found = view.first(nodes().where("n.node", "=", node));
-      if (found) return show(found);
+      if (found) return { ...show(found), drain: drainOf(view, found) };
       const names = kysely.selectFrom("nodes").select("node");
       throw notFound(view, { kind: "node", name: node, list: "/v1/nodes" }, names);
     },

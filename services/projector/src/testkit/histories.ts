@@ -75,6 +75,8 @@ const changeNode = withOne(
     const changes: EruEvent[] = [
       { type: "NodeCordoned", node, reason: "disk" },
       { type: "NodeUncordoned", node },
+      { type: "DrainRequested", node, reason: "fan" },
+      { type: "DrainCancelled", node },
       { type: "NodeLabelled", node, labels: { zone: "b", disk: "ssd" } },
       { type: "NodeResourcesSet", node, resources: { cpu: 1.5, memoryMib: 256 } },
     ];

@@ -10,7 +10,16 @@ import { amountsOf } from "./amounts.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
 import { causeOf, forgetWorkload, settleHold } from "./changes.ts";
-import { agentOf, type Deployment, podOf, routeKey, touch, type Zone } from "./zone.ts";
+import {
+  agentOf,
+  type Deployment,
+  podOf,
+  routeKey,
+  touch,
+  touchNode,
+  touchReplacing,
+  type Zone,
+} from "./zone.ts";
 
 /** Histories the scheduler decides from. Assignments repeat what decisions say; apps are frozen into deployments. */
 export const decidingKinds: ReadonlySet<string> = new Set([
@@ -47,6 +56,7 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
       pod: event.pod,
       labels: event.labels,
       cordoned: undefined,
+      drain: undefined,
       given: event.resources && amountsOf(event.resources),
       agent: agentOf(zone, event.node),
       liveness: "unknown" as const,
@@ -66,7 +76,15 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   else if (event.type === "NodeLabelled") node.labels = event.labels;
   else if (event.type === "NodeCordoned") node.cordoned = event.reason;
   else if (event.type === "NodeUncordoned") node.cordoned = undefined;
-  else {
+  else if (event.type === "DrainRequested") {
+    node.drain = { reason: event.reason, cause: causeOf(recorded) };
+    zone.drains.add(node);
+    touchNode(zone, node);
+  } else if (event.type === "DrainCancelled") {
+    node.drain = undefined;
+    zone.drains.delete(node);
+    touchNode(zone, node);
+  } else {
     for (const workload of [...node.workloads]) {
       workload.deployment.why = "node_lost";
       workload.deployment.cause = causeOf(recorded);
@@ -81,6 +99,7 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
       forgetWorkload(zone, workload);
     }
     zone.nodes.delete(node.name);
+    zone.drains.delete(node);
     pod.nodes.delete(node.name);
     settleHold(pod);
   }
@@ -174,7 +193,7 @@ function applyRoute(zone: Zone, event: RouteEvent): void {
     zone.routes.set(event.host, keys);
     for (const key of keys) zone.routed.set(key, (zone.routed.get(key) ?? 0) + 1);
   }
-  for (const deployment of zone.rollouts) touch(zone, deployment);
+  touchReplacing(zone);
 }
 
 function applyElb(zone: Zone, { event, subject }: RecordedEvent<ElbEvent>): void {
@@ -182,7 +201,7 @@ function applyElb(zone: Zone, { event, subject }: RecordedEvent<ElbEvent>): void
   if (subject !== `eru.elb.${event.elb}`) return;
   if (event.type === "RouteTableApplied") {
     zone.elbs.set(event.elb, event.appliedSeq);
-    for (const deployment of zone.rollouts) touch(zone, deployment);
+    touchReplacing(zone);
   } else if (event.type === "EndpointDrained") {
     zone.workloads.get(event.workload)?.drainedBy.add(event.elb);
   }

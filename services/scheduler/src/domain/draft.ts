@@ -65,11 +65,14 @@ export class Draft {
   readonly going = new Set<Workload>();
   /** Deployments the pass had no room left for. */
   readonly unfinished = new Set<Deployment>();
+  /** A node that is looked at as if it were being drained: a forecast. */
+  drainedNode: string | undefined;
   /** The NodeLost decisions of this pass. */
   nodeLost: number | undefined;
   #actions = 0;
   readonly #liveness = new Map<string, Liveness>();
   readonly #booked = new Map<string, Amounts>();
+  readonly #moves = new Map<Node, number>();
   readonly #spread = new Map<string, Map<string, number>>();
 
   constructor(zone: Zone, pod: Pod, signals: Signals, options: PassOptions) {
@@ -82,6 +85,7 @@ export class Draft {
   /** The same pass so far, to try something in that is not decided. */
   fork(): Draft {
     const draft = new Draft(this.zone, this.pod, this.signals, this.options);
+    draft.drainedNode = this.drainedNode;
     for (const [node, liveness] of this.#liveness) draft.#liveness.set(node, liveness);
     for (const [node, amounts] of this.#booked) draft.#booked.set(node, amounts);
     for (const [key, nodes] of this.#spread) draft.#spread.set(key, new Map(nodes));
@@ -111,6 +115,21 @@ export class Draft {
 
   livenessOf(node: Node): Liveness {
     return this.#liveness.get(node.name) ?? node.liveness;
+  }
+
+  /** Whether everything on the node shall be moved elsewhere. */
+  drains(node: Node): boolean {
+    return node.drain !== undefined || node.name === this.drainedNode;
+  }
+
+  /** Notes replacements on their way for what is on a draining node. */
+  move(node: Node, change: number): void {
+    this.#moves.set(node, (this.#moves.get(node) ?? 0) + change);
+  }
+
+  /** Replacements that this pass has sent on their way for what is on the node. */
+  moves(node: Node): number {
+    return this.#moves.get(node) ?? 0;
   }
 
   /** What is left on a node; nothing when its capacity is not known. */

@@ -92,6 +92,11 @@ const filters: readonly Filter[] = [
     detail: ({ cordoned }) => (cordoned ? `cordoned: ${cordoned}` : "cordoned"),
   },
   {
+    name: "draining",
+    fails: (node, _wish, draft) => draft.drains(node),
+    detail: ({ drain }) => (drain?.reason ? `being drained: ${drain.reason}` : "being drained"),
+  },
+  {
     name: "not_alive",
     fails: (node, _wish, draft) => draft.livenessOf(node) !== "alive",
     detail: (node, _wish, draft) =>

@@ -1,6 +1,12 @@
 /** Replacements of failed workloads in a row, none of which has stayed healthy, before a deployment is halted. */
 export const failuresMax = 5;
 
+/** Workloads on their way in place of those on one draining node, at a time. */
+export const movesMax = 5;
+
+/** Deployments in the forecast of a drain, the oldest first: it travels in one message. */
+export const forecastMax = 50;
+
 /** Most one node is said to hold of a request that books nothing: no deployment can ask for more. */
 export const capacityMax = 1_000_000;
 

@@ -19,7 +19,7 @@ export type Pass = {
 
 /**
  * One pass over a pod: everything that follows from the zone and the signals, for the deployments in `focus`, those that
- * wait and those a lost or returned node concerns. Looking at more deployments than needed decides nothing else.
+ * wait, those on draining nodes and those a lost or returned node concerns. Looking at more deployments than needed decides nothing else.
  * Pure: the same zone and signals give the same pass.
  */
 export function plan(
@@ -35,6 +35,9 @@ export function plan(
     const deployment = pod.deployments.get(id);
     if (deployment) focus.add(deployment);
   }
+  // Those on one draining node share the replacements that may be on their way.
+  for (const { pod: name, workloads } of zone.drains)
+    if (name === pod.name) for (const { deployment } of workloads) focus.add(deployment);
   recordLiveness(draft, focus);
   takeBackOrphans(draft);
   stopDrained(draft);

@@ -1,5 +1,6 @@
 import type { DecisionEvent } from "@eru/events";
 import type { Decided, Draft } from "./draft.ts";
+import { barrier } from "./serves.ts";
 import { mayServe, templateAt, type Workload } from "./zone.ts";
 
 type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>["because"];
@@ -30,14 +31,20 @@ export function remove(draft: Draft, workload: Workload, because: Removal): bool
       because,
       drain,
       drainDeadlineMs: drain ? draft.options.drainDeadlineMs : 0,
+      ...(because === "drained_node" && { elbs: barrier(draft) }),
     },
-    because === "node_lost" ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
+    causeOf(draft, workload, because),
   );
   draft.going.add(workload);
   // A failed one still counts on its node, so that its replacement tries another node first.
   if (because !== "failed" && workload.counted) draft.spread(deployment.key, node.name, -1);
   if (!drain) stop(draft, workload, lost ? "node_lost" : "not_routed", decision);
   return true;
+}
+
+function causeOf(draft: Draft, { deployment, node }: Workload, because: Removal): Decided["cause"] {
+  if (because === "node_lost") return draft.nodeLost ?? deployment.cause;
+  return because === "drained_node" ? (node.drain?.cause ?? deployment.cause) : deployment.cause;
 }
 
 /** Sends the stop to the node: nothing reaches the workload any more, or the time for it is over. */

@@ -88,6 +88,16 @@ const nodes = fc.oneof(
   node.map(
     (name): Step =>
       (world) =>
+        nodeEvent(world, { type: "DrainRequested", node: name, reason: "" }),
+  ),
+  node.map(
+    (name): Step =>
+      (world) =>
+        nodeEvent(world, { type: "DrainCancelled", node: name }),
+  ),
+  node.map(
+    (name): Step =>
+      (world) =>
         nodeEvent(world, { type: "NodeRemoved", node: name }),
   ),
 );
@@ -197,10 +207,11 @@ function signalsOf(decided: readonly DecisionEvent[]): Signals {
       stops.push([event.workload, event.because as "drained"]);
   }
   const steps = only(decided, "RolloutStepped");
+  const elbs = [...steps, ...only(decided, "RemovalDecided")].find((event) => event.elbs)?.elbs;
   return {
     liveness: changes,
     stops: new Map(stops),
-    elbs: new Map(steps[0]?.elbs.map(({ elb, appliedSeq }) => [elb, appliedSeq])),
+    elbs: new Map(elbs?.map(({ elb, appliedSeq }) => [elb, appliedSeq])),
     stalled: new Set(steps.filter(({ step }) => step === "halted").map(({ deployment }) => deployment)),
     steady: new Set(only(decided, "DeploymentSteady").map(({ deployment }) => deployment)),
   };

@@ -3,8 +3,9 @@ import type { Draft } from "./draft.ts";
 import { roomIn, verdicts } from "./place.ts";
 import { endWaiting, isTooLarge, placeMissing, tooLarge, wishOf } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
+import { barrier, serves } from "./serves.ts";
 import { failureOf, releaseLost } from "./steady.ts";
-import { type Deployment, isRouted, type Rollout, targetOf, templateAt, type Workload } from "./zone.ts";
+import { type Deployment, type Rollout, targetOf, templateAt, type Workload } from "./zone.ts";
 
 type Step = Extract<DecisionEvent, { type: "RolloutStepped" }>["step"];
 
@@ -89,14 +90,6 @@ function faultOf(draft: Draft, deployment: Deployment, { fresh }: Groups): strin
   return slow && `no progress for too long; ${failureOf(slow)}`;
 }
 
-/** Healthy, on a node that is alive, and known to every live load balancer when requests come through them. */
-function serves(draft: Draft, workload: Workload): boolean {
-  if (workload.phase !== "healthy" || draft.livenessOf(workload.node) !== "alive") return false;
-  if (!isRouted(draft.zone, workload.deployment)) return true;
-  const { elbs } = draft.signals;
-  return elbs.size > 0 && elbs.values().every((appliedSeq) => appliedSeq >= workload.healthySeq);
-}
-
 /**
  * Where a running upgrade stands while fresh workloads are on their way to health: the same answer for too long means that
  * it does not get on. Undefined while nothing is on its way: waiting for room is not a fault of the release.
@@ -176,9 +169,7 @@ function step(
       templateSeq: deployment.version,
       fresh: number(counts.fresh),
       stale: number(counts.stale),
-      elbs: [...draft.signals.elbs]
-        .map(([elb, appliedSeq]) => ({ elb, appliedSeq }))
-        .sort((a, b) => (a.elb < b.elb ? -1 : 1)),
+      elbs: barrier(draft),
       ...given,
     },
     deployment.cause,

@@ -1,5 +1,6 @@
 import type { Draft } from "./draft.ts";
 import { failuresMax } from "./limits.ts";
+import { parted, placeMoves, retireMoved } from "./moves.ts";
 import { endWaiting, type Missing, placeMissing } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
 import { type Deployment, targetOf, type Workload } from "./zone.ts";
@@ -15,10 +16,21 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
   const evidence = new Set(
     staying.filter((one) => surge > 0 && one.phase !== "healthy" && one.version === deployment.version),
   );
-  const held = staying.filter((one) => !lost.has(one) && !evidence.has(one));
-  const surplus = removeSurplus(draft, held, held.length - target - surge, "scaled");
-  const kept = held.filter((one) => !surplus.has(one));
+  // It cannot be looked at on a node that is about to go.
+  for (const one of evidence) if (draft.drains(one.node)) remove(draft, one, "drained_node");
+  const parts = parted(
+    draft,
+    staying.filter((one) => !lost.has(one) && !evidence.has(one)),
+  );
+  const moved = retireMoved(draft, parts, target);
+  const { settled } = parts;
+  const surplus = removeSurplus(draft, settled, settled.length - target - surge, "scaled");
+  const kept = [...settled, ...parts.moving].filter((one) => !surplus.has(one) && !moved.has(one));
   const replaced = replaceFailed(draft, deployment, kept);
+  const rest = parted(
+    draft,
+    kept.filter((one) => !replaced.has(one)),
+  );
   const present = kept.length - replaced.size;
   const wanted = Math.max(0, target - present);
   let placed = 0;
@@ -31,7 +43,8 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
       cause: lost.size > 0 ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
       retiring: [],
     });
-  else endWaiting(draft, deployment, version);
+  else if (!placeMoves(draft, deployment, { ...rest, target, version }))
+    endWaiting(draft, deployment, version);
   releaseLost(draft, [...lost], target - present - placed);
 }
 
@@ -61,6 +74,9 @@ function replaceFailed(draft: Draft, deployment: Deployment, kept: readonly Work
       },
       deployment.cause,
     );
+  // A halted deployment leaves them where they are, but not on a node that is about to go.
+  for (const one of failed)
+    if (!replaced.has(one) && draft.drains(one.node) && remove(draft, one, "drained_node")) replaced.add(one);
   return replaced;
 }
 

@@ -39,6 +39,7 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
     onlyBy("nodes_limit"),
     () => `raise nodesLimit above ${wish.nodesLimit}, or add a node: every node with room has that many`,
   );
+  say(onlyBy("draining"), (nodes) => `cancel the drain of ${nodes}`);
   say(onlyBy("label"), (nodes) => `give ${nodes} the label the request wants, or drop it from the request`);
   say(
     onlyBy("constraint"),

@@ -20,6 +20,8 @@ export type Node = {
   labels: Readonly<Record<string, string>>;
   /** The reason of the cordon. */
   cordoned: string | undefined;
+  /** Everything there shall be moved elsewhere. */
+  drain: { reason: string; cause: Cause } | undefined;
   /** What the user said may be booked. */
   given: Amounts | undefined;
   readonly agent: Agent;
@@ -150,6 +152,8 @@ export type Zone = {
   readonly elbs: Map<string, number>;
   /** Deployments with an upgrade under way. */
   readonly rollouts: Set<Deployment>;
+  /** Nodes that are being drained. */
+  readonly drains: Set<Node>;
 };
 
 /** A zone before the first event. */
@@ -165,6 +169,7 @@ export const emptyZone = (): Zone => ({
   routed: new Map(),
   elbs: new Map(),
   rollouts: new Set(),
+  drains: new Set(),
 });
 
 /** A pod nobody has said anything about. */
@@ -244,4 +249,15 @@ export function addToSpread(zone: Zone, key: string, node: string, change: 1 | -
 /** Notes that the pod's passes have something to look at. */
 export const touch = (zone: Zone, deployment: Deployment): void => {
   podOf(zone, deployment.pod).touched.add(deployment.id);
+};
+
+/** Notes that deployments with workloads there have something to look at. */
+export const touchNode = (zone: Zone, node: Node): void => {
+  for (const { deployment } of node.workloads) touch(zone, deployment);
+};
+
+/** Load balancers and routes decide when an old workload may go: everything that is being replaced is looked at. */
+export const touchReplacing = (zone: Zone): void => {
+  for (const deployment of zone.rollouts) touch(zone, deployment);
+  for (const node of zone.drains) touchNode(zone, node);
 };

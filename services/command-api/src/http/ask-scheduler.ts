@@ -1,0 +1,28 @@
+import { type DrainPlanRequest, liveSubjects, PlanRefusal, type PlanRequest } from "@eru/events";
+import { type Live, LogUnavailableError } from "@eru/log";
+import { Problem } from "@eru/service";
+import type { z } from "zod";
+
+/** Asks the scheduler what it would decide. Whatever keeps it from answering is a 503 that says so. */
+export async function askScheduler<S extends z.ZodType>(
+  live: Live,
+  { asked, answer, timeoutMs }: { asked: PlanRequest | DrainPlanRequest; answer: S; timeoutMs: number },
+): Promise<z.output<S>> {
+  const unavailable = (detail: string, cause?: unknown) =>
+    new Problem(503, "no_plan", detail, { headers: { "retry-after": "2" }, cause });
+  let reply: unknown;
+  try {
+    reply = JSON.parse(await live.request(liveSubjects.plan, JSON.stringify(asked), timeoutMs));
+  } catch (error) {
+    if (error instanceof LogUnavailableError)
+      throw unavailable(`no scheduler answered the dry run: see that one runs, and try again`, error);
+    if (error instanceof SyntaxError) throw unavailable("the scheduler's answer is not readable", error);
+    throw error;
+  }
+  const refusal = PlanRefusal.safeParse(reply);
+  if (refusal.success) throw unavailable(`the scheduler cannot plan now: ${refusal.data.error}`);
+  const parsed = answer.safeParse(reply);
+  if (!parsed.success)
+    throw unavailable("the scheduler's answer is not readable: deploy the same version of both");
+  return parsed.data;
+}
