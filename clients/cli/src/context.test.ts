@@ -40,8 +40,8 @@ function failure(env: Record<string, string>, named?: string): CliError {
 }
 
 test("the places are tried from the nearest to the home directory", () => {
-  expect(contextPlaces({ cwd: "/work", env: { ERU_HOME: "/srv/eru", HOME: "/home/ada" } })).toEqual([
-    "/work/.eru/demo/context.json",
+  expect(contextPlaces({ cwd: "/project", env: { ERU_HOME: "/srv/eru", HOME: "/home/ada" } })).toEqual([
+    "/project/.eru/demo/context.json",
     "/srv/eru/context.json",
     "/var/lib/eru/context.json",
     "/home/ada/.local/share/eru/context.json",
