@@ -57,6 +57,8 @@ function upText(cli: Cli, running: Installation, empty: boolean): string {
       ["queries", `${queryUrl} (described at ${queryUrl}/docs)`],
       ["load balancer", elbUrl],
       ["context", `${contextFile} (holds your token)`],
+      // Images are built where they run: there is no registry yet.
+      ...nodes.map(({ name, socket }) => [`engine of ${name}`, `unix://${socket}`] as const),
     ],
     cli.look,
   );
