@@ -223,7 +223,7 @@ const statementsMax = 500;
 /** Memory for pages of the file, in KiB. */
 const cacheKib = 65_536;
 /** Pages of 4 KiB in the write-ahead log before they go into the file: a flush each time, so not after every few commits. */
-const walPages = 4_000;
+const walPages = 16_000;
 /** Milliseconds to wait for another connection's lock: only a person with a SQLite shell has one. */
 const busyTimeoutMs = 5_000;
 

@@ -160,14 +160,14 @@ const bigRelease = (zone: MemoryZone, n: number) =>
 
 test("a slow reader is told where to resume and closed, others go on, and it misses nothing", async () => {
   const zone = await MemoryZone.open();
-  const { port, app } = await start(zone, { slowMs: 300, bufferBytesMax: 100_000 });
+  const { port, app } = await start(zone, { slowMs: 2_000, bufferBytesMax: 100_000 });
   const slow = await FeedClient.subscribed(port, ["events"], 1);
   const quick = await FeedClient.subscribed(port, ["events"], 1);
   await until("both are on", () => [slow, quick].every((client) => client.last("caught-up") !== undefined));
   slow.socket.pause();
   const releases = 100;
   for (let n = 0; n < releases; n++) await bigRelease(zone, n);
-  await until("the quick one has all", () => quick.events.length === releases + 2);
+  await until("the quick one has all", () => quick.events.length === releases + 2, 20_000);
   const slowCloses = async () =>
     /eru_feed_slow_closes_total{[^}]*} (\d+)/.exec((await app.inject({ url: "/metrics" })).body)?.[1];
   await until("the slow one is given up", async () => (await slowCloses()) === "1");
