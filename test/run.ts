@@ -9,6 +9,9 @@ const root = join(import.meta.dirname, "..");
 const world = join(root, "infra/rig/rig");
 const reports = mkdtempSync(join(tmpdir(), "eru-test-"));
 
+/** A step that hangs is a failure too. */
+const stepLimitMs = 10 * 60_000;
+
 type Counts = { passed: number; failed: number };
 type Step = { name: string; run: () => Counts };
 
@@ -52,7 +55,9 @@ function countReport(path: string): Counts {
 
 function execute(command: string, parameters: readonly string[]): boolean {
   const executable = command === "node" ? process.execPath : command;
-  return spawnSync(executable, parameters, { cwd: root, stdio: "inherit" }).status === 0;
+  return (
+    spawnSync(executable, parameters, { cwd: root, stdio: "inherit", timeout: stepLimitMs }).status === 0
+  );
 }
 
 const bin = (name: string) => join(root, "node_modules/.bin", name);

@@ -86,6 +86,12 @@ test("the broker is killed and comes back twice in the middle: the view equals a
   expect(dump(path)).toEqual(await freshRows(folder.file("fresh.db")));
 });
 
+const children: ChildProcess[] = [];
+// A test that fails in between must not leave its process: the runner would wait for it for ever.
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
 /** The service as it is run, and its port once it listens. */
 async function spawnMain(path: string): Promise<{ child: ChildProcess; port: number }> {
   const main = new URL("main.ts", import.meta.url).pathname;
@@ -96,6 +102,7 @@ async function spawnMain(path: string): Promise<{ child: ChildProcess; port: num
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  children.push(child);
   for await (const line of createInterface({ input: child.stdout }))
     if (line.includes('"listening"')) return { child, port: Number(JSON.parse(line).port) };
   throw new Error("the projector ended before it listened");
