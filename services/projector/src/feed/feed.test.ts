@@ -1,6 +1,6 @@
 import { type EruEvent, subjects } from "@eru/events";
 import fc from "fast-check";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { FeedClient } from "../testkit/feed-client.ts";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { chooseBySeed, makeHistory } from "../testkit/histories.ts";
@@ -17,6 +17,8 @@ afterEach(async () => {
   for (const projector of started) await projector.stop();
   started = [];
 });
+
+afterAll(() => folder[Symbol.dispose]());
 
 async function start(zone: MemoryZone, limits: Partial<FeedLimits> = {}): Promise<RunningProjector> {
   const path = folder.file(`${crypto.randomUUID()}.db`);
