@@ -44,12 +44,19 @@ function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event:
   if (event.type === "ContainerUnhealthy") workload.failure = event.reason.slice(0, failureMax);
   if (event.type === "ContainerFailed")
     workload.failure = `${event.step}: ${event.error}`.slice(0, failureMax);
-  if (event.type === "ContainerExited")
-    workload.failure = `exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`;
+  if (event.type === "ContainerExited") workload.failure = exitInWords(workload, event);
   if (workload.going) return;
   if (phase === "failed") workload.deployment.cause = causeOf(recorded);
   // Passes act on health and on giving up; the steps towards them change no decision.
   if (phase === "healthy" || phase === "unhealthy" || phase === "failed") touch(zone, workload.deployment);
+}
+
+/** Nobody counts the ports of a node's own network, so the most likely reason for an early end there is said. */
+function exitInWords(workload: Workload, event: Extract<FactEvent, { type: "ContainerExited" }>): string {
+  const exit = `exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`;
+  const entrypoint = workload.deployment.templates.get(workload.version)?.entrypoint;
+  if (entrypoint?.network !== "host" || entrypoint.publish.length === 0 || event.exitCode === 0) return exit;
+  return `${exit}; it is on the host's network: see whether port ${entrypoint.publish.join(" or ")} is taken on ${workload.node.name}`;
 }
 
 function phaseAfter(event: ContainerFact): Phase | undefined {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { only, World } from "../testkit/world.ts";
+import { only, template, World } from "../testkit/world.ts";
 
 const lost = (node: string) => ({ liveness: [{ node, to: "lost" as const, silentMs: 6_000 }] });
 const back = (node: string) => ({ liveness: [{ node, to: "alive" as const }] });
@@ -51,6 +51,17 @@ test("after five replacements in a row the deployment is halted, once, with the 
       detail: "shop-web-a-6 on n1: exited with 1",
     },
   ]);
+});
+
+test("who fails on the host's network is told to look for the port, with port and node", () => {
+  const { entrypoint } = template();
+  const onHost = template("v1", { entrypoint: { ...entrypoint, network: "host", publish: [8080] } });
+  const world = new World().node("n1", 9).deploy("shop-web-a", 1, { template: onHost });
+  world.passes();
+  for (let n = 1; n <= 5; n++) world.failed(`shop-web-a-${n}`).now().agentsCatchUp();
+  expect(only(world.failed("shop-web-a-6").passes(), "DeploymentHalted")[0]?.detail).toBe(
+    "shop-web-a-6 on n1: exited with 1; it is on the host's network: see whether port 8080 is taken on n1",
+  );
 });
 
 test("many failing at once are replaced up to the limit also when one pass cannot hold them", () => {
