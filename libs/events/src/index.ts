@@ -12,6 +12,7 @@ export * from "./names.ts";
 export * from "./node.ts";
 export * from "./pod.ts";
 export * from "./route.ts";
+export * from "./rule.ts";
 export * from "./spec.ts";
 export * from "./subjects.ts";
 export * from "./upcasters.ts";
