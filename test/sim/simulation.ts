@@ -289,7 +289,9 @@ export class Simulation {
         continue;
       }
       if (halted || rollout) continue;
-      const releasesThere = all.map(({ version }) => deployment.templates.get(version)?.release ?? "");
+      const releasesThere = all.map(
+        ({ version }) => deployment.contents.get(version)?.template.release ?? "",
+      );
       if (!releasesThere.every(isGood)) {
         if (all.some(({ phase }) => phase === "assigned")) return `${id} is being tried`;
         if (!releasesThere.includes("sick")) return `${id} runs ${releasesThere.join()} and is not halted`;

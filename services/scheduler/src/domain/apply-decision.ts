@@ -1,4 +1,5 @@
 import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
+import { amountsOf } from "./amounts.ts";
 import { causeOf, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
@@ -88,6 +89,7 @@ function placed(
   event: Of<"PlacementDecided">,
 ): void {
   const pod = podOf(zone, deployment.pod);
+  const amounts = amountsOf(event.reasons.resources);
   for (const { workload: id, node: name } of event.placed) {
     const n = Number(id.slice(deployment.id.length + 1));
     deployment.lastN = Math.max(deployment.lastN, n);
@@ -104,6 +106,7 @@ function placed(
       deployment,
       node,
       version: event.templateSeq,
+      amounts,
       generation: 1,
       phase: "assigned",
       healthySeq: 0,
@@ -116,8 +119,8 @@ function placed(
     zone.workloads.set(id, workload);
     deployment.workloads.set(id, workload);
     node.workloads.add(workload);
-    node.booked.milli += deployment.amounts.milli;
-    node.booked.mib += deployment.amounts.mib;
+    node.booked.milli += amounts.milli;
+    node.booked.mib += amounts.mib;
     addToSpread(zone, deployment.key, name, 1);
   }
   recordWaiting(pod, deployment, event);
@@ -178,8 +181,8 @@ function stepped(zone: Zone, deployment: Deployment, event: Of<"RolloutStepped">
 function pruneTemplates(deployment: Deployment): void {
   const used = new Set([deployment.version, deployment.stableVersion]);
   for (const { version } of deployment.workloads.values()) used.add(version);
-  for (const version of deployment.templates.keys())
-    if (!used.has(version)) deployment.templates.delete(version);
+  for (const version of deployment.contents.keys())
+    if (!used.has(version)) deployment.contents.delete(version);
 }
 
 function applyLiveness(

@@ -54,7 +54,7 @@ function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event:
 /** Nobody counts the ports of a node's own network, so the most likely reason for an early end there is said. */
 function exitInWords(workload: Workload, event: Extract<FactEvent, { type: "ContainerExited" }>): string {
   const exit = `exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`;
-  const entrypoint = workload.deployment.templates.get(workload.version)?.entrypoint;
+  const entrypoint = workload.deployment.contents.get(workload.version)?.template.entrypoint;
   if (entrypoint?.network !== "host" || entrypoint.publish.length === 0 || event.exitCode === 0) return exit;
   return `${exit}; it is on the host's network: see whether port ${entrypoint.publish.join(" or ")} is taken on ${workload.node.name}`;
 }

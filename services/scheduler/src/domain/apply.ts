@@ -4,7 +4,9 @@ import {
   historyKind,
   type NodeEvent,
   type RecordedEvent,
+  type Resources,
   type RouteEvent,
+  type Template,
 } from "@eru/events";
 import { amountsOf } from "./amounts.ts";
 import { applyDecision } from "./apply-decision.ts";
@@ -12,6 +14,8 @@ import { applyFact } from "./apply-fact.ts";
 import { causeOf, forgetWorkload, settleHold } from "./changes.ts";
 import {
   agentOf,
+  type Content,
+  contentAt,
   type Deployment,
   podOf,
   routeKey,
@@ -128,8 +132,9 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
     // Whoever scales a halted upgrade wants that number, not the number and what is left of the upgrade.
     if (deployment.rollout?.step === "halted") deployment.rollout.surge = 0;
   } else if (event.type === "UpgradeRequested") {
+    const { resources } = contentAt(deployment, deployment.version);
     deployment.version = recorded.seq;
-    deployment.templates.set(recorded.seq, event.template);
+    deployment.contents.set(recorded.seq, contentOf(event.template, resources));
     deployment.rollout = { surge: event.surge, step: "requested" };
     zone.rollouts.add(deployment);
   } else {
@@ -139,6 +144,12 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
   }
   touch(zone, deployment);
 }
+
+const contentOf = (template: Template, resources: Resources): Content => ({
+  template,
+  resources,
+  amounts: amountsOf(resources),
+});
 
 function addDeployment(
   zone: Zone,
@@ -152,13 +163,11 @@ function addDeployment(
     key: `${template.app}/${template.entrypointName}`,
     seq: recorded.seq,
     requestSeq: recorded.seq,
-    resources: event.resources,
-    amounts: amountsOf(event.resources),
     strategy: event.strategy,
     nodesLimit: event.nodesLimit,
     filter: event.filter,
     onShortage: event.onShortage,
-    templates: new Map([[recorded.seq, template]]),
+    contents: new Map([[recorded.seq, contentOf(template, event.resources)]]),
     version: recorded.seq,
     stableVersion: recorded.seq,
     rollout: undefined,

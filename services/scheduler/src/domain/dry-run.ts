@@ -4,7 +4,7 @@ import { Draft, noSignals } from "./draft.ts";
 import { forecastMax } from "./limits.ts";
 import { place } from "./place.ts";
 import { wishOf } from "./place-missing.ts";
-import { type Deployment, emptyPod, podOf, type Zone } from "./zone.ts";
+import { contentAt, type Deployment, emptyPod, podOf, type Zone } from "./zone.ts";
 
 /** What would be decided for a deployment now, by the very function that decides, with nothing recorded. */
 export function dryRun(zone: Zone, request: PlanRequest): PlanReply {
@@ -12,7 +12,7 @@ export function dryRun(zone: Zone, request: PlanRequest): PlanReply {
   const pod = zone.pods.get(request.pod) ?? emptyPod(request.pod);
   const draft = new Draft(zone, pod, noSignals, { drainDeadlineMs: 0, actionsMax: 0 });
   const key = `${template.app}/${template.entrypointName}`;
-  const wish = wishOf({ key, amounts: amountsOf(resources), strategy, nodesLimit, filter }, []);
+  const wish = wishOf({ key, strategy, nodesLimit, filter }, amountsOf(resources), []);
   const { placed, short, reasons } = place(draft, wish, { wanted: count, now: count, resources });
   return {
     atSeq: zone.seq,
@@ -35,9 +35,9 @@ export function drainForecast(zone: Zone, name: string): DrainPlanReply | undefi
     .sort(([a], [b]) => a.seq - b.seq)
     .slice(0, forecastMax)
     .map(([deployment, workloads]) => {
-      const { resources } = deployment;
+      const { resources, amounts } = contentAt(deployment, deployment.version);
       const given = { wanted: workloads, now: workloads, resources };
-      const { placed, short, reasons } = place(draft, wishOf(deployment, []), given);
+      const { placed, short, reasons } = place(draft, wishOf(deployment, amounts, []), given);
       return {
         deployment: deployment.id,
         workloads,

@@ -1,10 +1,11 @@
 import type { DecisionEvent, Reasons, Template } from "@eru/events";
+import type { Amounts } from "./amounts.ts";
 import type { Decided, Draft } from "./draft.ts";
 import type { Wish } from "./filters.ts";
 import { actionBytes, templateBytesMax } from "./limits.ts";
 import { type Placement, place, roomIn, verdicts } from "./place.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
-import { type Deployment, templateAt, type Workload } from "./zone.ts";
+import { contentAt, type Deployment, templateAt, type Workload } from "./zone.ts";
 
 /** What a deployment lacks. */
 export type Missing = {
@@ -29,7 +30,8 @@ export const isTooLarge = (template: Template): boolean => bytesOf(template) > t
 
 /** What a deployment wants of a node. */
 export function wishOf(
-  deployment: Pick<Deployment, "key" | "amounts" | "strategy" | "nodesLimit" | "filter">,
+  deployment: Pick<Deployment, "key" | "strategy" | "nodesLimit" | "filter">,
+  amounts: Amounts,
   retiring: readonly Workload[],
 ): Wish {
   const perNode = new Map<string, number>();
@@ -37,7 +39,7 @@ export function wishOf(
     if (counted) perNode.set(node.name, (perNode.get(node.name) ?? 0) + 1);
   return {
     key: deployment.key,
-    amounts: deployment.amounts,
+    amounts,
     strategy: deployment.strategy,
     nodesLimit: deployment.nodesLimit,
     includes: new Set(deployment.filter.includes),
@@ -53,7 +55,7 @@ export function wishOf(
  * says so. Returns how many were placed.
  */
 export function placeMissing(draft: Draft, deployment: Deployment, missing: Missing): number {
-  const template = templateAt(deployment, missing.version);
+  const { template, resources, amounts } = contentAt(deployment, missing.version);
   const bytes = bytesOf(template);
   const cost = 1 + Math.floor(bytes / actionBytes);
   const affordable = draft.affordable(cost);
@@ -65,11 +67,11 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
     refuseTooLarge(draft, deployment, missing);
     return 0;
   }
-  const wish = wishOf(deployment, missing.retiring);
+  const wish = wishOf(deployment, amounts, missing.retiring);
   const { wanted, refused } = refuse(draft, deployment, missing, wish);
   if (wanted === 0) return 0;
   const now = Math.min(wanted, affordable);
-  const placement = place(draft, wish, { wanted, now, resources: deployment.resources });
+  const placement = place(draft, wish, { wanted, now, resources });
   const placed = placement.placed.reduce((sum, { count }) => sum + count, 0);
   const waiting = wanted - placed;
   if (placed > 0) {
@@ -94,11 +96,15 @@ function refuse(
   missing: Missing,
   wish: Wish,
 ): { wanted: number; refused: number } {
-  const { wanted, refusable, cause } = missing;
+  const { wanted, refusable, version, cause } = missing;
   if (refusable === 0 || roomIn(verdicts(draft, wish), wish.nodesLimit) >= wanted)
     return { wanted, refused: 0 };
   const refused = Math.min(wanted, refusable);
-  const { reasons } = place(draft.fork(), wish, { wanted, now: wanted, resources: deployment.resources });
+  const { reasons } = place(draft.fork(), wish, {
+    wanted,
+    now: wanted,
+    resources: contentAt(deployment, version).resources,
+  });
   const scores = reasons.scores.map((score) => ({ ...score, placed: 0 }));
   draft.spend(1);
   draft.decide(
@@ -108,14 +114,16 @@ function refuse(
   return { wanted: wanted - refused, refused };
 }
 
-function refuseTooLarge(draft: Draft, deployment: Deployment, { wanted, cause }: Missing): void {
-  const reasons = { ...reasonsNow(draft, deployment), wanted, wouldHelp: [tooLarge] };
+function refuseTooLarge(draft: Draft, deployment: Deployment, { wanted, version, cause }: Missing): void {
+  const reasons = { ...reasonsNow(draft, deployment, version), wanted, wouldHelp: [tooLarge] };
   draft.spend(1);
   draft.decide({ type: "PlacementRefused", deployment: deployment.id, refused: wanted, reasons }, cause);
 }
 
-const reasonsNow = (draft: Draft, deployment: Deployment): Reasons =>
-  place(draft.fork(), wishOf(deployment, []), { wanted: 0, now: 0, resources: deployment.resources }).reasons;
+function reasonsNow(draft: Draft, deployment: Deployment, version: number): Reasons {
+  const { resources, amounts } = contentAt(deployment, version);
+  return place(draft.fork(), wishOf(deployment, amounts, []), { wanted: 0, now: 0, resources }).reasons;
+}
 
 function record(
   draft: Draft,
@@ -151,7 +159,7 @@ function record(
         deployment: deployment.id,
         generation: 1,
         template,
-        resources: deployment.resources,
+        resources: contentAt(deployment, missing.version).resources,
       },
       decision,
     );
@@ -170,7 +178,7 @@ export function endWaiting(draft: Draft, deployment: Deployment, version: number
       templateSeq: version,
       placed: [],
       waiting: 0,
-      reasons: reasonsNow(draft, deployment),
+      reasons: reasonsNow(draft, deployment, version),
     },
     deployment.cause,
   );

@@ -11,7 +11,7 @@ const steps = (world: World, signals = {}) =>
 const versions = (world: World) =>
   world.staying("shop-web-a").map((id) => {
     const { version, deployment } = world.zone.workloads.get(id)!;
-    return deployment.templates.get(version)?.release;
+    return deployment.contents.get(version)?.template.release;
   });
 
 test("an upgrade places a fresh workload first and takes an old one only when it is healthy", () => {

@@ -5,7 +5,7 @@ import { endWaiting, isTooLarge, placeMissing, tooLarge, wishOf } from "./place-
 import { remove, removeSurplus } from "./remove.ts";
 import { barrier, serves } from "./serves.ts";
 import { failureOf, releaseLost } from "./steady.ts";
-import { type Deployment, type Rollout, targetOf, templateAt, type Workload } from "./zone.ts";
+import { contentAt, type Deployment, type Rollout, targetOf, templateAt, type Workload } from "./zone.ts";
 
 type Step = Extract<DecisionEvent, { type: "RolloutStepped" }>["step"];
 
@@ -118,7 +118,7 @@ function placeStaleAgain(
   const gone = lost.filter((one) => one.version === version && one.phase === "healthy").length;
   const allowed = Math.min(gone, target - stale.length, target + surge - fresh.length - stale.length);
   if (allowed <= 0) return 0;
-  const wish = wishOf(deployment, []);
+  const wish = wishOf(deployment, contentAt(deployment, version).amounts, []);
   // Never waits for room: that would be recorded in turns with the waiting of the fresh ones.
   const wanted = Math.min(allowed, roomIn(verdicts(draft, wish), wish.nodesLimit));
   if (wanted <= 0) return 0;

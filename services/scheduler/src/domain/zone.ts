@@ -41,6 +41,8 @@ export type Workload = {
   readonly node: Node;
   /** The sequence of the request whose template it runs. */
   readonly version: number;
+  /** What it books on its node. */
+  readonly amounts: Amounts;
   /** Of its newest order: 1 to run, 2 to stop. */
   generation: number;
   phase: Phase;
@@ -55,6 +57,13 @@ export type Workload = {
   readonly drainedBy: Set<string>;
   /** It counts for the spread of its app and entrypoint. */
   counted: boolean;
+};
+
+/** What runs, and what each workload of it books. */
+export type Content = {
+  readonly template: Template;
+  readonly resources: Resources;
+  readonly amounts: Amounts;
 };
 
 /** An upgrade that is not completed. */
@@ -73,14 +82,12 @@ export type Deployment = {
   readonly seq: number;
   /** The sequence of the newest request about it. */
   requestSeq: number;
-  readonly resources: Resources;
-  readonly amounts: Amounts;
   readonly strategy: Strategy;
   readonly nodesLimit: number;
   readonly filter: NodeFilter;
   readonly onShortage: "wait" | "refuse";
-  /** Templates that run or shall run, by the sequence of their request. */
-  readonly templates: Map<number, Template>;
+  /** What runs or shall run, by the sequence of its request. */
+  readonly contents: Map<number, Content>;
   /** The template that is wished. */
   version: number;
   /** The template that ran last before an upgrade that is not completed: what a halted one goes on with. */
@@ -226,12 +233,16 @@ export const isRouted = (zone: Zone, { key, pod }: Deployment): boolean =>
 export const mayServe = (zone: Zone, { deployment, phase }: Workload): boolean =>
   phase !== "failed" && isRouted(zone, deployment);
 
-/** The template of a request; kept as long as a workload or the deployment needs it. */
-export function templateAt(deployment: Deployment, version: number): Template {
-  const template = deployment.templates.get(version);
-  assert(template, `${deployment.id} has no template ${version}`);
-  return template;
+/** What a request asked to run; kept as long as a workload or the deployment needs it. */
+export function contentAt(deployment: Deployment, version: number): Content {
+  const content = deployment.contents.get(version);
+  assert(content, `${deployment.id} has no template ${version}`);
+  return content;
 }
+
+/** The template of a request. */
+export const templateAt = (deployment: Deployment, version: number): Template =>
+  contentAt(deployment, version).template;
 
 /** Adds to the spread of an app and entrypoint on a node. */
 export function addToSpread(zone: Zone, key: string, node: string, change: 1 | -1): void {

@@ -10,9 +10,9 @@ export function snapshot(zone: Zone): unknown {
       ...node,
       workloads: [...workloads].map(({ id }) => id).sort(),
     })),
-    deployments: sorted(zone.deployments, ({ workloads, templates, ...deployment }) => ({
+    deployments: sorted(zone.deployments, ({ workloads, contents, ...deployment }) => ({
       ...deployment,
-      templates: [...templates.keys()],
+      templates: [...contents.keys()],
       workloads: [...workloads.keys()],
     })),
     workloads: sorted(zone.workloads, ({ deployment, node, drainedBy, ...workload }) => ({
@@ -36,11 +36,11 @@ export function snapshot(zone: Zone): unknown {
 export function recount(zone: Zone): { kept: string; counted: string } {
   const spread = emptyZone();
   const booked = new Map([...zone.nodes.keys()].map((node) => [node, { milli: 0, mib: 0 }]));
-  for (const { deployment, node, counted } of zone.workloads.values()) {
+  for (const { deployment, node, amounts, counted } of zone.workloads.values()) {
     const sum = booked.get(node.name);
     if (sum) {
-      sum.milli += deployment.amounts.milli;
-      sum.mib += deployment.amounts.mib;
+      sum.milli += amounts.milli;
+      sum.mib += amounts.mib;
     }
     if (counted) addToSpread(spread, deployment.key, node.name, 1);
   }
