@@ -100,7 +100,8 @@ test.each([
 
 const eps = (one: object) => `+\tp:a/web\t${JSON.stringify({ eps: [{ ...endpoint("w-1"), ...one }] })}\n`;
 const rules = (...some: object[]) => `+\tr:a.org\t${JSON.stringify({ rules: some })}\n`;
-const good = { id: "/", path: { prefix: "/" }, pool: "a/web" };
+const covering = (prefix: string) => [{ path: { prefix } }];
+const good = { id: "/", when: covering("/"), forward: { backends: [{ pool: "a/web", weight: 1 }] } };
 test("a line the table must not hold is refused with number, key and reason; nothing of the delta is applied", async () => {
   const elb = await start(table);
   const wrong: [string, string, RegExp][] = [
@@ -120,9 +121,9 @@ test("a line the table must not hold is refused with number, key and reason; not
     [poolLine("a/web", "w-1", "w-1"), "p:a/web", /w-1 is there twice/],
     [rules(), "r:a.org", /is empty/],
     [rules(good, good), "r:a.org", /rule \/ is there twice/],
-    [rules({ ...good, path: { prefix: "api" } }), "r:a.org", /begins with \//],
-    [rules({ ...good, path: { prefix: "/a/../b" } }), "r:a.org", /no \/\//],
-    [rules({ ...good, path: { prefix: `/${"x".repeat(1024)}` } }), "r:a.org", /at most 1024 bytes/],
+    [rules({ ...good, when: covering("api") }), "r:a.org", /begins with \//],
+    [rules({ ...good, when: covering("/a/../b") }), "r:a.org", /no \/\//],
+    [rules({ ...good, when: covering(`/${"x".repeat(1024)}`) }), "r:a.org", /at most 1024 bytes/],
     [rules({ ...good, weight: 1 }), "r:a.org", /unknown key "weight"/],
     ['+\tg:forward\t{"tries":0}\n', "g:forward", /forward/],
     [`${poolLine("b/web", "w-9")}${poolLine("b/web", "w-8")}`.slice(0), "p:b/web", /key is there twice/],

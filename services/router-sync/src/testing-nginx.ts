@@ -61,7 +61,7 @@ export const hostJson = (rules: readonly string[]): string =>
   JSON.stringify({
     rules: rules.map((text) => {
       const [prefix = "", pool = ""] = text.split(" ");
-      return { id: prefix, path: { prefix }, pool };
+      return { id: prefix, when: [{ path: { prefix } }], forward: { backends: [{ pool, weight: 1 }] } };
     }),
   });
 

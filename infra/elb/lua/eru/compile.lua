@@ -7,8 +7,8 @@ local _M = {}
 function _M.host(json)
   local host = { rules = {}, by_prefix = {}, longest = 0 }
   for position, rule in ipairs(cjson.decode(json).rules) do
-    local prefix = rule.path.prefix
-    host.rules[position] = { id = rule.id, prefix = prefix, pool = rule.pool }
+    local prefix = rule.when[1].path.prefix
+    host.rules[position] = { id = rule.id, prefix = prefix, pool = rule.forward.backends[1].pool }
     host.by_prefix[prefix] = host.by_prefix[prefix] or position
     host.longest = math.max(host.longest, #prefix)
   end

@@ -112,7 +112,7 @@ local function between(least, most)
 end
 
 local function pool_name(value)
-  return text(value, "^[%w][%w%-%._/@:]*$", 200)
+  return text(value, "^[%w][%w%-%._/@:=~]*$", 200)
 end
 
 local endpoint = object(
@@ -135,12 +135,14 @@ local path = object({
   end, "a path of at most 1024 bytes that begins with / and has no //, /./ or /../"),
 })
 
+local when = list(1, object({ "path", path }))
+local backend = object({ "pool", must(pool_name, "a pool name") }, { "weight", between(1, 1000000) })
 local rule = object(
-  { "path", path },
   { "id", must(function(value)
     return text(value, ".", 1024)
   end, "1 to 1024 bytes") },
-  { "pool", must(pool_name, "a pool name") }
+  { "when", when },
+  { "forward", object({ "backends", list(1, backend) }) }
 )
 
 local milliseconds = between(1, _M.timeout_ms_max)
@@ -181,6 +183,11 @@ local kinds = {
       end
       if #value.rules == 0 then
         return "host.rules is empty"
+      end
+      for index, item in ipairs(value.rules) do
+        if #item.when == 0 or #item.forward.backends == 0 then
+          return "host.rules[" .. index - 1 .. "] has no condition or no backend"
+        end
       end
       local twice = repeated(value.rules, function(item)
         return item.id

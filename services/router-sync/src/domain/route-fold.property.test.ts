@@ -54,6 +54,8 @@ const up = fc
   .tuple(workload, node)
   .map(([id, on]) => [assigned(id, on), started(id, on), healthy(id, on)] as EruEvent[]);
 const steps = fc.oneof({ weight: 1, arbitrary: up }, { weight: 2, arbitrary: event.map((one) => [one]) });
+type HostLine = { rules: { forward: { backends: { pool: string }[] } }[] };
+
 const history = fc.array(steps, { maxLength: 25 }).map((some) => [...opening, ...some.flat()]);
 
 type Eps = { eps: { id: string; s: string }[] };
@@ -89,7 +91,9 @@ test("every rule finds its pool, every pool has a rule, and no endpoint is twice
       const named = new Set(
         [...fold.table].flatMap(([key, json]) =>
           key.startsWith("r:")
-            ? (JSON.parse(json) as { rules: { pool: string }[] }).rules.map(({ pool }) => pool)
+            ? (JSON.parse(json) as HostLine).rules.flatMap(({ forward }) =>
+                forward.backends.map(({ pool }) => pool),
+              )
             : [],
         ),
       );

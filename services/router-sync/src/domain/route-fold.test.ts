@@ -49,7 +49,13 @@ test("a healthy workload of a routed entrypoint is in its pool, with address and
     eps: [{ id: "hello-web-1", ip: ipOf("hello-web-1"), port: 8080, w: 1, s: "a" }],
   });
   expect(JSON.parse(fold.table.get("r:hello.org") ?? "")).toEqual({
-    rules: [{ id: "/", path: { prefix: "/" }, pool: "hello/web" }],
+    rules: [
+      {
+        id: "/",
+        when: [{ path: { prefix: "/" } }],
+        forward: { backends: [{ pool: "hello/web", weight: 1 }] },
+      },
+    ],
   });
 });
 

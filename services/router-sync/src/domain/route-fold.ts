@@ -228,7 +228,11 @@ export class RouteFold {
       ?.toSorted(
         (a, b) => b.pathPrefix.length - a.pathPrefix.length || (a.pathPrefix < b.pathPrefix ? -1 : 1),
       )
-      .map((rule) => ({ id: rule.pathPrefix, path: { prefix: rule.pathPrefix }, pool: poolOf(rule).name }));
+      .map((rule) => ({
+        id: rule.pathPrefix,
+        when: [{ path: { prefix: rule.pathPrefix } }],
+        forward: { backends: [{ pool: poolOf(rule).name, weight: 1 }] },
+      }));
     return rules && JSON.stringify({ rules });
   }
 
