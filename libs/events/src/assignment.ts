@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Template } from "./deployment.ts";
 import { DeploymentId, NodeName, PodName, WorkloadId } from "./names.ts";
-import { Resources } from "./spec.ts";
+import { Granted, Resources } from "./resources.ts";
 
 /** Orders to one node, at a generation that only grows per workload. An agent ignores what is not newer. */
 export const AssignmentEvent = z.discriminatedUnion("type", [
@@ -14,6 +14,8 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
     generation: z.int().min(1),
     template: Template,
     resources: Resources,
+    /** Which parts of the node it gets: nothing is left to choose. */
+    granted: Granted.optional(),
   }),
   z.strictObject({
     type: z.literal("WorkloadStopAssigned"),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
-import { Resources } from "./spec.ts";
+import { Granted, Resources } from "./resources.ts";
 
 /** Why a node could not take one more workload. Amounts in the resource's own unit. */
 export const NodeRejection = z.strictObject({
@@ -17,6 +17,10 @@ export const NodeRejection = z.strictObject({
     "no_capacity_known",
     "cpu",
     "memory",
+    "storage",
+    "volume",
+    "gpu",
+    "port",
     "nodes_limit",
   ]),
   /** A sentence with the amounts: "cpu: 2 wanted, 0.4 of 2 free". */
@@ -58,7 +62,12 @@ export const Reasons = z.strictObject({
 });
 export type Reasons = z.infer<typeof Reasons>;
 
-const Placed = z.strictObject({ workload: WorkloadId, node: NodeName });
+const Placed = z.strictObject({
+  workload: WorkloadId,
+  node: NodeName,
+  /** Which parts of the node it gets, when it asked for any that are not alike. */
+  granted: Granted.optional(),
+});
 
 const AppliedTables = z.array(z.strictObject({ elb: ElbName, appliedSeq: z.int().min(0) }));
 

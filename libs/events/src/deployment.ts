@@ -3,7 +3,8 @@ import { ImageRef } from "./app.ts";
 import { Constraint, constraintsMax } from "./constraint.ts";
 import { AppName, DeploymentId, EntrypointName, NodeName, PodName, ReleaseName } from "./names.ts";
 import { Labels } from "./node.ts";
-import { Entrypoint, Env, Resources } from "./spec.ts";
+import { Resources } from "./resources.ts";
+import { Entrypoint, Env } from "./spec.ts";
 
 /** The largest number of workloads one deployment may ask for. */
 export const countMax = 1_000_000;

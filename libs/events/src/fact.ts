@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { NodeName, WorkloadId } from "./names.ts";
-import { Port, Resources } from "./spec.ts";
+import { NodeResources } from "./resources.ts";
+import { Port } from "./spec.ts";
 
 const of = { node: NodeName, workload: WorkloadId, generation: z.int().min(1) };
 
@@ -21,7 +22,7 @@ export const FactEvent = z.discriminatedUnion("type", [
     type: z.literal("NodeObserved"),
     node: NodeName,
     /** What may be booked when the user named no amounts. */
-    resources: Resources,
+    resources: NodeResources,
     engine: z.string(),
     agentVersion: z.string(),
   }),

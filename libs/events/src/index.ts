@@ -11,6 +11,7 @@ export * from "./message.ts";
 export * from "./names.ts";
 export * from "./node.ts";
 export * from "./pod.ts";
+export * from "./resources.ts";
 export * from "./route.ts";
 export * from "./rule.ts";
 export * from "./spec.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Reasons } from "./decision.ts";
 import { NodeFilter, Strategy, Template } from "./deployment.ts";
 import { DeploymentId, ElbName, NodeName, PodName } from "./names.ts";
-import { Resources } from "./spec.ts";
+import { Resources } from "./resources.ts";
 
 // Messages on core NATS: never stored, lost without harm.
 

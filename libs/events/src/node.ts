@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { NodeName, PodName } from "./names.ts";
-import { Resources } from "./spec.ts";
+import { NodeResources } from "./resources.ts";
 
 /** The name of a node's label. */
 export const LabelName = z
@@ -22,10 +22,11 @@ export const NodeEvent = z.discriminatedUnion("type", [
     node: NodeName,
     pod: PodName,
     labels: Labels,
-    /** What may be booked. Absent: what the agent reports, all cores and 80 % of the memory. */
-    resources: Resources.optional(),
+    /** What may be booked. What is not named is as the agent reports it: all cores and 80 % of the memory. */
+    resources: NodeResources.optional(),
   }),
-  z.strictObject({ type: z.literal("NodeResourcesSet"), node: NodeName, resources: Resources }),
+  /** The whole word of the user: what is not named is as the agent reports it. */
+  z.strictObject({ type: z.literal("NodeResourcesSet"), node: NodeName, resources: NodeResources }),
   /** The whole set: labels that are not named are gone. */
   z.strictObject({ type: z.literal("NodeLabelled"), node: NodeName, labels: Labels }),
   z.strictObject({ type: z.literal("NodeCordoned"), node: NodeName, reason: z.string().max(1_024) }),

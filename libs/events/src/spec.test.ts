@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { AppSpec } from "./app.ts";
 import { AppName, HostName } from "./names.ts";
-import { HealthCheck, Resources } from "./spec.ts";
+import { Resources } from "./resources.ts";
+import { HealthCheck } from "./spec.ts";
 
 test.each(["web", "a", "a-1", "x".repeat(32)])("%j is an app name", (name) => {
   expect(AppName.safeParse(name).success).toBe(true);

@@ -1,19 +1,5 @@
 import { z } from "zod";
 
-/**
- * Amounts a workload books on its node, and its bounds there. CPU in cores with three decimals (0.1 is a tenth of a core),
- * memory in MiB. 0 books nothing and sets no bound.
- */
-export const Resources = z.strictObject({
-  cpu: z
-    .number()
-    .min(0, "cpu must be zero or more cores")
-    .max(1024, "cpu is at most 1024 cores")
-    .refine((cores) => Number.isInteger(Number((cores * 1000).toFixed(6))), "cpu has at most three decimals"),
-  memoryMib: z.int("memoryMib is a whole number of MiB").min(0).max(16_777_216),
-});
-export type Resources = z.infer<typeof Resources>;
-
 const Port = z.int("a port is a whole number").min(1, "a port is from 1 to 65535").max(65_535);
 
 export { Port };

@@ -38,7 +38,7 @@ const NewDeployment = z.strictObject({
   count: requested.count.describe(
     "How many workloads there shall be; 0 is a deployment that waits to be scaled.",
   ),
-  resources: Resources.describe("What each workload books."),
+  resources: Resources.pick({ cpu: true, memoryMib: true }).describe("What each workload books."),
   strategy: Strategy.default("auto").describe(
     "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first.",
   ),

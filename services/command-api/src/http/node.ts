@@ -1,4 +1,4 @@
-import { DrainPlanReply, Labels, NodeEvent, NodeName, PodName, Resources, subjects } from "@eru/events";
+import { DrainPlanReply, Labels, NodeEvent, NodeName, NodeResources, PodName, subjects } from "@eru/events";
 import type { Live } from "@eru/log";
 import { z } from "zod";
 import { node as decider, type NodeCommand } from "../domain/node.ts";
@@ -9,11 +9,12 @@ import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
 
+const Bookable = NodeResources.pick({ cpu: true, memoryMib: true });
 const NewNode = z.strictObject({
   name: NodeName,
   pod: PodName,
   labels: Labels.default({}),
-  resources: Resources.optional().describe(
+  resources: Bookable.optional().describe(
     "What may be booked; absent: what its agent reports, all cores and 80 % of the memory.",
   ),
 });
@@ -56,7 +57,7 @@ export function nodeRoutes(deps: RouteDeps, live: Live): void {
     summary: "Set what may be booked on a node",
     description: "Workloads that are there stay, also when they book more than this.",
     params,
-    body: Resources,
+    body: Bookable,
     ids,
     command: ({ params: { node }, body: resources }) => change("SetNodeResources", node, { resources }),
   });

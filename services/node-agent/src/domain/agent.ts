@@ -1,4 +1,4 @@
-import type { AssignmentEvent, Cause, FactEvent, Resources } from "@eru/events";
+import type { AssignmentEvent, Cause, FactEvent, NodeResources } from "@eru/events";
 import { type Container, type OwnContainer, own } from "./container.ts";
 import { newest, order } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
@@ -38,7 +38,7 @@ export type Work = {
 };
 
 /** What the machine offers. */
-export type Machine = { resources: Resources; engine: string; agentVersion: string };
+export type Machine = { resources: NodeResources; engine: string; agentVersion: string };
 
 /** Probes in flight. */
 const probesMax = 64;

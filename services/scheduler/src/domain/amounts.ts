@@ -4,7 +4,7 @@ import type { Resources } from "@eru/events";
 export type Amounts = { milli: number; mib: number };
 
 /** 0.29 cores are 290 milli-cores, although 0.29 * 1000 is not 290. */
-export const amountsOf = (resources: Resources): Amounts => ({
+export const amountsOf = (resources: Pick<Resources, "cpu" | "memoryMib">): Amounts => ({
   milli: Math.round(resources.cpu * 1000),
   mib: resources.memoryMib,
 });
