@@ -9,6 +9,7 @@ import { createLog, createMetrics, hashToken, listen } from "@eru/service";
 import { ulid } from "ulid";
 import { createCommandApi } from "../../services/command-api/src/command-api.ts";
 import { NodeAgent } from "../../services/node-agent/src/node-agent.ts";
+import { probe } from "../../services/node-agent/src/probe.ts";
 import { SimEngine } from "../../services/node-agent/test/sim-engine.ts";
 import { Feed } from "../../services/projector/src/feed/feed.ts";
 import { feedLimits } from "../../services/projector/src/feed/protocol.ts";
@@ -136,6 +137,7 @@ function startAgent(
     },
     broker,
     engine,
+    probe,
     edge: { monotonicMs: () => performance.now(), wallMs: () => Date.now(), newId: ulid },
     metrics: createMetrics("node-agent"),
     log,

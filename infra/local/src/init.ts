@@ -88,6 +88,7 @@ function environmentOf(user: NatsUser, { natsUrl, httpHost }: InitOptions, admin
 function ownVariables(user: NatsUser, httpHost: string, adminToken: string): Record<string, string> {
   switch (user.role) {
     case "setup":
+    case "sim-nodes":
       return {};
     case "command-api":
       return { ERU_HTTP_HOST: httpHost, ERU_HTTP_PORT: "7370", ERU_ADMIN_TOKEN_HASH: tokenHash(adminToken) };

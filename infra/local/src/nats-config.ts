@@ -8,7 +8,9 @@ export type NatsRole =
   | { role: "scheduler" }
   | { role: "projector" }
   | { role: "router-sync"; elb: string }
-  | { role: "agent"; node: string };
+  | { role: "agent"; node: string }
+  /** Speaks for any node: agents without machines, to size an installation on one machine. */
+  | { role: "sim-nodes" };
 
 /** A user of the broker. It is known by its name and password, and answered below `_INBOX_<name>`. */
 export type NatsUser = { name: string; password: string } & NatsRole;
@@ -119,6 +121,18 @@ function permissions(user: NatsRole): Permissions {
           api(`DIRECT.GET.ERU.${subjects.assignment(user.node)}`),
         ],
         subscribe: [liveSubjects.assignment(user.node)],
+      };
+    case "sim-nodes":
+      return {
+        publish: [
+          "eru.fact.*",
+          liveSubjects.nodeHeartbeats,
+          ...checkLog,
+          api("CONSUMER.CREATE.ERU.*.eru.fact.*"),
+          api("CONSUMER.CREATE.ERU.*.eru.assignment.*"),
+          api("DIRECT.GET.ERU.eru.assignment.*"),
+        ],
+        subscribe: ["eru-live.assignment.*"],
       };
     default:
       return user satisfies never;

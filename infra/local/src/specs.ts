@@ -29,9 +29,14 @@ export function natsUsers(home: Home, plan: Plan): (NatsRole & { name: string })
     { role: "scheduler", name: "scheduler" },
     { role: "projector", name: "projector" },
     { role: "router-sync", name: "router-sync", elb: elbName },
+    { role: "sim-nodes", name: simNodesUser },
     ...agents,
   ];
 }
+
+/** Who the agents of machines that are not there are. */
+export const simNodesUser = "sim-nodes";
+
 const agentUser = (node: string): string => `agent-${node}`;
 
 /** Everything an installation consists of, in the order of starting. */
@@ -63,7 +68,8 @@ export function unitSpecs(home: Home, plan: Plan, secrets: Secrets, env: { path:
 
 type Environment = Readonly<Record<string, string>>;
 
-const natsAccess = (plan: Plan, secrets: Secrets, user: string): Environment => ({
+/** What a process needs to know to be this user of the NATS server. */
+export const natsAccess = (plan: Plan, secrets: Secrets, user: string): Environment => ({
   ERU_NATS_URL: `nats://${sharedAddress(plan)}:${plan.ports.nats}`,
   ERU_NATS_USER: user,
   ERU_NATS_PASSWORD: secrets.natsPasswords[user] ?? "",

@@ -5,6 +5,7 @@ import self from "../package.json" with { type: "json" };
 import { nodeAgentConfig } from "./config.ts";
 import { DockerEngine } from "./docker.ts";
 import { NodeAgent } from "./node-agent.ts";
+import { probe } from "./probe.ts";
 
 const name = "node-agent";
 
@@ -30,6 +31,7 @@ await runMain(name, async (signal) => {
       },
       broker,
       engine: new DockerEngine({ socketPath: config.ERU_DOCKER_SOCKET, node: config.ERU_NODE }),
+      probe,
       edge: { monotonicMs: () => performance.now(), wallMs: () => Date.now(), newId: ulid },
       metrics,
       log,

@@ -17,7 +17,7 @@ import type { Action } from "./domain/reconcile.ts";
 import type { Engine } from "./engine.ts";
 import { watchEngine } from "./engine-watch.ts";
 import { Outbox } from "./outbox.ts";
-import { probe as ask } from "./probe.ts";
+import type { probe as ask } from "./probe.ts";
 import { together } from "./together.ts";
 
 const heartbeatEveryMs = 1_000;
@@ -30,10 +30,14 @@ const factsEndMs = 2_000;
 /** The edge of the system: clocks and ids. */
 type Edge = { monotonicMs: () => number; wallMs: () => number; newId: () => string };
 
+/** How a workload is asked whether it is healthy. */
+export type AgentProbe = typeof ask;
+
 export type NodeAgentDeps = {
   settings: { node: string; addressing: Addressing; actionsMax: number; agentVersion: string };
   broker: Pick<Broker, "log" | "live" | "connected">;
   engine: Engine;
+  probe: AgentProbe;
   edge: Edge;
   metrics: Metrics;
   log: Logger;
@@ -200,7 +204,7 @@ export class NodeAgent {
   }
 
   async #probe(probe: Probe): Promise<void> {
-    const result = await ask(probe.address, probe.check);
+    const result = await this.#deps.probe(probe.address, probe.check);
     this.#measure.probed(result);
     this.#agent.probed(probe, result, this.#deps.edge.monotonicMs());
   }

@@ -5,6 +5,7 @@ import { ulid } from "ulid";
 import type { Addressing } from "../src/domain/endpoints.ts";
 import type { Engine } from "../src/engine.ts";
 import { NodeAgent } from "../src/node-agent.ts";
+import { probe } from "../src/probe.ts";
 import { testCause } from "./orders.ts";
 
 /** Messages that tests gave an id for themselves. */
@@ -73,6 +74,7 @@ export function runAgent(options: {
     },
     broker: options.broker,
     engine: options.engine,
+    probe,
     edge: { monotonicMs: () => performance.now(), wallMs: () => Date.now(), newId: ulid },
     metrics,
     log: options.log ?? silent,

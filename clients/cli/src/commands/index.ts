@@ -11,6 +11,7 @@ import { addNode } from "./node.ts";
 import { addPod } from "./pod.ts";
 import { addRelease } from "./release.ts";
 import { addRoute } from "./route.ts";
+import { addSimNodes } from "./sim-nodes.ts";
 import { addWhy } from "./why.ts";
 import { addWorkload } from "./workload.ts";
 
@@ -38,6 +39,7 @@ export function addCommands(cli: Cli): void {
     .exitOverride();
   program.commandsGroup("This machine:");
   addLocal(cli);
+  addSimNodes(cli);
   program.commandsGroup("What there is:");
   addPod(cli);
   addNode(cli);
