@@ -38,7 +38,11 @@ try {
     ERU_SIM_CPUS: String(Math.min(1024, cpus)),
     ERU_SIM_MEMORY_MIB: "16777216",
   });
-  await until(() => seen.alive >= nodes, 300_000, () => `${seen.alive} of ${nodes} nodes are alive`);
+  await until(
+    () => seen.alive >= nodes,
+    300_000,
+    () => `${seen.alive} of ${nodes} nodes are alive`,
+  );
   console.log(`${nodes} agents alive after ${((performance.now() - began) / 1000).toFixed(1)} s`);
   const wanted = deployments * size;
   const begun = performance.now();
@@ -50,7 +54,11 @@ try {
     ]),
   );
   console.log(`requested after ${seconds(begun)} s`);
-  await until(() => seen.placed >= wanted, 900_000, () => `${seen.placed} of ${wanted} placed, ${rss(scheduler)}`);
+  await until(
+    () => seen.placed >= wanted,
+    900_000,
+    () => `${seen.placed} of ${wanted} placed, ${rss(scheduler)}`,
+  );
   const took = (performance.now() - begun) / 1_000;
   console.log(`${wanted} placements in ${took.toFixed(1)} s: ${Math.round(wanted / took)} a second`);
   console.log(`scheduler: ${rss(scheduler)}; sim-nodes: ${rss(sim)}`);
@@ -111,7 +119,11 @@ async function appendAll(to: Broker, all: [string, EruEvent][]): Promise<void> {
 function watch(from: Broker, signal: AbortSignal): { alive: number; placed: number } {
   const seen = { alive: 0, placed: 0 };
   void (async () => {
-    for await (const { messages } of from.log.follow({ subjects: [subjects.decision(pod)], fromSeq: 1, signal }))
+    for await (const { messages } of from.log.follow({
+      subjects: [subjects.decision(pod)],
+      fromSeq: 1,
+      signal,
+    }))
       for (const message of messages)
         for (const { event } of decodeMessage(message)) {
           if (event.type === "NodeRecovered") seen.alive++;

@@ -15,7 +15,7 @@ import { natsAccess, nodeProgram, simNodesUser } from "./specs.ts";
 
 const name = "sim-nodes";
 const portFirst = 7_390;
-const pollMs = 200;
+const pollMs = 1_000;
 const stopMs = 15_000;
 const linesShown = 5;
 
@@ -72,22 +72,17 @@ export async function simNodes(
     { pidFile: home.pidFile(name), logFile },
   );
   try {
-    let last: string | undefined = "";
-    while (!given.signal.aborted && last !== undefined && runs(identity)) {
+    let said: string | undefined = "";
+    while (!given.signal.aborted && runs(identity)) {
       const why = await probe({ kind: "http", host: "127.0.0.1", port: http, path: "/readyz" });
-      if (why === undefined) given.tell(`${wish.count} agents follow their orders`);
-      else if (why !== last && why.includes(" of ")) given.tell(why);
-      last = why;
-      await Promise.race([end, sleep(pollMs)]);
+      if (why !== said) given.tell(why ?? `${wish.count} agents follow their orders`);
+      said = why;
+      await sleep(pollMs);
     }
-    const aborted = new Promise<undefined>((resolve) => {
-      if (given.signal.aborted) resolve(undefined);
-      given.signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    });
-    const how = await Promise.race([end, aborted]);
-    if (how !== undefined && how !== "exit 0")
+    const how = await Promise.race([end, sleep(0)]);
+    if (!given.signal.aborted && how !== "exit 0")
       throw new LocalError(
-        `the simulated nodes ended (${how}). The end of ${logFile}:\n${lastLines(logFile, linesShown)}`,
+        `the simulated nodes ended (${how ?? "nobody knows how"}). The end of ${logFile}:\n${lastLines(logFile, linesShown)}`,
       );
   } finally {
     await endProcesses(home, [name], stopMs, () => {});

@@ -14,7 +14,9 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]());
 
 const shows = (...nodes: string[]) =>
-  server.on("GET /v1/nodes", { json: { items: nodes.map((node) => ({ ...aNode(), node })), nextCursor: null } });
+  server.on("GET /v1/nodes", {
+    json: { items: nodes.map((node) => ({ ...aNode(), node })), nextCursor: null },
+  });
 
 test("--remove removes the nodes with such a name, and no other", async () => {
   shows("sim-1", "sim-20", "sim-x", "n1", "my-sim-3");
