@@ -313,15 +313,15 @@ test("the access log says of each request where it went, without its query", asy
   expect(JSON.stringify(first)).not.toContain("secret");
 });
 
-test("metrics count by route, pool and status, in buckets that add up", async () => {
+test("metrics count by host, rule, pool and class of status, in buckets that add up", async () => {
   const one = await backend("one");
   const elb = await elbWith(tableOf({ "a/web": [one.endpoint] }, { "hello.org": ["/ a/web"] }));
   for (let count = 0; count < 3; count++) await ask(elb);
   await ask(elb, { host: 'evil"} 1' }).catch(() => undefined);
-  const labels = 'route="hello.org",pool="a/web"';
+  const labels = 'host="hello.org",rule="/",pool="a/web"';
   const text = await until("all workers have counted", async () => {
     const { text: found } = await elb.call("GET", "/metrics");
-    return found.includes(`eru_elb_requests_total{${labels},status="200"} 3`) && found;
+    return found.includes(`eru_elb_requests_total{${labels},class="2xx"} 3`) && found;
   });
   expect(text).toContain(`eru_elb_request_seconds_bucket{${labels},le="+Inf"} 3`);
   expect(text).toContain(`eru_elb_request_seconds_count{${labels}} 3`);

@@ -1,5 +1,6 @@
 -- The calls router-sync makes, on a unix socket in a directory that only its user can enter. docs/elb.md describes them.
 local cjson = require("cjson.safe")
+local health = require("eru.health")
 local inflight = require("eru.inflight")
 local lines = require("eru.lines")
 local match = require("eru.match")
@@ -12,6 +13,7 @@ local workers = require("eru.workers")
 local _M = {}
 
 local drain_endpoints_max = 200
+local in_flight_pools_max = 1000
 
 local function reply(status, body)
   ngx.status = status
@@ -74,6 +76,10 @@ calls["GET /v1/status"] = function()
   status.orphaned = workers.orphaned()
   status.openGen = store.writer()
   status.dictFree, status.dictBytes = store.room()
+  status.leftOut, status.leftOutTotal = health.list(ngx.now())
+  if #status.leftOut == 0 then
+    status.leftOut = nil -- Debian's cjson would write an object.
+  end
   return reply(200, status)
 end
 
@@ -243,17 +249,34 @@ calls["GET /metrics"] = function()
   local now, total = store.current(), inflight.total()
   local free, bytes = store.room()
   metrics.flush()
-  ngx.header["Content-Type"] = "text/plain; version=0.0.4"
-  ngx.print(metrics.render({
+  inflight.flush()
+  local living = workers.list()
+  local left_out, left_out_total = health.list(ngx.now())
+  local gauges = {
     { "eru_elb_table_seq", "Sequence of the log the table in force was computed at.", now.seq },
     { "eru_elb_table_token", "Changes of the table since the start.", now.token },
     { "eru_elb_table_age_seconds", "Time since the last change of the table.", now.ageMs / 1000 },
     { "eru_elb_table_free_bytes", "Free pages of the table's shared memory.", free },
     { "eru_elb_table_bytes", "The table's shared memory.", bytes },
-    { "eru_elb_workers", "Worker processes, leaving ones included.", #workers.list() },
+    { "eru_elb_workers", "Worker processes, leaving ones included.", #living },
     { "eru_elb_requests_in_flight", "Requests sent to an endpoint and not finished.", total.http },
     { "eru_elb_upgraded_in_flight", "Upgraded connections (WebSocket) open.", total.upgraded },
-  }))
+    { "eru_elb_endpoints_left_out", "Endpoints left out for failures or by checks.", left_out_total },
+  }
+  for _, one in ipairs(left_out) do
+    local labels = 'endpoint="' .. one.endpoint .. '",because="' .. one.because .. '"'
+    gauges[#gauges + 1] = { "eru_elb_endpoint_left_out", "1 while this endpoint is left out.", 1, labels }
+  end
+  local named = 0
+  for pool, n in pairs(inflight.pools(living)) do
+    named = named + 1
+    if named <= in_flight_pools_max then
+      local labels = 'pool="' .. pool .. '"'
+      gauges[#gauges + 1] = { "eru_elb_pool_in_flight", "Requests under way by pool.", n, labels }
+    end
+  end
+  ngx.header["Content-Type"] = "text/plain; version=0.0.4"
+  ngx.print(metrics.render(gauges))
 end
 
 --- Content phase of the admin server.

@@ -1,7 +1,8 @@
 -- Start and end of the processes. nginx refuses to start without a table: a closed port makes clients try elsewhere, a
 -- port that answers 404 to everything does not.
 local cjson = require("cjson.safe")
-local balance = require("eru.balance")
+local checks = require("eru.checks")
+local health = require("eru.health")
 local inflight = require("eru.inflight")
 local lines = require("eru.lines")
 local metrics = require("eru.metrics")
@@ -62,13 +63,20 @@ function _M.init_worker()
   ngx.timer.every(tick_s, function(premature)
     proxy.tick(premature)
     if not premature then
+      health.sync(ngx.now())
       store.tidy()
     end
   end)
-  ngx.timer.every(flush_s, metrics.flush)
+  ngx.timer.every(flush_s, function(premature)
+    metrics.flush()
+    inflight.flush()
+    if not premature then
+      checks.tick()
+    end
+  end)
   ngx.timer.every(tidy_s, function()
     inflight.tidy()
-    balance.tidy(ngx.now())
+    health.tidy(ngx.now())
   end)
 end
 

@@ -15,11 +15,19 @@ function _M.host(json)
   return host
 end
 
---- A pool: all its endpoints, and the active ones with the state of the weighted round robin.
-function _M.pool(json)
-  local pool = { endpoints = cjson.decode(json).eps, active = {} }
+--- A pool: all its endpoints, and the active ones with what choosing between them needs.
+function _M.pool(json, name)
+  local value = cjson.decode(json)
+  local pool = { endpoints = value.eps, active = {}, warm_at_s = 0 }
+  pool.slow_start_s = (value.slowStartMs or 0) > 0 and value.slowStartMs / 1000 or nil
   for _, endpoint in ipairs(pool.endpoints) do
+    endpoint.pool = name
     endpoint.host = endpoint.ip:find(":", 1, true) and "[" .. endpoint.ip .. "]" or endpoint.ip
+    endpoint.key = endpoint.id .. "@" .. endpoint.host .. ":" .. endpoint.port
+    endpoint.seed = ngx.crc32_long(endpoint.id)
+    if pool.slow_start_s and endpoint.since then
+      pool.warm_at_s = math.max(pool.warm_at_s, endpoint.since + pool.slow_start_s)
+    end
     -- A random start: else every worker would send its first requests after each change to the same endpoint.
     endpoint.current = math.random() * endpoint.w
     if endpoint.s == "a" then

@@ -6,6 +6,7 @@ local _M = {}
 
 local dict = ngx.shared.eru_inflight
 local counts = { http = {}, upgraded = {} }
+local by_pool = {}
 
 local function name_of(pid, kind, id)
   return pid .. "|" .. kind .. "|" .. id
@@ -24,14 +25,89 @@ local function add(kind, id, amount)
   end
 end
 
+local function add_to_pool(pool, amount)
+  by_pool[pool] = (by_pool[pool] or 0) + amount
+end
+
 --- Counts a request in, before it is sent. `kind` is "http" or "upgraded".
-function _M.enter(kind, id)
-  add(kind, id, 1)
+function _M.enter(kind, endpoint)
+  add(kind, endpoint.id, 1)
+  add_to_pool(endpoint.pool, 1)
 end
 
 --- Counts a request out.
-function _M.leave(kind, id)
-  add(kind, id, -1)
+function _M.leave(kind, endpoint)
+  add(kind, endpoint.id, -1)
+  add_to_pool(endpoint.pool, -1)
+end
+
+--- Tells the others what this worker has under way by pool. Called once a second.
+function _M.flush()
+  local pid = ngx.worker.pid()
+  for pool, n in pairs(by_pool) do
+    dict:safe_set(pid .. "|pool|" .. pool, n)
+    if n == 0 then
+      by_pool[pool] = nil
+    end
+  end
+end
+
+--- What is under way by pool, as of the last second.
+function _M.pools(living)
+  local alive, sums = {}, {}
+  for _, worker in ipairs(living) do
+    alive[worker.pid] = true
+  end
+  for _, name in ipairs(dict:get_keys(0)) do
+    local pid, pool = name:match("^(%d+)|pool|(.*)$")
+    if alive[tonumber(pid)] then
+      sums[pool] = (sums[pool] or 0) + (dict:get(name) or 0)
+    end
+  end
+  return sums
+end
+
+--- What this worker has under way to an endpoint.
+function _M.here(id)
+  local http, upgraded = counts.http[id], counts.upgraded[id]
+  return (http and http.n or 0) + (upgraded and upgraded.n or 0)
+end
+
+-- Requests that count for a limit, over all workers: one number that all of them add to, so that the last place is not
+-- given away twice. Each worker also notes its own part, which comes off when it is killed.
+local function note_taken(id, amount)
+  local name = workers.taken_name(ngx.worker.pid(), id)
+  local count = dict:incr(name, amount, 0)
+  if count == 0 then
+    dict:delete(name)
+  end
+end
+
+--- Takes a place at an endpoint with at most `most` of them; false when all are taken. Without room in shared memory
+--- requests go through uncounted.
+function _M.take(id, most)
+  local name = workers.places_name(id)
+  local count, err = dict:incr(name, 1)
+  if not count and err == "not found" then
+    dict:safe_add(name, 0)
+    count = dict:incr(name, 1)
+  end
+  if count and count > most then
+    dict:incr(name, -1)
+    return false
+  end
+  if count then
+    note_taken(id, 1)
+  end
+  return true
+end
+
+--- Gives a place back.
+function _M.give_back(id)
+  local count = dict:incr(workers.places_name(id), -1)
+  if count then
+    note_taken(id, -1)
+  end
 end
 
 --- Frees the counters of endpoints that have no requests.
@@ -42,6 +118,15 @@ function _M.tidy()
         dict:delete(count.name)
         of_kind[id] = nil
       end
+    end
+  end
+  for _, name in ipairs(dict:get_keys(0)) do
+    if name:find("|pool|", 1, true) and dict:get(name) == 0 then
+      dict:delete(name)
+    end
+    -- Somebody who takes a place this very moment goes uncounted: one too many, once.
+    if name:find("^places|") and dict:get(name) == 0 then
+      dict:delete(name)
     end
   end
 end
@@ -66,7 +151,7 @@ function _M.total()
   end
   for _, name in ipairs(dict:get_keys(0)) do
     local pid, kind = name:match("^(%d+)|(%l+)|")
-    if alive[tonumber(pid)] then
+    if total[kind] and alive[tonumber(pid)] then
       total[kind] = total[kind] + (dict:get(name) or 0)
     end
   end

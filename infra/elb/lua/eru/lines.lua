@@ -59,6 +59,12 @@ local function must(test, wanted)
   end
 end
 
+local function optional(complain)
+  return function(value, where)
+    return value ~= nil and complain(value, where) or nil
+  end
+end
+
 local function list(length_max, complain_item)
   return function(value, where)
     if type(value) ~= "table" then
@@ -124,7 +130,22 @@ local endpoint = object(
   { "w", between(1, 1000) },
   { "s", must(function(value)
     return value == "a" or value == "d"
-  end, '"a" (active) or "d" (draining)') }
+  end, '"a" (active) or "d" (draining)') },
+  { "release", optional(must(function(value)
+    return text(value, ".", 128)
+  end, "1 to 128 bytes")) },
+  { "since", optional(between(0, 2 ^ 40)) }
+)
+
+local check = object(
+  { "path", must(function(value)
+    return text(value, "^/[^%c ]*$", 1024)
+  end, "a path of at most 1024 bytes without spaces and control characters") },
+  { "codes", optional(list(64, between(100, 599))) },
+  { "intervalMs", between(1000, 3600000) },
+  { "timeoutMs", between(1, 60000) },
+  { "unhealthyAfter", between(1, 100) },
+  { "healthyAfter", between(1, 100) }
 )
 
 local path = object({
@@ -146,7 +167,11 @@ local rule = object(
 )
 
 local milliseconds = between(1, _M.timeout_ms_max)
-local pool = object({ "eps", list(_M.endpoints_max, endpoint) })
+local pool = object(
+  { "eps", list(_M.endpoints_max, endpoint) },
+  { "slowStartMs", optional(between(0, 3600000)) },
+  { "check", optional(check) }
+)
 local host = object({ "rules", list(_M.rules_max, rule) })
 local forward = object(
   { "tries", between(1, _M.tries_max) },

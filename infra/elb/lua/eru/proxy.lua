@@ -2,16 +2,19 @@
 -- and logged at its end.
 local balancer = require("ngx.balancer")
 local balance = require("eru.balance")
-local inflight = require("eru.inflight")
 local match = require("eru.match")
 local metrics = require("eru.metrics")
 local store = require("eru.store")
+local tries = require("eru.tries")
 local view = require("eru.view")
 local workers = require("eru.workers")
 
 local _M = {}
 
 local rounds_max = 3
+
+-- What the balancer is asked for; it is asked and answers at once, so one table will do.
+local want = {}
 
 -- By request id. `ngx.ctx` would not do: nginx empties it when an error page is another location, and the count of a
 -- request in flight would never come down.
@@ -72,54 +75,29 @@ function _M.access()
   request.kind = var.eru_upgrade ~= "" and "upgraded" or "http"
 end
 
--- nginx reports per try, separated by commas; "-" is a connection that never was. In the balancer phase the next try has
--- begun and stands there as " : ".
-local function connect_failed()
-  local times = ngx.var.upstream_connect_time
-  return times ~= nil and times:match("([%d%.-]+)[%s:]*$") == "-"
-end
-
-local function leave(request)
-  local endpoint = request.endpoint
-  request.endpoint = nil
-  inflight.leave(request.kind, endpoint.id)
-  if not connect_failed() then
-    return balance.connected(endpoint)
-  end
-  local labels = 'pool="' .. request.pool .. '"'
-  metrics.count("eru_elb_connect_failures_total", labels)
-  if balance.connect_failed(endpoint, ngx.now()) then
-    metrics.count("eru_elb_ejections_total", labels)
-    ngx.log(ngx.WARN, "left out after repeated connect failures: ", endpoint.id, " at ", endpoint.host, ":", endpoint.port)
-  end
-end
-
 --- Balancer phase: runs for every try and must not wait. The pool is looked up again by name: between the access phase
 --- and here lies the upload of the body, long enough for an endpoint to be drained.
 function _M.balance()
   local request = requests[ngx.var.request_id]
   if request.endpoint then
-    leave(request)
-    metrics.count("eru_elb_retries_total", 'pool="' .. request.pool .. '"')
+    tries.next(request)
   end
   local pool = resolve(request)
-  local endpoint = pool and balance.pick(pool, request.tried, ngx.now())
+  want.now, want.tried = ngx.now(), request.tried
+  local endpoint, reason
+  if pool then
+    endpoint, reason = balance.pick(pool, want)
+  end
   if not endpoint then
-    request.reason = pool and "no_endpoint" or request.reason
+    request.reason = reason or request.reason
     return ngx.exit(ngx.ERROR)
   end
   local forward = view.forward()
   if request.tries == 0 then
     balancer.set_more_tries(math.min(forward.tries, #pool.active) - 1)
-    request.tried = {}
   end
-  request.tries = request.tries + 1
-  request.tried[endpoint.id] = true
-  request.last = endpoint.id
-  request.endpoint = endpoint
   request.reason = nil
-  -- Counted in before this worker can tell anybody that it saw a later change.
-  inflight.enter(request.kind, endpoint.id)
+  tries.begin(request, endpoint)
   assert(balancer.set_current_peer(endpoint.host, endpoint.port))
   local read = request.kind == "upgraded" and forward.upgradedMs or forward.readMs
   assert(balancer.set_timeouts(forward.connectMs / 1000, forward.sendMs / 1000, read / 1000))
@@ -141,16 +119,15 @@ function _M.log()
     return -- nginx refused it before it was matched.
   end
   requests[var.request_id] = nil
-  if request.endpoint then
-    leave(request)
-  end
+  tries.finish(request)
   local route, pool = request.route or "", request.pool or ""
   var.eru_route, var.eru_rule, var.eru_pool = route, request.rule or "", pool
-  var.eru_endpoint, var.eru_tries, var.eru_reason = request.last or "", request.tries, request.reason or ""
+  var.eru_release = request.last and request.last.release or ""
+  var.eru_endpoint, var.eru_tries, var.eru_reason = request.last and request.last.id or "", request.tries, request.reason or ""
   if request.reason then
-    metrics.count("eru_elb_refused_total", 'route="' .. route .. '",pool="' .. pool .. '",reason="' .. request.reason .. '"')
+    metrics.count("eru_elb_refused_total", 'host="' .. route .. '",pool="' .. pool .. '",reason="' .. request.reason .. '"')
   end
-  metrics.observe(route, pool, ngx.status, tonumber(var.request_time))
+  metrics.observe(route, request.rule or "", pool, ngx.status, tonumber(var.request_time))
 end
 
 --- Runs every 50 ms in every worker, so that also an idle one acknowledges changes.

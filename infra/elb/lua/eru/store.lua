@@ -26,6 +26,14 @@ local chunks_max = versions_from - 1
 local swept_per_tick = 200
 local tombstone_s = 60
 
+local function nobody() end
+local written = nobody
+
+--- Has each line told to `listener(key, json)` when it is written; without json when it goes.
+function _M.notify(listener)
+  written = listener
+end
+
 --- How long an open generation survives without a chunk, in seconds.
 _M.generation_lock_s = 10
 
@@ -196,6 +204,9 @@ function _M.delta(header, changes)
   local token = flip(header.epoch, header.seq, now.gen, keys, function()
     turn_indices(now.gen, changes, version)
   end)
+  for _, change in ipairs(changes) do
+    written(change.key, change.json)
+  end
   control:delete("writer")
   return { token = token }
 end
@@ -244,6 +255,7 @@ local function write_chunk(gen, number, record, changes)
     ok = ok
       and dict:safe_set(value_name(gen, change.key, number + 1), change.json)
       and dict:safe_set(index_name(gen, change.key), number + 1)
+    written(change.key, change.json)
   end
   return ok and dict:safe_set(chunk_name(gen, number), "+" .. record)
 end
@@ -317,6 +329,7 @@ function _M.import(boot_id, header, changes)
   for _, change in ipairs(changes) do
     keep(value_name(1, change.key, 1), change.json)
     keep(index_name(1, change.key), 1)
+    written(change.key, change.json)
   end
   keep("boot", boot_id)
   keep("token", 1) -- Last: a dict with a token holds a whole table.

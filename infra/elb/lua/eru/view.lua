@@ -62,7 +62,7 @@ local function lookup(cache, key, name, build)
   if not json then
     return nil, removed
   end
-  known = build(json)
+  known = build(json, name)
   cache:set(name, known)
   return known
 end

@@ -10,6 +10,7 @@ local _M = {}
 local control = ngx.shared.eru_control
 local inflight = ngx.shared.eru_inflight
 local acked_last
+local buried_s = 1
 
 local function ack_name(pid)
   return "ack:" .. pid
@@ -31,13 +32,30 @@ local function is_alive(pid)
   return state ~= nil and state ~= "Z" and state ~= "X" and tonumber(parent) == ffi.C.getppid()
 end
 
+--- Names of the requests under a limit: of all workers, and of one.
+function _M.places_name(id)
+  return "places|" .. id
+end
+
+function _M.taken_name(pid, id)
+  return pid .. "|taken|" .. id
+end
+
 local function forget(pid)
   control:delete(ack_name(pid))
   control:delete(exiting_name(pid))
+  -- Several may notice a death; only one may give its places back.
+  if not control:safe_add("buried:" .. pid, 1, buried_s) then
+    return
+  end
   local start = pid .. "|"
   for _, name in ipairs(inflight:get_keys(0)) do
     if name:sub(1, #start) == start then
+      local id, taken = name:match("^%d+|taken|(.*)$"), inflight:get(name)
       inflight:delete(name)
+      if id and taken then
+        inflight:incr(_M.places_name(id), -taken)
+      end
     end
   end
 end
