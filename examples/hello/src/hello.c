@@ -77,7 +77,7 @@ static struct sockaddr_in address(int port, unsigned host) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(host)}};
 }
 
-// `hello check`: a health probe for images without a shell. Exit 0 when /healthz answers 200.
+// `hello check`, beside `hello sleep <seconds>` and `hello exit <status>` for hooks: a health probe for images without a shell. Exit 0 when /healthz answers 200.
 static int check(int port) {
   struct sockaddr_in to = address(port, INADDR_LOOPBACK);
   struct timeval limit = {2, 0};
@@ -118,6 +118,16 @@ static void accept_for_ever(void) {
 int main(int count, char **arguments) {
   int port = (int)env_number("PORT", 8080);
   if (count > 1 && !strcmp(arguments[1], "check")) return check(port);
+  if (count > 2 && !strcmp(arguments[1], "sleep")) {
+    puts("sleeping");
+    fflush(stdout);
+    sleep((unsigned)atoi(arguments[2]));
+    return 0;
+  }
+  if (count > 2 && !strcmp(arguments[1], "exit")) {
+    puts("exiting on demand");
+    return atoi(arguments[2]);
+  }
   static char host[65];
   gethostname(host, sizeof host - 1);
   app.id = env_text("ID", env_text("ERU_WORKLOAD", host));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CommandResult, HookName } from "./hooks.ts";
 import { NodeName, WorkloadId } from "./names.ts";
 import { NodeResources } from "./resources.ts";
 import { Port } from "./spec.ts";
@@ -54,6 +55,21 @@ export const FactEvent = z.discriminatedUnion("type", [
     exitCode: z.int(),
     outOfMemory: z.boolean(),
     retryInMs: z.int().min(0).optional(),
+    /** Of a crash loop: so many starts and ends before this one were not reported on their own. */
+    folded: z.int().min(1).optional(),
+  }),
+  /** Commands were run in the container at a moment of its life. */
+  z.strictObject({
+    type: z.literal("HookEnded"),
+    ...of,
+    attempt: z.int().min(1),
+    containerId: z.string(),
+    hook: HookName,
+    /** All commands exited with 0. */
+    ok: z.boolean(),
+    /** A failure counts: it fails the start, or holds the stop for a while. */
+    forced: z.boolean(),
+    ran: z.array(CommandResult),
   }),
   /** The engine refused a step. `error` is its whole text. `retryInMs` absent: the agent gave up. */
   z.strictObject({
@@ -63,6 +79,7 @@ export const FactEvent = z.discriminatedUnion("type", [
     error: z.string(),
     attempt: z.int().min(1),
     retryInMs: z.int().min(0).optional(),
+    folded: z.int().min(1).optional(),
   }),
   /** Nothing of the workload is left on the node: its resources are free. */
   z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Argv, Hooks } from "./hooks.ts";
 
 const Port = z.int("a port is a whole number").min(1, "a port is from 1 to 65535").max(65_535);
 
@@ -7,8 +8,9 @@ export { Port };
 const PositiveMs = (most: number) => z.int().min(1).max(most);
 
 /**
- * How the agent decides that a workload is healthy. All `tcpPorts` must accept a connection and, when `http` is given, a
- * GET must answer `http.code` (absent: any status from 200 to 399). Without a health check running is healthy.
+ * How the agent decides that a workload is healthy. All `tcpPorts` must accept a connection, when `http` is given a GET
+ * must answer `http.code` (absent: any status from 200 to 399), and when `command` is given it must, run inside the
+ * container, exit with 0. Without a health check running is healthy.
  */
 export const HealthCheck = z
   .strictObject({
@@ -20,6 +22,7 @@ export const HealthCheck = z
         code: z.int().min(100).max(599).optional(),
       })
       .optional(),
+    command: Argv.optional(),
     /** Milliseconds between two probes. */
     intervalMs: PositiveMs(3_600_000).default(2_000),
     /** Milliseconds until a probe counts as failed. */
@@ -31,8 +34,8 @@ export const HealthCheck = z
     /** Milliseconds after start in which failures do not count. The first success ends it. */
     startPeriodMs: z.int().min(0).max(3_600_000).default(10_000),
   })
-  .refine((check) => check.tcpPorts.length > 0 || check.http !== undefined, {
-    message: "a health check needs tcpPorts or http",
+  .refine((check) => check.tcpPorts.length > 0 || check.http !== undefined || check.command !== undefined, {
+    message: "a health check needs tcpPorts, http or command",
   });
 export type HealthCheck = z.infer<typeof HealthCheck>;
 
@@ -67,6 +70,11 @@ export const Entrypoint = z.strictObject({
   dir: z.string().startsWith("/").max(1_024).optional(),
   env: Env.default({}),
   /** Seconds between SIGTERM and SIGKILL. */
-  graceSeconds: z.int().min(0).max(3_600).default(10),
+  graceSeconds: z
+    .int()
+    .min(0)
+    .max(3_600, "graceSeconds is at most 3600, an hour: what takes longer belongs into a job of its own")
+    .default(10),
+  hooks: Hooks.optional(),
 });
 export type Entrypoint = z.infer<typeof Entrypoint>;

@@ -33,7 +33,40 @@ entrypoints:
   });
 });
 
+test("a health check of a port that is not published is refused with the field", () => {
+  const yaml = (check: string, publish = "[8080]") =>
+    `appname: a\nentrypoints:\n  web:\n    publish: ${publish}\n    healthcheck: ${check}\n`;
+  expect(faultsIn(yaml("{ http: { port: 9090 } }"))).toEqual([
+    "line 5, column 34 (entrypoints.web.healthcheck.http.port): port 9090 is not published (published: 8080): add it to `publish` of web, or check a published one",
+  ]);
+  expect(faultsIn(yaml("{ tcpPorts: [8080, 81] }"))).toEqual([
+    expect.stringMatching(/^line 5, column 37 \(entrypoints.web.healthcheck.tcpPorts.1\): port 81 is not/),
+  ]);
+  expect(faultsIn(yaml("{ tcpPorts: [81] }", "[]"))).toEqual([expect.stringContaining("(published: none)")]);
+  expect(faultsIn(yaml("{ command: [/hello, check] }", "[]"))).toEqual([]);
+});
+
 test.each([
+  [
+    "a health check's empty command",
+    "appname: a\nentrypoints: {web: {healthcheck: {command: []}}}",
+    /^line 2, column 44 \(entrypoints.web.healthcheck.command\): a command is a list with the program first/,
+  ],
+  [
+    "a hook's command as one text",
+    "appname: a\nentrypoints: {web: {hooks: {afterStart: [[]]}}}",
+    /entrypoints.web.hooks.afterStart.0\): a command is a list with the program first/,
+  ],
+  [
+    "hooks without a command",
+    "appname: a\nentrypoints: {web: {hooks: {force: true}}}",
+    /hooks need afterStart or beforeStop/,
+  ],
+  [
+    "a grace of a year",
+    "appname: a\nentrypoints: {web: {graceSeconds: 31536000}}",
+    /graceSeconds is at most 3600, an hour/,
+  ],
   [
     "an unknown key",
     "appname: a\nentrypoints: {web: {}}\nport: 80",

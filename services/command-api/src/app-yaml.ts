@@ -13,6 +13,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import type { z } from "zod";
+import { unpublishedChecks } from "./unpublished.ts";
 
 /** References to one anchor, expanded: keeps a few lines from becoming gigabytes. */
 const aliasesMax = 100;
@@ -47,7 +48,16 @@ export function parseAppYaml(text: string): ParsedApp {
     return faulty([{ field: at(0), message: `aliases: ${error.message}; write it out` }]);
   }
   const parsed = AppSpec.safeParse(value);
-  if (parsed.success) return { ok: true, spec: parsed.data };
+  if (parsed.success) {
+    const contradictions = unpublishedChecks(parsed.data);
+    if (contradictions.length === 0) return { ok: true, spec: parsed.data };
+    return faulty(
+      contradictions.map(({ path, message }) => {
+        const steps = path.map(String);
+        return { field: `${at(place(document, steps))} (${steps.join(".")})`, message };
+      }),
+    );
+  }
   return faulty(parsed.error.issues.flatMap((issue) => faultsOf(issue, document, at)));
 }
 

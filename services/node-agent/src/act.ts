@@ -1,6 +1,8 @@
-import { AppError } from "@eru/events";
-import type { Outcome } from "./domain/agent.ts";
+import { AppError, type CommandResult } from "@eru/events";
+import { runCommand } from "./command.ts";
+import type { HookAction } from "./domain/hooks.ts";
 import type { Action } from "./domain/reconcile.ts";
+import type { Outcome } from "./domain/work.ts";
 import {
   type Engine,
   EngineRefusedError,
@@ -12,6 +14,7 @@ import {
 /** Does one action at the engine and says what became of it. Throws only for bugs. */
 export async function act(engine: Engine, action: Action): Promise<Outcome> {
   try {
+    if (action.do === "hook") return await runHook(engine, action);
     return { is: "done", containers: await perform(engine, action) };
   } catch (error) {
     if (error instanceof ImageMissingError) return { is: "image_missing", error: error.message };
@@ -25,7 +28,7 @@ export async function act(engine: Engine, action: Action): Promise<Outcome> {
 }
 
 /** The containers after the action: all that were asked for by a look, else the one it was about, if it is still there. */
-async function perform(engine: Engine, action: Action) {
+async function perform(engine: Engine, action: Exclude<Action, HookAction>) {
   switch (action.do) {
     case "look": {
       const seen = await Promise.all(action.refs.map((ref) => engine.inspect(ref)));
@@ -46,6 +49,22 @@ async function perform(engine: Engine, action: Action) {
       await engine.remove(action.containerId);
       return [];
   }
+}
+
+/**
+ * Runs the commands of a hook in order; one that must succeed and does not is the last. A container that ended meanwhile
+ * says so itself: then nothing is said about the hook.
+ */
+async function runHook(engine: Engine, action: HookAction): Promise<Outcome> {
+  const ran: CommandResult[] = [];
+  for (const command of action.commands) {
+    const result = await runCommand(engine, action.containerId, command, action.timeoutMs);
+    const containers = await inspected(engine, action.containerId);
+    if (containers[0]?.state !== "running") return { is: "done", containers };
+    ran.push(result);
+    if (action.force && result.exitCode !== 0) break;
+  }
+  return { is: "ran", ran, containers: await inspected(engine, action.containerId) };
 }
 
 async function inspected(engine: Engine, id: string) {

@@ -1,11 +1,12 @@
 import type { FactEvent } from "@eru/events";
 import type { Metrics } from "@eru/service";
-import type { Agent, Outcome } from "./domain/agent.ts";
+import type { Agent } from "./domain/agent.ts";
 import type { ProbeResult } from "./domain/health.ts";
 import type { Action } from "./domain/reconcile.ts";
+import type { Outcome } from "./domain/work.ts";
 
 const containerStates = ["created", "running", "exited", "removing", "dead", "unknown"] as const;
-const lanes = ["look", "pull", "run", "clear"] as const;
+const lanes = ["look", "pull", "run", "hook", "clear"] as const;
 
 /** What the agent counts. */
 export type AgentMetrics = {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/loop.ts";
 import { assigned, type OrderParts } from "../test/orders.ts";
 import { act } from "./act.ts";
+import { runCommand } from "./command.ts";
 import { DockerEngine } from "./docker.ts";
 import { label } from "./domain/container.ts";
 import { containerSpec } from "./domain/container-spec.ts";
@@ -188,6 +189,33 @@ test("lists containers of this node alone, running or not", async () => {
   expect(await other.list()).toHaveLength(1);
   await docker("rm", foreign);
   for (const { id } of await other.list()) await other.remove(id);
+});
+
+test("a command in a container brings its exit status and what it wrote", async () => {
+  const { id, address } = await run();
+  await eventually(() => hello(address));
+  const limits = { timeoutMs: 5_000, outputBytesMax: 200 };
+  expect(await engine.exec(id, ["/hello", "check"], limits)).toEqual({ exitCode: 0, output: "HTTP/1.1 200" });
+  expect(await engine.exec(id, ["/hello", "exit", "3"], { ...limits, outputBytesMax: 7 })).toEqual({
+    exitCode: 3,
+    output: "exiting",
+  });
+  const missing = await runCommand(engine, id, ["/nothing"], 5_000);
+  expect(missing).not.toMatchObject({ exitCode: 0 });
+  expect(JSON.stringify(missing)).toMatch(/no such file/);
+  await engine.stop(id, 0);
+  await expect(engine.exec(id, ["/hello", "check"], limits)).rejects.toBeInstanceOf(EngineRefusedError);
+});
+
+test("a command that is not over in time is ended, its process as well", async () => {
+  const { id, address } = await run();
+  await eventually(() => hello(address));
+  const begunMs = performance.now();
+  const result = await engine.exec(id, ["/hello", "sleep", "600"], { timeoutMs: 500, outputBytesMax: 200 });
+  expect(result).toEqual({ ended: true, output: "sleeping" });
+  expect(performance.now() - begunMs).toBeLessThan(10_000);
+  await eventually(async () => expect(await docker("top", id)).not.toContain("sleep"));
+  await hello(address);
 });
 
 test("events name the workload of what happens, and end with the stream", async () => {

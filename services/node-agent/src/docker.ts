@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import Docker from "dockerode";
+import { runExec } from "./docker-exec.ts";
 import { type Container, type ContainerState, label, type PortMapping } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
 import {
@@ -9,6 +10,8 @@ import {
   EngineRefusedError,
   EngineTimeoutError,
   EngineUnreachableError,
+  type ExecLimits,
+  type ExecResult,
   ImageMissingError,
 } from "./engine.ts";
 import { jsonLines } from "./json-lines.ts";
@@ -164,6 +167,27 @@ export class DockerEngine implements Engine {
     await this.#step("stop", graceSeconds * 1_000 + stopMarginMs, (abortSignal) =>
       this.#docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
     );
+  }
+
+  async exec(id: string, command: readonly string[], limits: ExecLimits): Promise<ExecResult> {
+    const container = this.#docker.getContainer(id);
+    const asked = { Cmd: [...command], AttachStdout: true, AttachStderr: true };
+    const exec = await this.#call("prepare a command", this.#timesMs.look, (abortSignal) =>
+      container.exec({ ...asked, abortSignal }),
+    );
+    const inspect = () =>
+      this.#call("look at a command", this.#timesMs.look, (abortSignal) => exec.inspect({ abortSignal }));
+    const mark = async () =>
+      await this.#call("inspect", this.#timesMs.look, async (abortSignal) => {
+        const { Config: config } = await container.inspect({ abortSignal });
+        return config.Env.find((variable) => variable.startsWith("ERU_WORKLOAD="));
+      });
+    const start = (abortSignal: AbortSignal) => exec.start({ hijack: false, abortSignal });
+    try {
+      return await runExec({ start, inspect, mark }, limits);
+    } catch (error) {
+      throw this.#translate(error);
+    }
   }
 
   async remove(id: string): Promise<void> {

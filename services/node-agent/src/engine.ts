@@ -29,6 +29,12 @@ export class ImageMissingError extends AppError {
 /** What the engine says about itself and its machine. */
 export type EngineFacts = { version: string; cpus: number; memoryBytes: number };
 
+/** How long a command may take, and how much of what it writes is kept. */
+export type ExecLimits = { timeoutMs: number; outputBytesMax: number };
+
+/** What became of a command. Without an exit code it was not over in time: `ended` says whether it is now. */
+export type ExecResult = { output: string } & ({ exitCode: number } | { ended: boolean });
+
 /** Something happened to a container that carries our labels. */
 export type EngineEvent = { workload: string; containerId: string };
 
@@ -55,6 +61,11 @@ export interface Engine {
   start(id: string): Promise<void>;
   /** The stop signal, after the grace the kill signal. Resolves when the process has ended. */
   stop(id: string, graceSeconds: number): Promise<void>;
+  /**
+   * Runs a command inside a running container, without a shell, for at most so long; then it is ended, where that can be
+   * done. Only the first bytes of what it writes are kept.
+   */
+  exec(id: string, command: readonly string[], limits: ExecLimits): Promise<ExecResult>;
   /** With its anonymous volumes. Refused while it runs. */
   remove(id: string): Promise<void>;
   /**

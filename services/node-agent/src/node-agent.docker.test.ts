@@ -70,6 +70,45 @@ test("a workload becomes healthy, answers where its facts say, and stops with it
   expect(await docker("ps", "-aq")).toBe("");
 });
 
+test("a command in the container says whether it is healthy, and what it said when it is not", async () => {
+  begin();
+  const command = ["/hello", "check"];
+  await order({ publish: [], healthcheck: { tcpPorts: [], command, intervalMs: 200, unhealthyAfter: 2 } });
+  await factsAre(running);
+  const ip = await docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", name);
+  await fetch(`http://${ip}:8080/ctl/unhealthy`);
+  const reason = 'g1 unhealthy #1: command ["/hello","check"]: exit code 1: HTTP/1.1 503';
+  await factsAre([...running, reason]);
+});
+
+test("hooks run in the container; one that never ends is ended and named, and the stop goes on", async () => {
+  begin();
+  const hooks = {
+    afterStart: [["/hello", "exit", "0"]],
+    beforeStop: [["/hello", "sleep", "600"]],
+    timeoutMs: 500,
+  };
+  await order({ hooks });
+  const begun = ["g1 created", "g1 started #1", "g1 after_start #1 ok", "g1 healthy #1"];
+  await factsAre(begun);
+  await giveOrders(broker, stopAssigned(workload, 2, 5));
+  const fault = '["/hello","sleep","600"]: not over after 500 ms: it was ended: sleeping';
+  await factsAre([...begun, `g1 before_stop #1 ${fault}`, "g2 removed 0"]);
+});
+
+test("a hook that must succeed and does not fails the start", async () => {
+  begin();
+  const hooks = { afterStart: [["/hello", "exit", "9"]], force: true };
+  await order({ hooks, restart: { retriesMax: 0 } });
+  const fault = '["/hello","exit","9"]: exit code 9: exiting on demand';
+  await factsAre([
+    "g1 created",
+    "g1 started #1",
+    `g1 after_start #1 ${fault}`,
+    `g1 failed #1 start: after-start hook ${fault}, for good`,
+  ]);
+});
+
 test("health turns with the answers of the workload", async () => {
   begin();
   await order();

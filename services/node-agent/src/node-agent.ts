@@ -1,4 +1,5 @@
 import {
+  AppError,
   type AssignmentEvent,
   decodeMessage,
   type FactEvent,
@@ -10,6 +11,7 @@ import { type Broker, LogUnavailableError, type StoredMessage } from "@eru/log";
 import { type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { act } from "./act.ts";
 import { type AgentMetrics, agentMetrics } from "./agent-metrics.ts";
+import { commandFault } from "./command.ts";
 import { Agent } from "./domain/agent.ts";
 import type { Addressing } from "./domain/endpoints.ts";
 import type { Probe } from "./domain/probing.ts";
@@ -17,7 +19,7 @@ import type { Action } from "./domain/reconcile.ts";
 import type { Engine } from "./engine.ts";
 import { watchEngine } from "./engine-watch.ts";
 import { Outbox } from "./outbox.ts";
-import type { probe as ask } from "./probe.ts";
+import type { probe as ask, CommandProbe } from "./probe.ts";
 import { together } from "./together.ts";
 
 const heartbeatEveryMs = 1_000;
@@ -204,8 +206,15 @@ export class NodeAgent {
   }
 
   async #probe(probe: Probe): Promise<void> {
-    const result = await this.#deps.probe(probe.address, probe.check);
-    this.#measure.probed(result);
+    const { engine } = this.#deps;
+    const run: CommandProbe = (command, timeoutMs) =>
+      commandFault(engine, probe.containerId, command, timeoutMs);
+    const result = await this.#deps.probe(probe.address, probe.check, run).catch((error: unknown) => {
+      // The engine does not answer: nothing is known about the container, good or bad.
+      if (error instanceof AppError && error.retryable) return undefined;
+      throw error;
+    });
+    if (result) this.#measure.probed(result);
     this.#agent.probed(probe, result, this.#deps.edge.monotonicMs());
   }
 

@@ -30,7 +30,9 @@ async function freePort(): Promise<number> {
 }
 
 const ask = (check: Partial<HealthCheck>) =>
-  probe("127.0.0.1", HealthCheck.parse({ timeoutMs: 500, ...check }));
+  probe("127.0.0.1", HealthCheck.parse({ timeoutMs: 500, ...check }), async ([program]) =>
+    program === "/bad" ? 'command ["/bad"]: exit code 3' : undefined,
+  );
 
 test.each([
   { status: 200, code: undefined, ok: true },
@@ -102,8 +104,18 @@ test("a path that is no path fails the probe in words", async () => {
 });
 
 test("a container without an address fails its probe", async () => {
-  expect(await probe(undefined, HealthCheck.parse({ tcpPorts: [80] }))).toEqual({
+  expect(await probe(undefined, HealthCheck.parse({ tcpPorts: [80] }), async () => undefined)).toEqual({
     ok: false,
     reason: "the container has no address",
   });
+});
+
+test("a command counts like a port, and needs no address", async () => {
+  const bad = { ok: false, reason: 'command ["/bad"]: exit code 3' };
+  expect(await ask({ command: ["/bad"] })).toEqual(bad);
+  expect(await ask({ command: ["/good"] })).toEqual({ ok: true });
+  expect(await probe(undefined, HealthCheck.parse({ command: ["/good"] }), async () => undefined)).toEqual({
+    ok: true,
+  });
+  expect(await ask({ tcpPorts: [await freePort()], command: ["/good"] })).toMatchObject({ ok: false });
 });

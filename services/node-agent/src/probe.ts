@@ -7,11 +7,24 @@ import type { ProbeResult } from "./domain/health.ts";
 const bodyBytesMax = 200;
 const notInAPath = /[^\x21-\x7e]/;
 
-/** Asks a workload whether it is healthy: every TCP port must accept, and the HTTP answer must be as wanted. */
-export async function probe(address: string | undefined, check: HealthCheck): Promise<ProbeResult> {
-  if (address === undefined) return { ok: false, reason: "the container has no address" };
-  const asked = check.tcpPorts.map((port) => tcpFault(address, port, check.timeoutMs));
-  if (check.http) asked.push(httpFault(address, check.http, check.timeoutMs));
+/** Runs a command in the container that is probed; why it does not say healthy, undefined when it does. */
+export type CommandProbe = (command: readonly string[], timeoutMs: number) => Promise<string | undefined>;
+
+/**
+ * Asks a workload whether it is healthy: every TCP port must accept, the HTTP answer must be as wanted, and the command
+ * must succeed.
+ */
+export async function probe(
+  address: string | undefined,
+  check: HealthCheck,
+  run: CommandProbe,
+): Promise<ProbeResult> {
+  const { timeoutMs, http, command } = check;
+  const network = check.tcpPorts.length > 0 || http !== undefined;
+  if (address === undefined && network) return { ok: false, reason: "the container has no address" };
+  const asked = address === undefined ? [] : check.tcpPorts.map((port) => tcpFault(address, port, timeoutMs));
+  if (http && address !== undefined) asked.push(httpFault(address, http, timeoutMs));
+  if (command) asked.push(run(command, timeoutMs));
   const fault = (await Promise.all(asked)).find((one) => one !== undefined);
   return fault === undefined ? { ok: true } : { ok: false, reason: fault };
 }

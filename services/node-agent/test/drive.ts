@@ -1,8 +1,9 @@
-import type { AssignmentEvent, FactEvent } from "@eru/events";
+import { type AssignmentEvent, commandFault, type FactEvent } from "@eru/events";
 import { act } from "../src/act.ts";
-import { Agent, type Work } from "../src/domain/agent.ts";
+import { Agent } from "../src/domain/agent.ts";
 import type { ProbeResult } from "../src/domain/health.ts";
 import type { Probe } from "../src/domain/probing.ts";
+import type { Work } from "../src/domain/work.ts";
 import { testCause } from "./orders.ts";
 import { SimEngine, type SimEngineOptions } from "./sim-engine.ts";
 
@@ -122,8 +123,10 @@ export function summary(fact: FactEvent): string {
       return `g${fact.generation} healthy #${fact.attempt}`;
     case "ContainerUnhealthy":
       return `g${fact.generation} unhealthy #${fact.attempt}: ${fact.reason}`;
+    case "HookEnded":
+      return `g${fact.generation} ${fact.hook} #${fact.attempt} ${commandFault(fact.ran) ?? "ok"}`;
     case "ContainerExited":
-      return `g${fact.generation} exited #${fact.attempt} ${fact.exitCode}${retry(fact.retryInMs)}`;
+      return `g${fact.generation} exited #${fact.attempt} ${fact.exitCode}${retry(fact.retryInMs)}${folded(fact.folded)}`;
     case "ContainerFailed":
       return `g${fact.generation} failed #${fact.attempt} ${fact.step}: ${fact.error}${retry(fact.retryInMs)}`;
     case "ContainerRemoved":
@@ -131,4 +134,5 @@ export function summary(fact: FactEvent): string {
   }
 }
 
+const folded = (starts: number | undefined): string => (starts === undefined ? "" : ` (+${starts})`);
 const retry = (ms: number | undefined): string => (ms === undefined ? ", for good" : `, again in ${ms}`);

@@ -1,4 +1,11 @@
-import { type AssignmentEvent, type Cause, type HealthCheck, RestartPolicy, Template } from "@eru/events";
+import {
+  type AssignmentEvent,
+  type Cause,
+  type HealthCheck,
+  type Hooks,
+  RestartPolicy,
+  Template,
+} from "@eru/events";
 import type { Assigned } from "../src/domain/desired.ts";
 
 /** The cause that tests give their orders. */
@@ -14,6 +21,7 @@ export type OrderParts = {
   publish?: number[];
   env?: Record<string, string>;
   healthcheck?: Partial<HealthCheck> & Pick<HealthCheck, "tcpPorts">;
+  hooks?: Partial<Hooks>;
   restart?: Partial<RestartPolicy>;
   network?: "bridge" | "host";
   graceSeconds?: number;
@@ -45,6 +53,7 @@ export function assigned(parts: OrderParts = {}): Assigned {
         graceSeconds: parts.graceSeconds ?? 10,
         restart: RestartPolicy.parse(parts.restart ?? {}),
         ...(parts.healthcheck && { healthcheck: parts.healthcheck }),
+        ...(parts.hooks && { hooks: parts.hooks }),
       },
     }),
     resources: { cpu: parts.cpu ?? 0.1, memoryMib: parts.memoryMib ?? 32 },

@@ -6,11 +6,13 @@ import {
   type EngineFacts,
   EngineRefusedError,
   EngineUnreachableError,
+  type ExecLimits,
+  type ExecResult,
   ImageMissingError,
 } from "../src/engine.ts";
 
 /** A step that can be made to fail. */
-export type SimStep = "inspect" | "pull" | "create" | "start" | "stop" | "remove";
+export type SimStep = "inspect" | "pull" | "create" | "start" | "exec" | "stop" | "remove";
 
 /** What the process of a container does when it is started: nothing absent, or it ends at once. */
 export type SimProcess = { exitCode: number; outOfMemory?: boolean } | undefined;
@@ -46,6 +48,11 @@ export class SimEngine implements Engine {
   readonly steps: string[] = [];
   /** What the process does when a container starts. */
   process: (container: Container) => SimProcess = () => undefined;
+  /** What a command does that is run in a container. */
+  command: (container: Container, command: readonly string[]) => ExecResult = () => ({
+    exitCode: 0,
+    output: "",
+  });
   /** Awaited before each step: a test can hold an answer back. */
   before: (step: SimStep, name: string) => Promise<void> = async () => {};
   version = "20.10.24";
@@ -110,6 +117,16 @@ export class SimEngine implements Engine {
     await this.#step("stop", container?.name ?? id);
     if (container?.state === "running") this.exit(container.name, 0);
     this.#answer("stop");
+  }
+
+  async exec(id: string, command: readonly string[], _limits: ExecLimits): Promise<ExecResult> {
+    const container = this.#find(id);
+    await this.#step("exec", container?.name ?? id);
+    if (container?.state !== "running")
+      throw new EngineRefusedError(`container ${container?.name ?? id} is not running`);
+    const result = this.command(container, command);
+    this.#answer("exec");
+    return result;
   }
 
   async remove(id: string): Promise<void> {

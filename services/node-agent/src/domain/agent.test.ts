@@ -304,6 +304,7 @@ describe("probes", () => {
     const late = {
       workload,
       attempt: 1,
+      containerId: "c1",
       address: "10.0.0.2",
       check: assigned({ healthcheck }).template.entrypoint.healthcheck!,
     };

@@ -1,9 +1,17 @@
-import type { AssignmentEvent, Cause, FactEvent, NodeResources } from "@eru/events";
+import {
+  type AssignmentEvent,
+  type Cause,
+  type CommandResult,
+  commandFault,
+  type FactEvent,
+} from "@eru/events";
 import { type Container, type OwnContainer, own } from "./container.ts";
+import { fold } from "./crash-loop.ts";
 import { newest, order } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
-import { type Entry, isOver, lookRefs, newEntry, seeAll } from "./entry.ts";
+import { type Entry, isOver, lookRefs, newEntry, seeAll, withOne } from "./entry.ts";
 import type { ProbeResult } from "./health.ts";
+import type { HookAction } from "./hooks.ts";
 import {
   evolve,
   evolveNode,
@@ -11,39 +19,27 @@ import {
   isWorkloadFact,
   type KnownNode,
   type NodeFact,
+  retriesNow,
   unknownNode,
   type WorkloadFact,
 } from "./known.ts";
 import { type Lane, Lanes, laneLimits } from "./lanes.ts";
 import { countProbe, dueProbe, type Probe, postponeProbe, watchHealth } from "./probing.ts";
-import { type Action, failure, type RunStep, reconcile, type Verdict, type View } from "./reconcile.ts";
+import {
+  type Action,
+  failure,
+  hookEnded,
+  type RunStep,
+  reconcile,
+  type Verdict,
+  type View,
+} from "./reconcile.ts";
 import { backOffMs } from "./restart.ts";
-
-/** What became of an action. */
-export type Outcome =
-  /** The containers as they are now: all of the workload's after a look, else the one the action was about, if any. */
-  | { is: "done"; containers: readonly Container[] }
-  | { is: "image_missing"; error: string }
-  | { is: "refused"; error: string }
-  /** The engine did not answer: it may or may not have been done. */
-  | { is: "unknown" };
-
-/** What the caller has to do now, and when to ask again at the latest. */
-export type Work = {
-  actions: readonly Action[];
-  probes: readonly Probe[];
-  /** To be appended in this order. Without a cause a fact is nobody's doing. */
-  facts: readonly Report[];
-  wakeAtMs: number | undefined;
-};
-
-/** What the machine offers. */
-export type Machine = { resources: NodeResources; engine: string; agentVersion: string };
+import { beStuck } from "./stuck.ts";
+import type { Machine, Outcome, Report, Work } from "./work.ts";
 
 /** Probes in flight. */
 const probesMax = 64;
-
-type Report = { fact: FactEvent; cause: Cause | undefined };
 
 /**
  * The agent without its effects: told what was ordered, seen and done, it answers what to do and what to report. Reads no
@@ -157,6 +153,10 @@ export class Agent {
       case "done":
         this.#done(entry, action, this.#own(outcome.containers));
         return;
+      case "ran":
+        entry.containers = withOne(entry, action, this.#own(outcome.containers));
+        if (action.do === "hook") this.#hooked(entry, action, outcome.ran, nowMs);
+        return;
       case "unknown":
         entry.lookAt ??= new Set();
         return;
@@ -168,17 +168,17 @@ export class Agent {
         entry.lookAt ??= new Set();
         if (action.do === "create" || action.do === "start")
           this.#failed(entry, action.do, outcome.error, nowMs);
-        else this.#stuck(entry, action, outcome.error, nowMs);
+        else if (action.do !== "hook") this.#stuck(entry, action, outcome.error, nowMs);
     }
   }
 
-  /** The answer to a probe that `next` gave out. */
-  probed(probe: Probe, result: ProbeResult, nowMs: number): void {
+  /** The answer to a probe that `next` gave out; undefined when it could not be asked. */
+  probed(probe: Probe, result: ProbeResult | undefined, nowMs: number): void {
     this.#probing--;
     const entry = this.#entries.get(probe.workload);
     if (!entry) return;
     entry.probing = false;
-    if (this.#engine !== "up") {
+    if (this.#engine !== "up" || result === undefined) {
       postponeProbe(entry, probe, nowMs);
       return;
     }
@@ -191,7 +191,8 @@ export class Agent {
       turn.to === "healthy"
         ? { type: "ContainerHealthy", ...of }
         : { type: "ContainerUnhealthy", ...of, reason: turn.reason };
-    this.#record(entry, { facts: [fact], known: evolve(known, fact, { atMs: nowMs, startedAtMs: 0 }) });
+    const after = evolve(known, fact, { atMs: nowMs, startedAtMs: 0 });
+    this.#record(entry, { facts: [fact], known: after }, nowMs);
   }
 
   /** What is to be done now. */
@@ -259,7 +260,7 @@ export class Agent {
       return;
     }
     const verdict = reconcile(this.#view(entry), nowMs);
-    this.#record(entry, verdict);
+    this.#record(entry, verdict, nowMs);
     entry.wakeAtMs = verdict.wakeAtMs;
     watchHealth(entry, nowMs);
     if (entry.lookAt) this.#look(entry, nowMs);
@@ -297,7 +298,7 @@ export class Agent {
       if (entry.order.assigned.template.image !== image) continue;
       const waits = reconcile(this.#view(entry), nowMs).action?.do === "pull";
       if (outcome.is === "done") entry.image = "pulled";
-      else if (waits && outcome.is !== "unknown") this.#failed(entry, "pull", outcome.error, nowMs);
+      else if (waits && "error" in outcome) this.#failed(entry, "pull", outcome.error, nowMs);
       this.#dirty.add(entry);
     }
   }
@@ -310,13 +311,13 @@ export class Agent {
       if (seen.length === 0 || entry.stuck?.at === "look") entry.stuck = undefined;
       return;
     }
-    const id = action.do === "create" ? seen[0]?.id : action.containerId;
-    const before = entry.containers.find((one) => one.id === id);
-    entry.containers = [...entry.containers.filter((one) => one.id !== id), ...seen];
+    const before =
+      action.do === "create" ? undefined : entry.containers.find((one) => one.id === action.containerId);
+    entry.containers = withOne(entry, action, seen);
     if (action.do === "create") {
       entry.image = "assumed";
       entry.exitCode = undefined;
-    } else if (action.do !== "start") {
+    } else if (action.do !== "start" && action.do !== "hook") {
       entry.stuck = undefined;
       if (action.do === "remove")
         entry.exitCode = before?.startedAtMs === undefined ? undefined : before.exitCode;
@@ -324,7 +325,7 @@ export class Agent {
   }
 
   #failed(entry: Entry, step: RunStep, error: string, nowMs: number): void {
-    this.#record(entry, failure(this.#view(entry), step, error, nowMs));
+    this.#record(entry, failure(this.#view(entry), step, error, nowMs), nowMs);
   }
 
   /** Tried for ever, because its resources are booked until it is gone. Reported once per text. */
@@ -334,20 +335,8 @@ export class Agent {
     error: string,
     nowMs: number,
   ): void {
-    const failures = (entry.stuck?.failures ?? 0) + 1;
-    const retryInMs = backOffMs(failures - 1);
-    const news = entry.stuck?.error !== error;
-    const at = action.do === "look" ? "look" : "clear";
-    entry.stuck = { at, failures, untilMs: nowMs + retryInMs, error };
-    const generation = entry.known?.generation ?? entry.order?.generation;
-    if (generation === undefined || !news) return;
-    const step = action.do === "look" ? "inspect" : action.do;
-    const fact: WorkloadFact = {
-      type: "ContainerFailed",
-      ...{ node: this.#node, workload: entry.workload, generation, step, error, retryInMs },
-      attempt: Math.max(1, entry.known?.attempt ?? 1),
-    };
-    this.#facts.push({ fact, cause: entry.order?.cause });
+    const fact = beStuck(entry, { step: action.do === "look" ? "inspect" : action.do, error }, nowMs);
+    if (fact) this.#facts.push({ fact: { ...fact, node: this.#node }, cause: entry.order?.cause });
   }
 
   #probe(entry: Entry, nowMs: number): Probe | undefined {
@@ -358,9 +347,25 @@ export class Agent {
     return probe;
   }
 
-  #record(entry: Entry, { facts, known }: Verdict): void {
+  #record(entry: Entry, { facts, known }: Verdict, nowMs: number): void {
+    let before = entry.known;
+    for (const fact of facts) {
+      const retries = before?.generation === fact.generation ? retriesNow(before, nowMs) : 0;
+      const { loop, report } = fold(entry.loop, fact, retries);
+      entry.loop = loop;
+      for (const one of report) this.#facts.push({ fact: one, cause: entry.order?.cause });
+      before = evolve(before, fact, { atMs: nowMs, startedAtMs: 0 });
+    }
     entry.known = known;
-    for (const fact of facts) this.#facts.push({ fact, cause: entry.order?.cause });
+  }
+
+  #hooked(entry: Entry, action: HookAction, ran: readonly CommandResult[], nowMs: number): void {
+    this.#record(entry, hookEnded(this.#view(entry), action, ran, nowMs), nowMs);
+    const { stopHook } = entry.known ?? {};
+    const error = commandFault(ran);
+    if (action.hook === "after_start" || error === undefined || !action.force || !stopHook) return;
+    const untilMs = nowMs + backOffMs(stopHook.tries - 1);
+    entry.stuck = { at: "clear", failures: stopHook.tries, untilMs, error };
   }
 
   #reportNode(fact: NodeFact): void {

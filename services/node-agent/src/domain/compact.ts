@@ -37,6 +37,7 @@ function overtake(overtaken: Overtaken, fact: WorkloadFact): boolean {
       overtaken.upTo = generation;
       return true;
     case "ContainerCreated":
+    case "HookEnded":
       return true;
     case "ContainerHealthy":
     case "ContainerUnhealthy":

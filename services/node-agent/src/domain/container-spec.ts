@@ -102,6 +102,7 @@ const labels = ({ template, ...assigned }: Assigned): Record<string, string> => 
   [label.node]: assigned.node,
   [label.graceSeconds]: String(template.entrypoint.graceSeconds),
   [label.spec]: specDigest({ template, resources: assigned.resources }),
+  ...(template.entrypoint.hooks && { [label.hooks]: JSON.stringify(template.entrypoint.hooks) }),
 });
 
 /**

@@ -1,3 +1,5 @@
+import { Hooks } from "@eru/events";
+
 /** Labels on every container that Eru makes: enough to adopt it after the agent lost everything else. */
 export const label = {
   workload: "eru.workload",
@@ -9,6 +11,8 @@ export const label = {
   node: "eru.node",
   graceSeconds: "eru.grace-seconds",
   spec: "eru.spec",
+  /** JSON: what to run in the container before it is stopped. */
+  hooks: "eru.hooks",
 } as const;
 
 /**
@@ -37,7 +41,12 @@ export type Container = {
 };
 
 /** A container that Eru made for a workload of this node. */
-export type OwnContainer = Container & { workload: string; generation: number; graceSeconds: number };
+export type OwnContainer = Container & {
+  workload: string;
+  generation: number;
+  graceSeconds: number;
+  hooks: Hooks | undefined;
+};
 
 /** The one name a container of a workload's generation can have: the engine refuses a second one. */
 export const containerName = (workload: string, generation: number): string =>
@@ -57,5 +66,16 @@ export function own(container: Container, node: string): OwnContainer | undefine
   if (!Number.isSafeInteger(generation) || name !== containerName(workload, generation)) return undefined;
   const grace = Number(labels[label.graceSeconds]);
   const graceSeconds = Number.isSafeInteger(grace) && grace >= 0 ? grace : graceSecondsDefault;
-  return { ...container, workload, generation, graceSeconds };
+  return { ...container, workload, generation, graceSeconds, hooks: hooksOf(labels[label.hooks]) };
+}
+
+/** The hooks of a label that Eru wrote; a text that nobody can read is none. */
+function hooksOf(text: string | undefined): Hooks | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return Hooks.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
 }

@@ -1,8 +1,9 @@
 import { containerName, type OwnContainer } from "./container.ts";
+import { type Loop, noLoop } from "./crash-loop.ts";
 import type { Order } from "./desired.ts";
 import type { Health } from "./health.ts";
 import type { Known } from "./known.ts";
-import type { View } from "./reconcile.ts";
+import type { Action, View } from "./reconcile.ts";
 
 /** What the agent remembers of one workload between two passes. */
 export type Entry = {
@@ -24,6 +25,7 @@ export type Entry = {
   /** A container could not be seen or taken away. */
   stuck: { at: "look" | "clear"; failures: number; untilMs: number; error: string } | undefined;
   wakeAtMs: number | undefined;
+  loop: Loop;
   /** When something was last begun or learned, by the agent's own count. */
   touched: number;
 };
@@ -43,6 +45,7 @@ export const newEntry = (workload: string): Entry => ({
   blind: false,
   stuck: undefined,
   wakeAtMs: undefined,
+  loop: noLoop,
   touched: 0,
 });
 
@@ -75,4 +78,14 @@ export function seeAll(entry: Entry, seen: readonly OwnContainer[]): void {
   }
   entry.lookAt = new Set([...(entry.lookAt ?? []), ...unknown.map((one) => one.id)]);
   entry.blind ||= entry.containers.length === 0;
+}
+
+/** The workload's containers, with the one that an action was about as it is now. */
+export function withOne(
+  { containers }: Entry,
+  action: Exclude<Action, { do: "pull" }>,
+  seen: readonly OwnContainer[],
+): OwnContainer[] {
+  const id = action.do === "create" ? seen[0]?.id : "containerId" in action ? action.containerId : undefined;
+  return [...containers.filter((one) => one.id !== id), ...seen];
 }

@@ -24,7 +24,7 @@ test("a newer generation begins with nothing known", () => {
     type: "ContainerExited",
     ...{ ...of, generation: 1, attempt: 4, exitCode: 1, outOfMemory: false },
   };
-  expect(after(created(1), exited)).toMatchObject({ attempt: 0, ended: true });
+  expect(after(created(1), exited)).toMatchObject({ attempt: 4, ended: true });
   expect(after(created(1), exited, created(2))).toEqual({
     ...unknown(2),
     phase: "created",

@@ -1,4 +1,4 @@
-import { type Endpoint, type FactEvent, unreachable } from "@eru/events";
+import { commandFault, type Endpoint, type FactEvent, unreachable } from "@eru/events";
 import { backOffMs, steadyMs } from "./restart.ts";
 
 /** Facts about a workload. */
@@ -23,6 +23,12 @@ export type Known = {
   healthySinceMs: number | undefined;
   /** Retries since the last steady minute. */
   retries: number;
+  /** The start whose after-start hook is over. */
+  hookedAttempt: number;
+  /** Why that start does not count: its hook had to succeed. */
+  hookFault: string | undefined;
+  /** How often the before-stop hook of a container was run. */
+  stopHook: { containerId: string; tries: number; ok: boolean } | undefined;
   /** Disappearances without an order since the last steady minute. */
   vanished: number;
   /** Monotonic; nothing is started before. */
@@ -50,6 +56,9 @@ export const unknown = (generation: number): Known => ({
   sinceMs: 0,
   healthySinceMs: undefined,
   retries: 0,
+  hookedAttempt: 0,
+  hookFault: undefined,
+  stopHook: undefined,
   vanished: 0,
   retryAtMs: undefined,
   ended: false,
@@ -72,19 +81,23 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
         endpoints: fact.endpoints,
         sinceMs: time.atMs,
         retryAtMs: undefined,
+        hookFault: undefined,
+        stopHook: undefined,
       };
     case "ContainerHealthy":
       return { ...before, phase: "healthy", healthySinceMs: time.atMs };
     case "ContainerUnhealthy":
       return { ...settled(before, time.atMs), phase: "unhealthy" };
+    case "HookEnded":
+      return hooked(before, fact);
     case "ContainerExited":
-      return retrying({ ...settled(before, time.atMs), phase: "exited" }, fact.retryInMs, time.atMs);
+      return retrying({ ...ended(before, fact.attempt, time), phase: "exited" }, fact, time.atMs);
     case "ContainerFailed":
       // A container that cannot be seen or taken away says nothing about starting it.
       if (fact.step === "inspect" || fact.step === "stop" || fact.step === "remove") return before;
       return retrying(
         { ...settled(before, time.atMs), phase: "failed", attempt: fact.attempt },
-        fact.retryInMs,
+        fact,
         time.atMs,
       );
     case "ContainerRemoved":
@@ -106,10 +119,28 @@ const settled = (known: Known, atMs: number): Known =>
     ? { ...known, healthySinceMs: undefined, retries: 0, vanished: 0 }
     : { ...known, healthySinceMs: undefined };
 
-const retrying = (known: Known, retryInMs: number | undefined, atMs: number): Known =>
+type Ending = Extract<WorkloadFact, { type: "ContainerExited" | "ContainerFailed" }>;
+
+const retrying = (known: Known, { retryInMs, folded = 0 }: Ending, atMs: number): Known =>
   retryInMs === undefined
     ? { ...known, ended: true, retryAtMs: undefined }
-    : { ...known, retries: known.retries + 1, retryAtMs: atMs + retryInMs };
+    : { ...known, retries: known.retries + 1 + folded, retryAtMs: atMs + retryInMs };
+
+/** The end of a start; when that one was folded away, its end is the first that is heard of it. */
+const ended = (known: Known, attempt: number, time: FactTime): Known =>
+  attempt > known.attempt
+    ? { ...settled(known, time.atMs), attempt, startedAtMs: Math.max(known.startedAtMs, time.startedAtMs) }
+    : settled(known, time.atMs);
+
+function hooked(known: Known, fact: Extract<WorkloadFact, { type: "HookEnded" }>): Known {
+  const { containerId, ok, forced } = fact;
+  if (fact.hook === "after_start") {
+    const fault = ok || !forced ? undefined : `after-start hook ${commandFault(fact.ran)}`;
+    return { ...known, hookedAttempt: fact.attempt, hookFault: fault };
+  }
+  const before = known.stopHook?.containerId === containerId ? known.stopHook.tries : 0;
+  return { ...known, stopHook: { containerId, tries: before + 1, ok } };
+}
 
 /** Who removes a container by hand gets it back at once; who does so again and again, slower and slower. */
 function removed(known: Known, ordered: boolean, atMs: number): Known {

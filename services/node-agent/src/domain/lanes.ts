@@ -1,30 +1,32 @@
 import type { Action } from "./reconcile.ts";
 
 /** Actions that compete for the same thing. */
-export type Lane = "look" | "pull" | "run" | "clear";
+export type Lane = "look" | "pull" | "run" | "hook" | "clear";
 
-const lanes = ["look", "pull", "run", "clear"] as const satisfies readonly Lane[];
+const lanes = ["look", "pull", "run", "hook", "clear"] as const satisfies readonly Lane[];
 
 const laneOf = {
   look: "look",
   pull: "pull",
   create: "run",
   start: "run",
+  hook: "hook",
   stop: "clear",
   remove: "clear",
 } as const satisfies Record<Action["do"], Lane>;
 
-/** Actions in flight per lane. Starting is bound by the CPU, pulling by the network, stopping mostly waits. */
-export const laneLimits: Readonly<Record<Lane, number>> = { look: 16, pull: 3, run: 8, clear: 16 };
+/** Actions in flight per lane. Starting is bound by the CPU, pulling by the network, hooks and stopping mostly wait. */
+export const laneLimits: Readonly<Record<Lane, number>> = { look: 16, pull: 3, run: 8, hook: 16, clear: 16 };
 
 /** Counts actions in flight, and remembers in order who waits for one to end. */
 export class Lanes<T> {
   readonly #limits: Readonly<Record<Lane, number>>;
-  readonly #inFlight: Record<Lane, number> = { look: 0, pull: 0, run: 0, clear: 0 };
+  readonly #inFlight: Record<Lane, number> = { look: 0, pull: 0, run: 0, hook: 0, clear: 0 };
   readonly #waiting: Record<Lane, Set<T>> = {
     look: new Set(),
     pull: new Set(),
     run: new Set(),
+    hook: new Set(),
     clear: new Set(),
   };
 

@@ -2,17 +2,29 @@ import type { HealthCheck } from "@eru/events";
 import { probeAddress } from "./endpoints.ts";
 import { type Entry, keptContainer } from "./entry.ts";
 import { afterProbe, beginHealth, type ProbeResult, type Turn } from "./health.ts";
+import { dueAfterStart } from "./hooks.ts";
 
 /** A question to a running workload: is it healthy? */
-export type Probe = { workload: string; attempt: number; address: string | undefined; check: HealthCheck };
+export type Probe = {
+  workload: string;
+  attempt: number;
+  containerId: string;
+  address: string | undefined;
+  check: HealthCheck;
+};
 
 const checkOf = ({ order }: Entry): HealthCheck | undefined =>
   order?.kind === "run" ? order.assigned.template.entrypoint.healthcheck : undefined;
 
 /** Begins anew with every start of a workload that has a health check, and ends with it. */
 export function watchHealth(entry: Entry, nowMs: number): void {
-  const { known } = entry;
-  if (!checkOf(entry) || !known || keptContainer(entry)?.state !== "running") entry.health = undefined;
+  const { known, order } = entry;
+  const kept = keptContainer(entry);
+  const asked = checkOf(entry) !== undefined && kept?.state === "running";
+  if (!asked || !known || order?.kind !== "run") entry.health = undefined;
+  // Nothing may reach a workload before its after-start hook is over.
+  else if (dueAfterStart(order.assigned, known, kept) || known.hookFault !== undefined)
+    entry.health = undefined;
   else if (entry.health?.attempt !== known.attempt) {
     const status = known.phase === "healthy" || known.phase === "unhealthy" ? known.phase : "starting";
     entry.health = beginHealth(known.attempt, status, { sinceMs: known.sinceMs, nowMs });
@@ -26,7 +38,8 @@ export function dueProbe(entry: Entry, nowMs: number): Probe | undefined {
   const kept = keptContainer(entry);
   if (!health || entry.probing || health.nextMs > nowMs) return undefined;
   if (order?.kind !== "run" || !kept || !check) return undefined;
-  return { workload, attempt: health.attempt, address: probeAddress(order.assigned, kept), check };
+  const address = probeAddress(order.assigned, kept);
+  return { workload, attempt: health.attempt, containerId: kept.id, address, check };
 }
 
 /** Counts an answer; the change when it made one. An answer about an earlier start counts for nothing. */
@@ -37,7 +50,7 @@ export function countProbe(entry: Entry, probe: Probe, result: ProbeResult, nowM
   return turn;
 }
 
-/** An answer that came while the engine was away: nothing is said about containers, ask again later. */
+/** No answer, or one that came while the engine was away: nothing is said about containers, ask again later. */
 export function postponeProbe(entry: Entry, probe: Probe, nowMs: number): void {
   if (entry.health) entry.health = { ...entry.health, nextMs: nowMs + probe.check.intervalMs };
 }

@@ -1,8 +1,10 @@
-import type { Endpoint } from "@eru/events";
+import { type CommandResult, commandFault, type Endpoint } from "@eru/events";
 import type { OwnContainer } from "./container.ts";
 import { type ContainerSpec, containerSpec } from "./container-spec.ts";
+import { provenAtMs } from "./crash-loop.ts";
 import type { Assigned, Order } from "./desired.ts";
 import { type Addressing, endpoints, sameEndpoints } from "./endpoints.ts";
+import { dueAfterStart, dueBeforeStop, type HookAction } from "./hooks.ts";
 import { evolve, type Known, retriesNow, unknown, type WorkloadFact } from "./known.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
 
@@ -13,6 +15,7 @@ export type Action =
   | { do: "pull"; image: string }
   | { do: "create"; workload: string; spec: ContainerSpec }
   | { do: "start"; workload: string; containerId: string }
+  | HookAction
   | { do: "stop"; workload: string; containerId: string; graceSeconds: number }
   | { do: "remove"; workload: string; containerId: string };
 
@@ -42,6 +45,8 @@ export type Verdict = {
   wakeAtMs?: number;
 };
 
+type HookFact = Extract<WorkloadFact, { type: "HookEnded" }>;
+
 /** Steps on the way to a running container. */
 export type RunStep = "pull" | "create" | "start";
 
@@ -59,18 +64,21 @@ export function reconcile(view: View, nowMs: number): Verdict {
   const running = order?.kind === "run" ? order.assigned : undefined;
   if (running && kept) report.seen(running, kept);
   const next =
-    surplus[0] !== undefined ? clear(surplus[0], view, nowMs) : running ? advance(running, kept, report) : {};
+    surplus[0] !== undefined ? clear(surplus[0], report) : running ? advance(running, kept, report) : {};
   return { facts: report.facts, known: report.known, ...next };
 }
 
 type Next = { action?: Action; wakeAtMs?: number };
 
-/** A container without an order goes: it is stopped with its grace, then removed. */
-function clear(container: OwnContainer, { order, workload, stuckUntilMs }: View, nowMs: number): Next {
+/** A container without an order goes: it is stopped with its grace after its hook, then removed. */
+function clear(container: OwnContainer, { view, nowMs, known }: Report): Next {
+  const { order, workload, stuckUntilMs } = view;
   const { id: containerId, state } = container;
   if (state === "removing") return {}; // Its end comes as an event, or at the next full look.
   if (stuckUntilMs !== undefined && stuckUntilMs > nowMs) return { wakeAtMs: stuckUntilMs };
   if (state !== "running") return { action: { do: "remove", workload, containerId } };
+  const hook = dueBeforeStop(container, known);
+  if (hook) return { action: hook };
   const graceSeconds = order?.kind === "stop" ? order.graceSeconds : container.graceSeconds;
   return { action: { do: "stop", workload, containerId, graceSeconds } };
 }
@@ -79,10 +87,11 @@ function clear(container: OwnContainer, { order, workload, stuckUntilMs }: View,
 function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Report): Next {
   const { workload, addressing, image } = report.view;
   const known = report.now(assigned.generation);
-  if (kept?.state === "running" || kept?.state === "removing" || known.ended) return {};
+  if (kept?.state === "running") return accompany(assigned, kept, report);
+  if (kept?.state === "removing" || known.ended) return {};
   if (known.retryAtMs !== undefined && known.retryAtMs > report.nowMs) return { wakeAtMs: known.retryAtMs };
   // The engine cannot start a dead container, only take it away.
-  if (kept?.state === "dead") return clear(kept, report.view, report.nowMs);
+  if (kept?.state === "dead") return clear(kept, report);
   if (kept) return { action: { do: "start", workload, containerId: kept.id } };
   const answer = containerSpec(assigned, addressing);
   if (!answer.ok) {
@@ -93,10 +102,48 @@ function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Rep
   return { action: { do: "create", workload, spec: answer.spec } };
 }
 
+/** What is left to do with a container that runs: its hook, or its end when the hook had to succeed and did not. */
+function accompany(assigned: Assigned, kept: OwnContainer, report: Report): Next {
+  const { nowMs } = report;
+  const { workload, stuckUntilMs } = report.view;
+  const known = report.now(assigned.generation);
+  if (known.hookFault !== undefined && known.phase === "started") {
+    if (stuckUntilMs !== undefined && stuckUntilMs > nowMs) return { wakeAtMs: stuckUntilMs };
+    const { id: containerId, graceSeconds } = kept;
+    return { action: { do: "stop", workload, containerId, graceSeconds } };
+  }
+  const hook = dueAfterStart(assigned, known, kept);
+  if (hook) return { action: hook };
+  const wakeAtMs = provenAtMs(known, nowMs);
+  return known.phase === "started" && wakeAtMs > nowMs ? { wakeAtMs } : {};
+}
+
 /** A step towards running that the engine refused, as a fact. */
 export function failure(view: View, step: RunStep, error: string, nowMs: number): Verdict {
   const report = new Report(view, nowMs);
   if (view.order?.kind === "run") report.failed(view.order.assigned, step, error, "retry");
+  return { facts: report.facts, known: report.known };
+}
+
+/** A hook that is over, as a fact. */
+export function hookEnded(
+  view: View,
+  { hook, containerId, force }: HookAction,
+  ran: readonly CommandResult[],
+  nowMs: number,
+): Verdict {
+  const container = view.containers.find(({ id }) => id === containerId);
+  if (!container) return { facts: [], known: view.known };
+  const generation = Math.max(container.generation, view.known?.generation ?? 0);
+  const report = new Report(view, nowMs);
+  report.hooked({
+    generation,
+    containerId,
+    hook,
+    ok: commandFault(ran) === undefined,
+    forced: force,
+    ran: [...ran],
+  });
   return { facts: report.facts, known: report.known };
 }
 
@@ -130,6 +177,12 @@ class Report {
     });
   }
 
+  hooked(run: Pick<HookFact, "generation" | "containerId" | "hook" | "ok" | "forced" | "ran">): void {
+    const { node, workload } = this.view;
+    const attempt = Math.max(1, this.now(run.generation).attempt);
+    this.#add({ type: "HookEnded", node, workload, attempt, ...run });
+  }
+
   /** What was reported and is there no more; and a stop that is done, whether or not there ever was a container. */
   gone(): void {
     const { order, containers, exitCode, node, workload } = this.view;
@@ -161,15 +214,19 @@ class Report {
         { type: "ContainerStarted", ...of, attempt: known.attempt + 1, endpoints: reached },
         kept.startedAtMs,
       );
-    if (kept.state === "running") this.#running(assigned);
+    if (kept.state === "running") this.#running(assigned, kept);
     else this.#exited(assigned, kept);
   }
 
-  /** Without a health check, running is healthy. */
-  #running({ workload, generation, template }: Assigned): void {
+  /** Without a health check, running is healthy; in a crash loop, running for a while. */
+  #running(assigned: Assigned, kept: OwnContainer): void {
     const { node } = this.view;
-    const { attempt, phase } = this.now(generation);
-    if (phase === "started" && template.entrypoint.healthcheck === undefined)
+    const { workload, generation, template } = assigned;
+    const known = this.now(generation);
+    const { attempt, phase, hookFault } = known;
+    if (phase !== "started" || template.entrypoint.healthcheck !== undefined) return;
+    if (hookFault !== undefined || dueAfterStart(assigned, known, kept)) return;
+    if (provenAtMs(known, this.nowMs) <= this.nowMs)
       this.#add({ type: "ContainerHealthy", node, workload, generation, attempt });
   }
 
@@ -178,10 +235,21 @@ class Report {
     const known = this.now(generation);
     if (!up(known)) return;
     const exitCode = kept.exitCode ?? 0;
+    const { attempt } = known;
+    if (known.hookFault !== undefined) {
+      const retries = retriesNow(known, this.nowMs);
+      const retryInMs = retryAfterFailure(template.entrypoint.restart, retries);
+      this.#add({
+        type: "ContainerFailed",
+        ...{ node, workload, generation, step: "start", error: known.hookFault, attempt },
+        ...(retryInMs !== undefined && { retryInMs }),
+      });
+      return;
+    }
     const retryInMs = retryAfterExit(template.entrypoint.restart, retriesNow(known, this.nowMs), exitCode);
     this.#add({
       type: "ContainerExited",
-      ...{ node, workload, generation, attempt: known.attempt, exitCode, outOfMemory: kept.outOfMemory },
+      ...{ node, workload, generation, attempt, exitCode, outOfMemory: kept.outOfMemory },
       ...(retryInMs !== undefined && { retryInMs }),
     });
   }

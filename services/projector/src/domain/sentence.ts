@@ -1,5 +1,5 @@
 import type { DecisionEvent, EruEvent, FactEvent } from "@eru/events";
-import { unreachable } from "@eru/events";
+import { commandFault, unreachable } from "@eru/events";
 import { shortage } from "./wish.ts";
 
 type Intent = Exclude<EruEvent, DecisionEvent | FactEvent>;
@@ -19,6 +19,7 @@ function words(event: EruEvent): string {
     case "ContainerStarted":
     case "ContainerHealthy":
     case "ContainerUnhealthy":
+    case "HookEnded":
     case "ContainerExited":
     case "ContainerFailed":
     case "ContainerRemoved":
@@ -47,6 +48,16 @@ const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
 const retry = (ms: number | undefined): string =>
   ms === undefined ? "gave up" : `tries again in ${seconds(ms)}`;
 
+/** Starts of a crash loop that have no fact of their own. */
+const folded = (starts: number | undefined): string =>
+  starts === undefined ? "" : ` (${many(starts, "failed start")} before it went unreported)`;
+
+const hookEnd = ({ ran, forced }: Extract<FactEvent, { type: "HookEnded" }>): string => {
+  const fault = commandFault(ran);
+  if (fault === undefined) return `ran, ${many(ran.length, "command")}`;
+  return `failed${forced ? "" : ", which it may"}: ${fault}`;
+};
+
 function ofFact(event: FactEvent): string {
   switch (event.type) {
     case "NodeObserved":
@@ -63,10 +74,12 @@ function ofFact(event: FactEvent): string {
       return `${event.workload} is healthy on ${event.node}`;
     case "ContainerUnhealthy":
       return `${event.workload} is unhealthy on ${event.node}: ${event.reason}`;
+    case "HookEnded":
+      return `${event.workload}: the ${event.hook.replace("_", "-")} hook ${hookEnd(event)} on ${event.node}`;
     case "ContainerExited":
-      return `${event.workload} exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""} on ${event.node}, ${retry(event.retryInMs)}`;
+      return `${event.workload} exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""} on ${event.node}, ${retry(event.retryInMs)}${folded(event.folded)}`;
     case "ContainerFailed":
-      return `${event.workload} failed to ${event.step} on ${event.node}, ${retry(event.retryInMs)}: ${event.error}`;
+      return `${event.workload} failed to ${event.step} on ${event.node}, ${retry(event.retryInMs)}${folded(event.folded)}: ${event.error}`;
     case "ContainerRemoved":
       return `${event.workload} is gone from ${event.node}${event.ordered ? "" : ", nobody ordered it"}`;
     default:

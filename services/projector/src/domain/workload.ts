@@ -1,4 +1,4 @@
-import type { AssignmentEvent, DecisionEvent, FactEvent } from "@eru/events";
+import { type AssignmentEvent, commandFault, type DecisionEvent, type FactEvent } from "@eru/events";
 
 /** What the node's agent last said about the workload. */
 type Observed =
@@ -230,6 +230,10 @@ export function observe(current: Workload, fact: ContainerFact, at: At): Workloa
         attempt: fact.attempt,
         ...failure(at, fact.reason),
       });
+    case "HookEnded":
+      return fact.ok
+        ? current
+        : change(current, at, failure(at, `${fact.hook.replace("_", "-")} hook: ${commandFault(fact.ran)}`));
     case "ContainerExited":
       return change(current, at, {
         observed: fact.retryInMs === undefined ? "failed" : "exited",

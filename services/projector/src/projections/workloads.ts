@@ -110,6 +110,7 @@ export const workloads: Projection = {
         case "ContainerStarted":
         case "ContainerHealthy":
         case "ContainerUnhealthy":
+        case "HookEnded":
         case "ContainerExited":
         case "ContainerFailed":
         case "ContainerRemoved":

@@ -48,6 +48,7 @@ function next(workload: ModelWorkload, choose: Choose): FactEvent {
       return { type: "ContainerUnhealthy", ...of, attempt, reason: "503 from GET /" };
     default:
       if (choose(3) === 0) return exit(workload, of, choose);
+      if (choose(4) === 0) return hook(of, attempt, choose);
       workload.phase = "healthy";
       return { type: "ContainerHealthy", ...of, attempt };
   }
@@ -62,4 +63,15 @@ function exit(
   const retry = choose(3) === 0 ? {} : { retryInMs: 1_000 };
   const { attempt } = workload;
   return { type: "ContainerExited", ...of, attempt, exitCode: 137, outOfMemory: choose(2) === 0, ...retry };
+}
+
+function hook(
+  of: { node: string; workload: string; generation: number },
+  attempt: number,
+  choose: Choose,
+): FactEvent {
+  const ok = choose(2) === 0;
+  const ran = [{ command: '["/warm"]', exitCode: ok ? 0 : 1, output: "" }];
+  const containerId = `c-${of.workload}`;
+  return { type: "HookEnded", ...of, attempt, containerId, hook: "after_start", ok, forced: false, ran };
 }

@@ -73,6 +73,7 @@ export function observe(before: Workload, event: ContainerFact): Workload {
     case "ContainerRemoved":
       return { ...known, healthy: false };
     case "ContainerCreated":
+    case "HookEnded": // Nothing is healthy before its hook is over.
       return known;
   }
 }

@@ -65,6 +65,8 @@ function phaseAfter(event: ContainerFact): Phase | undefined {
       return "created";
     case "ContainerStarted":
       return "started";
+    case "HookEnded":
+      return undefined;
     case "ContainerHealthy":
       return "healthy";
     case "ContainerUnhealthy":

@@ -1,0 +1,24 @@
+import type { Entry } from "./entry.ts";
+import type { WorkloadFact } from "./known.ts";
+import { backOffMs } from "./restart.ts";
+
+type Failed = Extract<WorkloadFact, { type: "ContainerFailed" }>;
+
+/**
+ * Notes that a container cannot be seen or taken away: that is tried for ever, because its resources are booked until it
+ * is gone. The fact, once per text.
+ */
+export function beStuck(
+  entry: Entry,
+  { step, error }: { step: "inspect" | "stop" | "remove"; error: string },
+  nowMs: number,
+): Omit<Failed, "node"> | undefined {
+  const failures = (entry.stuck?.failures ?? 0) + 1;
+  const retryInMs = backOffMs(failures - 1);
+  const news = entry.stuck?.error !== error;
+  entry.stuck = { at: step === "inspect" ? "look" : "clear", failures, untilMs: nowMs + retryInMs, error };
+  const generation = entry.known?.generation ?? entry.order?.generation;
+  if (generation === undefined || !news) return undefined;
+  const attempt = Math.max(1, entry.known?.attempt ?? 1);
+  return { type: "ContainerFailed", workload: entry.workload, generation, step, error, retryInMs, attempt };
+}
