@@ -37,6 +37,7 @@ try {
     ERU_SIM_COUNT: String(nodes),
     ERU_SIM_CPUS: String(Math.min(1024, cpus)),
     ERU_SIM_MEMORY_MIB: "16777216",
+    ERU_SIM_START_MS: process.env["SIM_START_MS"] ?? "5000-15000",
   });
   await until(
     () => seen.alive >= nodes,
@@ -135,7 +136,7 @@ function watch(from: Broker, signal: AbortSignal): { alive: number; placed: numb
 
 async function start(main: string, env: Record<string, string>): Promise<ChildProcess> {
   const port = await freePort();
-  const child = spawn(process.execPath, [join(root, main)], {
+  const child = spawn(process.execPath, [...(main.includes("scheduler") && process.env["PROF"] ? ["--cpu-prof", "--cpu-prof-dir=/tmp/lead-prof"] : []), join(root, main)], {
     env: {
       ERU_NATS_URL: server.url,
       ERU_NATS_USER: "bench",

@@ -75,7 +75,9 @@ export async function simNodes(
     let said: string | undefined = "";
     while (!given.signal.aborted && runs(identity)) {
       const why = await probe({ kind: "http", host: "127.0.0.1", port: http, path: "/readyz" });
-      if (why !== said) given.tell(why ?? `${wish.count} agents follow their orders`);
+      // Before it listens there is nothing worth saying.
+      if (why !== said && (why ?? " of ").includes(" of "))
+        given.tell(why ?? `${wish.count} agents follow their orders`);
       said = why;
       await sleep(pollMs);
     }
