@@ -202,3 +202,14 @@ test("the forecast of a drain says what would go where and what cannot, and chan
   expect(world.plan().decisions).toEqual([]);
   expect(drainForecast(world.zone, "n9")).toBeUndefined();
 });
+
+test("what a halted upgrade failed with is removed once when its draining node is lost", () => {
+  const world = new World().node("n1", 9).deploy("shop-web-a", 1);
+  world.settle();
+  world.upgrade("shop-web-a", "v2").now();
+  world.now({ stalled: new Set(["shop-web-a"]) });
+  drain(world).node("n2", 9);
+  const decided = world.passes({ liveness: [{ node: "n1", to: "lost", silentMs: 6_000 }] });
+  const removed = only(decided, "RemovalDecided").map(({ workload }) => workload);
+  expect(removed.toSorted()).toEqual(["shop-web-a-1", "shop-web-a-2"]);
+});

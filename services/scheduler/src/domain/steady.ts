@@ -17,7 +17,8 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
     staying.filter((one) => surge > 0 && one.phase !== "healthy" && one.version === deployment.version),
   );
   // It cannot be looked at on a node that is about to go.
-  for (const one of evidence) if (draft.drains(one.node)) remove(draft, one, "drained_node");
+  for (const one of evidence)
+    if (draft.drains(one.node) && !lost.has(one)) remove(draft, one, "drained_node");
   const parts = parted(
     draft,
     staying.filter((one) => !lost.has(one) && !evidence.has(one)),
