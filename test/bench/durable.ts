@@ -136,17 +136,26 @@ function watch(from: Broker, signal: AbortSignal): { alive: number; placed: numb
 
 async function start(main: string, env: Record<string, string>): Promise<ChildProcess> {
   const port = await freePort();
-  const child = spawn(process.execPath, [...(main.includes("scheduler") && process.env["PROF"] ? ["--cpu-prof", "--cpu-prof-dir=/tmp/lead-prof"] : []), join(root, main)], {
-    env: {
-      ERU_NATS_URL: server.url,
-      ERU_NATS_USER: "bench",
-      ERU_NATS_PASSWORD: "bench",
-      ERU_HTTP_PORT: String(port),
-      ERU_LOG_LEVEL: "warn",
-      ...env,
+  const child = spawn(
+    process.execPath,
+    [
+      ...(main.includes("scheduler") && process.env["PROF"]
+        ? ["--cpu-prof", "--cpu-prof-dir=/tmp/lead-prof"]
+        : []),
+      join(root, main),
+    ],
+    {
+      env: {
+        ERU_NATS_URL: server.url,
+        ERU_NATS_USER: "bench",
+        ERU_NATS_PASSWORD: "bench",
+        ERU_HTTP_PORT: String(port),
+        ERU_LOG_LEVEL: "warn",
+        ...env,
+      },
+      stdio: ["ignore", "inherit", "inherit"],
     },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  );
   children.push(child);
   return child;
 }

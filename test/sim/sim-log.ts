@@ -1,5 +1,5 @@
 import { decodeMessage, type NewEvent, type RecordedEvent } from "@eru/events";
-import type { Append, StoredMessage } from "@eru/log";
+import type { Append, Appended, StoredMessage } from "@eru/log";
 import { MemoryLog } from "@eru/log/memory";
 
 /** What stands in the log, decoded once for all simulated readers. */
@@ -34,10 +34,10 @@ export class SimLog {
   }
 
   /** @throws ConflictError as the log does */
-  async batch(appends: readonly Append[]): Promise<number> {
+  async batch(appends: readonly Append[]): Promise<readonly Appended[]> {
     const places = await this.log.appendBatch(appends);
     await this.#collect();
-    return places.at(-1)?.seq ?? 0;
+    return places;
   }
 
   async append(

@@ -1,6 +1,6 @@
 import { liveSubjects } from "@eru/events";
 import { ConflictError } from "@eru/log";
-import { toBatch } from "../../services/scheduler/src/batch.ts";
+import { behind, fenceAfter, toBatches } from "../../services/scheduler/src/batch.ts";
 import { type Attempt, type CoreOptions, SchedulerCore } from "../../services/scheduler/src/core.ts";
 import type { Chance } from "./chance.ts";
 import type { Checks } from "./checks.ts";
@@ -39,7 +39,7 @@ export class SimScheduler {
     const onTheirWay = this.#held?.attempts ?? [];
     this.#core = undefined;
     this.#held = undefined;
-    if (this.#deps.chance.may(0.5)) for (const attempt of onTheirWay) await this.#send(attempt);
+    if (this.#deps.chance.may(0.5)) for (const attempt of onTheirWay) await this.#send(attempt, true, true);
   }
 
   hearNode(node: string): void {
@@ -79,7 +79,7 @@ export class SimScheduler {
 
   async #commit(attempt: Attempt, rough: boolean): Promise<void> {
     const { chance, log } = this.#deps;
-    const seq = await this.#send(attempt);
+    const seq = await this.#send(attempt, rough);
     const answerLost = rough && chance.may(0.05);
     if (seq !== undefined && !answerLost) this.#core?.recorded(attempt, seq);
     else {
@@ -89,15 +89,28 @@ export class SimScheduler {
     }
   }
 
-  /** The sequence of the batch; undefined when another scheduler was faster. */
-  async #send(attempt: Attempt): Promise<number | undefined> {
-    const { log } = this.#deps;
+  /**
+   * The sequence of the last batch; undefined when another scheduler was faster, or when the scheduler dies between two
+   * batches. In rough times batches are small, so that there is a between.
+   */
+  async #send(attempt: Attempt, rough: boolean, dies = false): Promise<number | undefined> {
+    const { log, chance } = this.#deps;
+    const messagesMax = rough ? chance.between(1, 6) : undefined;
+    const batches = toBatches(attempt.pass, { id: log.nextId(), time: log.time() }, messagesMax);
+    const sent = dies ? batches.slice(0, chance.between(0, batches.length)) : batches;
+    let fence = attempt.pass.expectedLastSeq;
+    let lastSeq: number | undefined;
     try {
-      return await log.batch(toBatch(attempt.pass, { id: log.nextId(), time: log.time() }));
+      for (const batch of sent) {
+        const places = await log.batch(behind(batch, fence));
+        fence = fenceAfter(batch, places);
+        lastSeq = places.at(-1)?.seq;
+      }
     } catch (error) {
       if (error instanceof ConflictError) return undefined;
       throw error;
     }
+    return lastSeq;
   }
 
   get #hears(): boolean {

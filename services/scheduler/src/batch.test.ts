@@ -1,11 +1,20 @@
 import { decodeMessage, encodeMessage } from "@eru/events";
+import type { Append } from "@eru/log";
 import { MemoryLog } from "@eru/log/memory";
 import { expect, test } from "vitest";
-import { toBatch } from "./batch.ts";
+import { behind, fenceAfter, toBatches } from "./batch.ts";
+import type { Pass } from "./domain/plan.ts";
 import { template, World } from "./testkit/world.ts";
 
 const stamp = { id: "01J", time: "2026-01-01T00:00:00.000Z" };
-const decoded = (batch: ReturnType<typeof toBatch>) =>
+/** A pass that is one batch, behind its fence. */
+function toBatch(pass: Pass, of = stamp): Append[] {
+  const [only, ...more] = toBatches(pass, of);
+  expect(more).toEqual([]);
+  return only ? behind(only, pass.expectedLastSeq) : [];
+}
+
+const decoded = (batch: readonly Append[]) =>
   batch.flatMap(({ subject, message }, index) =>
     decodeMessage({ subject, seq: index + 1, body: encodeMessage(subject, message) }),
   );
@@ -64,16 +73,49 @@ test("what does not fit into one message is split, and one batch still holds it"
   await log.appendBatch([first, ...rest]);
 });
 
-test("the largest pass of small deployments still fits into one batch", async () => {
+test("a pass that is larger than a batch becomes a chain of them, each behind the one before", async () => {
   const world = new World();
   for (let n = 0; n < 300; n++) world.node(`node-${n}`, 3);
-  for (let n = 0; n < 900; n++) world.deploy(`shop-web-${n}`, 1);
-  const batch = toBatch(world.plan(), stamp);
-  expect(batch.length).toBeLessThanOrEqual(1_000);
-  expect(batch.filter(({ subject }) => subject === "eru.decision.p").length).toBeGreaterThan(1);
-  expect(batch.filter(({ expectedLastSeq }) => expectedLastSeq !== undefined)).toHaveLength(1);
-  expect(world.plan().unfinished).toHaveLength(100);
-  const log = new MemoryLog();
-  const [{ expectedLastSeq: _, ...first }, ...rest] = batch as [(typeof batch)[0], ...typeof batch];
-  await log.appendBatch([first, ...rest]);
+  for (let n = 0; n < 800; n++) world.deploy(`shop-web-${n}`, 1);
+  const pass = world.plan();
+  const batches = toBatches(pass, stamp, 100);
+  expect(batches.length).toBeGreaterThan(2);
+  expect(Math.max(...batches.map(({ appends }) => appends.length))).toBeLessThanOrEqual(100);
+  const log = new MemoryLog(); // Refuses fences that do not hold.
+  let fence = 0;
+  for (const batch of batches) fence = fenceAfter(batch, await log.appendBatch(behind(batch, fence)));
+  const decisions = await log.read("eru.decision.p", 1);
+  expect(fence).toBe(decisions.at(-1)?.seq);
+  const ids = batches.flatMap(({ appends }) =>
+    appends.map(({ subject, message }) => `${subject} ${message.meta.id}`),
+  );
+  expect(new Set(ids).size).toBe(ids.length);
+  const events = batches.flatMap(({ appends }) => decoded(appends));
+  expect(events.filter(({ event }) => event.type === "WorkloadAssigned")).toHaveLength(800);
+  expect(pass.unfinished).toEqual([]);
+});
+
+test("no order is apart from its decision", () => {
+  const world = new World();
+  for (let n = 0; n < 30; n++) world.node(`node-${n}`, 30);
+  for (let n = 0; n < 20; n++) world.deploy(`shop-web-${n}`, 7);
+  for (const { appends } of toBatches(world.plan(), stamp, 10)) {
+    const events = decoded(appends).map(({ event }) => event);
+    const decided = events.flatMap((event) => (event.type === "PlacementDecided" ? event.placed : []));
+    const ordered = events.flatMap((event) => (event.type === "WorkloadAssigned" ? [event] : []));
+    expect(ordered.map(({ workload }) => workload).sort()).toEqual(
+      decided.map(({ workload }) => workload).sort(),
+    );
+  }
+});
+
+test("one decision places no more than a batch surely holds; the next pass goes on", () => {
+  const world = new World();
+  for (let n = 0; n < 2_000; n++) world.node(`node-${n}`, 3);
+  world.deploy("shop-web-a", 1_500);
+  const pass = world.plan();
+  const [decision] = pass.decisions;
+  expect(decision?.event).toMatchObject({ type: "PlacementDecided", placed: { length: 900 }, waiting: 600 });
+  expect(pass.unfinished).toEqual(["shop-web-a"]);
+  expect(toBatches(pass, stamp)).toHaveLength(1);
 });

@@ -2,8 +2,9 @@ import { decodeMessage, liveSubjects, subjects, UnreadableEventError } from "@er
 import { type Broker, ConflictError, type Log, LogUnavailableError } from "@eru/log";
 import { MemoryBroker } from "@eru/log/memory";
 import { afterEach, expect, test, vi } from "vitest";
-import { toBatch } from "./batch.ts";
+import { behind, toBatches } from "./batch.ts";
 import { SchedulerCore } from "./core.ts";
+import type { Pass } from "./domain/plan.ts";
 import { capacityOf } from "./domain/zone.ts";
 import { addNode, append, coreOptions, deploy, request, start } from "./testkit/running.ts";
 
@@ -148,6 +149,10 @@ test("two schedulers that both believe to be active place everything once and ov
     expect(node.booked.milli).toBeLessThanOrEqual(capacityOf(node)!.milli);
 });
 
+/** A small pass: one batch behind its fence. */
+const batchOf = (pass: Pass, id: string) =>
+  behind(toBatches(pass, { id, time: "t" })[0]!, pass.expectedLastSeq);
+
 test("a scheduler that slept through another's decision is refused and then finds nothing to do", async () => {
   const { log } = new MemoryBroker();
   await addNode(log, "n1", 1);
@@ -157,10 +162,8 @@ test("a scheduler that slept through another's decision is refused and then find
   for (const core of [awake, asleep]) core.fold(await stored(log));
   const [late] = [...asleep.passes(0)];
   const [first] = [...awake.passes(0)];
-  await log.appendBatch(toBatch(first!.pass, { id: "first", time: "t" }));
-  await expect(log.appendBatch(toBatch(late!.pass, { id: "late", time: "t" }))).rejects.toThrow(
-    ConflictError,
-  );
+  await log.appendBatch(batchOf(first!.pass, "first"));
+  await expect(log.appendBatch(batchOf(late!.pass, "late"))).rejects.toThrow(ConflictError);
   asleep.notRecorded(late!, { untilSeq: (await log.last("eru.decision.p"))!.seq, restUntil: 0 });
   expect([...asleep.passes(0)]).toEqual([]); // It does not even try before it knows what came first.
   asleep.fold(await stored(log));

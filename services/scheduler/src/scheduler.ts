@@ -1,7 +1,7 @@
 import { AppError, liveSubjects, subjects } from "@eru/events";
 import { type Broker, ConflictError } from "@eru/log";
 import { backOffMs, type Logger, type Metrics, pause, Wake } from "@eru/service";
-import { toBatch } from "./batch.ts";
+import { behind, fenceAfter, toBatches } from "./batch.ts";
 import { type Attempt, type CoreOptions, lookEveryMs, SchedulerCore } from "./core.ts";
 import { Measures } from "./measures.ts";
 
@@ -158,8 +158,13 @@ export class Scheduler {
     const { pass } = attempt;
     const from = now();
     try {
-      const places = await broker.log.appendBatch(toBatch(pass, { id: newId(), time: time() }));
-      const lastSeq = places.at(-1)?.seq ?? 0;
+      let fence = pass.expectedLastSeq;
+      let lastSeq = 0;
+      for (const batch of toBatches(pass, { id: newId(), time: time() })) {
+        const places = await broker.log.appendBatch(behind(batch, fence));
+        fence = fenceAfter(batch, places);
+        lastSeq = places.at(-1)?.seq ?? 0;
+      }
       this.core.recorded(attempt, lastSeq);
       this.#failures.delete(pass.pod);
       this.#measures.recorded(pass, (now() - from) / 1_000);

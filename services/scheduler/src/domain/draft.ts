@@ -1,5 +1,6 @@
 import type { AssignmentEvent, Cause, DecisionEvent } from "@eru/events";
 import { type Amounts, free } from "./amounts.ts";
+import { decisionActionsMax } from "./limits.ts";
 import {
   capacityOf,
   type Deployment,
@@ -47,7 +48,7 @@ export const noSignals: Signals = {
 export type PassOptions = {
   /** Milliseconds a drain may take. */
   drainDeadlineMs: number;
-  /** Actions (a workload placed or removed) in one pass: what one atomic batch can hold. */
+  /** Actions (a workload placed or removed) in one pass. */
   actionsMax: number;
 };
 
@@ -92,9 +93,10 @@ export class Draft {
     return draft;
   }
 
-  /** How many more actions of this cost the pass can hold. */
+  /** How many more actions of this cost the pass, and one decision of it, can hold. */
   affordable(cost: number): number {
-    return Math.max(0, Math.floor((this.options.actionsMax - this.#actions) / cost));
+    const left = Math.min(this.options.actionsMax - this.#actions, decisionActionsMax);
+    return Math.max(0, Math.floor(left / cost));
   }
 
   spend(actions: number): void {

@@ -24,5 +24,11 @@ export const actionBytes = 8 * 1024;
 /** The largest template that fits into one message together with the names around it. */
 export const templateBytesMax = 240 * 1024;
 
-/** Actions in one pass: with the messages of its decisions a batch stays below the thousand that the broker takes. */
-export const actionsMax = 800;
+/**
+ * Actions (a workload placed or removed) of one decision: it is stored with its orders, one message for each node, in one
+ * batch, and a batch holds a thousand messages.
+ */
+export const decisionActionsMax = 900;
+
+/** Actions in one pass: what is planned before the next look at the log. */
+export const actionsMax = 20_000;

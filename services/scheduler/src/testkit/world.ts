@@ -17,10 +17,11 @@ import {
 import { apply } from "../domain/apply.ts";
 import { noSignals, type PassOptions, type Signals } from "../domain/draft.ts";
 import { dueStops } from "../domain/drains.ts";
+import { actionsMax } from "../domain/limits.ts";
 import { type Pass, plan } from "../domain/plan.ts";
 import { capacityOf, emptyZone, podOf, type Zone } from "../domain/zone.ts";
 
-export const defaults: PassOptions = { drainDeadlineMs: 30_000, actionsMax: 800 };
+export const defaults: PassOptions = { drainDeadlineMs: 30_000, actionsMax };
 
 /** A template of a release; `publish` makes it routable. */
 export const template = (release = "v1", more: Partial<Template> = {}): Template => ({
