@@ -51,9 +51,16 @@ const rules: readonly Rule[] = [
     example: { file: "libs/events/src/x.ts", text: 'import fs from "node:fs";' },
   },
   {
-    name: "domain code imports only its neighbours and the contracts",
+    name: "the rules of routing are pure: they depend on the contracts and one regex engine",
+    where: source("libs/routing"),
+    breaks: importsBesides(/^(@eru\/events|re2js)$/),
+    example: { file: "libs/routing/src/x.ts", text: 'import fs from "node:fs";' },
+  },
+  {
+    name: "domain code imports only its neighbours, the contracts and the rules of routing",
     where: /\/src\/domain\/(?!.*\.test\.ts$).*\.ts$/,
-    breaks: (text) => imports(text).some((from) => !from.startsWith("./") && from !== "@eru/events"),
+    breaks: (text) =>
+      imports(text).some((from) => !from.startsWith("./") && !/^@eru\/(events|routing)$/.test(from)),
     example: { file: "services/scheduler/src/domain/x.ts", text: 'import { x } from "../x.ts";' },
   },
   {

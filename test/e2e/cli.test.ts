@@ -63,8 +63,8 @@ describe("a deployment's life", () => {
 
   test("a route shows the workloads it sends to", async () => {
     await json("route set hello.localhost --app hello");
-    expect((await eru("route show hello.localhost")).out).toContain("/=hello/web: 3 healthy workloads");
-    expect((await eru("route list")).out).toContain("hello.localhost  /=hello/web");
+    expect((await eru("route show hello.localhost")).out).toContain("hello/web: 3 healthy workloads");
+    expect((await eru("route list")).out).toMatch(/hello\.localhost +- +path \/ → hello\/web/);
   });
 
   test("why explains a workload: the choice, the runners-up, and the chain from the user to the facts", async () => {

@@ -1,4 +1,4 @@
-import { type DeploymentEvent, type EruEvent, type NodeEvent, subjects } from "@eru/events";
+import { type DeploymentEvent, type EruEvent, type NodeEvent, rulesFrom, subjects } from "@eru/events";
 import { SchedulerCore } from "../../services/scheduler/src/core.ts";
 import { actionsMax } from "../../services/scheduler/src/domain/limits.ts";
 import { type Node as TrueNode, targetOf } from "../../services/scheduler/src/domain/zone.ts";
@@ -85,7 +85,7 @@ export class Simulation {
     await this.#say(subjects.route("shop.example"), {
       type: "RouteDeclared",
       host: "shop.example",
-      rules: [{ pathPrefix: "/", app: routedApp, entrypoint: "web" }],
+      rules: rulesFrom([{ app: routedApp, entrypoint: "web" }]),
     });
   }
 

@@ -1,4 +1,4 @@
-import { Reasons } from "@eru/events";
+import { Reasons, RouteContent } from "@eru/events";
 import { z } from "zod";
 
 // What the query API answers, as far as this program reads it. Loose: a field more is no fault, a field less is.
@@ -138,17 +138,11 @@ export type Workload = z.infer<typeof Workload>;
 export const inOrder = (workloads: readonly Workload[]): Workload[] =>
   workloads.toSorted((one, other) => one.workload.localeCompare(other.workload, "en", { numeric: true }));
 
-const Rule = z.looseObject({
-  pathPrefix: z.string(),
-  app: z.string(),
-  entrypoint: z.string(),
-  pod: z.string().optional(),
-  port: z.int().optional(),
-});
-
 export const Route = z.looseObject({
   host: z.string(),
-  rules: z.array(Rule),
+  ...RouteContent.shape,
+  section: z.string().nullable(),
+  declaredSeq: z.int(),
   declaredAt: z.string(),
   declaredBy: z.string(),
 });
@@ -161,11 +155,12 @@ const Target = z.looseObject({
   ip: z.string(),
   port: z.int(),
 });
+export type Target = z.infer<typeof Target>;
 
-/** A route with the healthy workloads that each rule sends to. */
+/** A route with the healthy workloads in each pool that its rules name. */
 export const RouteTargets = z.looseObject({
   ...Route.shape,
-  rules: z.array(z.looseObject({ ...Rule.shape, endpoints: z.array(Target), endpointsTotal: z.int() })),
+  pools: z.array(z.looseObject({ pool: z.string(), endpoints: z.array(Target), endpointsTotal: z.int() })),
 });
 export type RouteTargets = z.infer<typeof RouteTargets>;
 

@@ -91,7 +91,7 @@ const Body = z.strictObject({
 });
 
 /** The schema version this code writes. A type that is not named is at 1. */
-const versions: Partial<Record<EruEvent["type"], number>> = {};
+const versions: Partial<Record<EruEvent["type"], number>> = { RouteDeclared: 2 };
 
 /**
  * The body of a message. Every event is checked against the schema of its history, so what cannot be read is never

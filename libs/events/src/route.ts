@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { AppName, ElbName, EntrypointName, HostName, PodName, WorkloadId } from "./names.ts";
+import { AppName, ElbName, EntrypointName, HostName, PodName, ReleaseName, WorkloadId } from "./names.ts";
+import { ElbGroup, RouteTls, Rule, ruleLimits } from "./rule.ts";
+import { expandShortRules } from "./short-rule.ts";
 import { Port } from "./spec.ts";
 
-/** A rule of a host: requests below `pathPrefix` (at a segment border) go to the healthy workloads of an entrypoint. */
-export const RouteRule = z.strictObject({
+/** The short form of a rule: requests below `pathPrefix` (at a segment border) go to what serves of an entrypoint. */
+export const ShortRule = z.strictObject({
   pathPrefix: z.string().startsWith("/", "a path prefix begins with /").max(1_024).default("/"),
   app: AppName,
   entrypoint: EntrypointName,
@@ -11,22 +13,65 @@ export const RouteRule = z.strictObject({
   pod: PodName.optional(),
   /** The published port to send to; absent: the entrypoint's first. */
   port: Port.optional(),
+  /** Only workloads of this release; absent: of any. */
+  release: ReleaseName.optional(),
 });
-export type RouteRule = z.infer<typeof RouteRule>;
+export type ShortRule = z.infer<typeof ShortRule>;
+
+/** The rules that short forms mean. Two with the same prefix get the same id, which no route takes. */
+export const rulesFrom = (shorts: readonly z.input<typeof ShortRule>[]): Rule[] =>
+  expandShortRules(shorts.map((short) => ShortRule.parse(short))).map((rule) => Rule.parse(rule));
+
+const Ms = (most: number) => z.int().min(1).max(most);
+
+/** How load balancers themselves look after the endpoints of a route, besides the agents' health checks. */
+export const EndpointCheck = z.strictObject({
+  /** Asked by GET; the status must be one of `codes`. */
+  path: z.string().startsWith("/", "a check's path begins with /").max(1_024),
+  codes: z.array(z.int().min(100).max(599)).min(1).max(32).default([200]),
+  intervalMs: Ms(3_600_000).default(5_000),
+  timeoutMs: Ms(60_000).default(1_000),
+  unhealthyAfter: z.int().min(1).max(100).default(3),
+  healthyAfter: z.int().min(1).max(100).default(1),
+});
+export type EndpointCheck = z.infer<typeof EndpointCheck>;
+
+const RouteRules = z
+  .array(Rule)
+  .min(1, "a route needs at least one rule")
+  .max(ruleLimits.rulesMax, `a route has at most ${ruleLimits.rulesMax} rules`)
+  .refine((rules) => new Set(rules.map(({ id }) => id)).size === rules.length, "two rules have the same id");
+
+/** Everything declared for one host besides its name. */
+export const RouteContent = z.strictObject({
+  /** Who owns the host: no other app may declare it. Absent: nobody, as of routes that are no app's. */
+  app: AppName.optional(),
+  rules: RouteRules,
+  tls: RouteTls.optional(),
+  /** The groups of load balancers that serve it; absent: all. */
+  groups: z
+    .array(ElbGroup)
+    .min(1, "without groups leave it out: then all load balancers serve the host")
+    .max(32)
+    .refine((groups) => new Set(groups).size === groups.length, "a group is named twice")
+    .optional(),
+  /** Milliseconds over which a new endpoint gets its full share. */
+  slowStartMs: Ms(3_600_000).optional(),
+  /** Of the endpoints its rules forward to. */
+  check: EndpointCheck.optional(),
+});
+export type RouteContent = z.infer<typeof RouteContent>;
 
 /** A route is everything declared for one host; declaring again replaces it. */
 export const RouteEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("RouteDeclared"),
     host: HostName,
-    rules: z
-      .array(RouteRule)
-      .min(1, "a route needs at least one rule")
-      .max(2_000, "a route has at most 2000 rules")
-      .refine(
-        (rules) => new Set(rules.map((rule) => rule.pathPrefix)).size === rules.length,
-        "two rules have the same pathPrefix",
-      ),
+    ...RouteContent.shape,
+    /** The release of `app` whose `elb` section this is; such a route follows the app's deployments. */
+    section: ReleaseName.optional(),
+    /** An undo: the sequence of the declaration that this one repeats. */
+    restores: z.int().min(1).optional(),
   }),
   z.strictObject({ type: z.literal("RouteRemoved"), host: HostName }),
 ]);

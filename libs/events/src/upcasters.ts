@@ -1,8 +1,15 @@
+import { expandShortRules } from "./short-rule.ts";
+
 /** Turns a payload of one version into the next. Pure; never removed, because the log is never rewritten. */
 export type Upcaster = (payload: Record<string, unknown>) => Record<string, unknown>;
 
 /** By event type, the upcaster from version n at index n-1. Add one with every change of a schema, and a golden test. */
-const upcasters: Record<string, readonly Upcaster[]> = {};
+const upcasters: Record<string, readonly Upcaster[]> = {
+  RouteDeclared: [
+    // Version 1 knew path prefixes only: {pathPrefix, app, entrypoint, pod?, port?}, each prefix once.
+    ({ rules, ...rest }) => ({ ...rest, rules: expandShortRules(rules as { pathPrefix: string }[]) }),
+  ],
+};
 
 /**
  * The payload as today's schema wants it, with its type. Throws for a version from the future: the writer was deployed

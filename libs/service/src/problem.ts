@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { withoutUnions } from "./union-fault.ts";
 
 /** One field of a request that is not as it must be. */
 export const FieldFault = z.object({
@@ -57,7 +58,7 @@ const shownLengthMax = 120;
 
 /** Zod's issues as faults a person can act on; `input` is what was parsed, so that the value can be shown. */
 export function faultsOf(error: z.ZodError, input: unknown): FieldFault[] {
-  const faults = error.issues.flatMap((issue) => faultsOfIssue(issue, input));
+  const faults = withoutUnions(error.issues).flatMap((issue) => faultsOfIssue(issue, input));
   // A field that breaks several rules in the same way needs to be told once.
   return faults.filter(
     ({ field, message }, at) =>

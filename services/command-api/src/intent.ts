@@ -133,8 +133,8 @@ function idsOf(event: EruEvent): Ids {
   if ("deployment" in event) return { deployment: event.deployment };
   if ("node" in event) return { node: event.node };
   if ("pod" in event && event.pod !== undefined) return { pod: event.pod };
-  if ("app" in event) return { app: event.app };
   if ("host" in event) return { host: event.host };
+  if ("app" in event) return { app: event.app };
   if ("user" in event) return { user: event.user };
   return {};
 }

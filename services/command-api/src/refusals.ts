@@ -184,6 +184,13 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r, intent) =>
       `there is no route for host ${quoted(r.host)}; ${offered("hosts", intent.routes, "declare one with PUT /v1/routes/<host>")}`,
   },
+  host_owned: {
+    status: 409,
+    field: "app",
+    value: (r) => r.app,
+    say: (r) =>
+      `host ${quoted(r.host)} ${r.owner === undefined ? "was declared for no app" : `belongs to app ${quoted(r.owner)}`}: declare it with ${r.owner === undefined ? "no `app`" : `\`"app": "${r.owner}"\``}, choose another host, or take it over with PUT /v1/routes/<host>?takeOver=true`,
+  },
 };
 
 /** A refusal as an answer. */

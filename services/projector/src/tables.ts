@@ -86,8 +86,12 @@ export type WorkloadCountsRow = { deployment: string } & Record<WorkloadState, n
 
 export type RouteRow = {
   host: string;
-  /** JSON. */
-  rules: string;
+  /** Who owns the host; null: no app. */
+  app: string | null;
+  /** JSON of the declaration. */
+  content: string;
+  /** The release whose `elb` section it is. */
+  section: string | null;
   declaredSeq: number;
   declaredAt: string;
   declaredBy: string;

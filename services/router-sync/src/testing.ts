@@ -1,6 +1,12 @@
 // What the tests of this service share: events as the log would hold them.
-import type { Endpoint, EruEvent, RecordedEvent, RouteRule } from "@eru/events";
-import { subjects } from "@eru/events";
+import {
+  type Endpoint,
+  type EruEvent,
+  type RecordedEvent,
+  rulesFrom,
+  type ShortRule,
+  subjects,
+} from "@eru/events";
 
 /** Events recorded one after another. */
 export function recorder(): (event: EruEvent) => RecordedEvent {
@@ -148,13 +154,13 @@ export const nodeRecovered = (node: string) =>
   ({ type: "NodeRecovered", pod: "demo", node }) as const satisfies EruEvent;
 
 /** A rule in short: `/api hello/web@demo:9090`; pod and port may be left out. */
-function rule(text: string): RouteRule {
+function rule(text: string): ShortRule {
   const [, pathPrefix = "/", app = "", entrypoint = "", pod, port] =
     /^(\S+) (\w+)\/(\w+)(?:@(\w+))?(?::(\d+))?$/.exec(text) ?? [];
   return { pathPrefix, app, entrypoint, ...(pod && { pod }), ...(port && { port: Number(port) }) };
 }
 
 export const route = (host: string, ...rules: string[]) =>
-  ({ type: "RouteDeclared", host, rules: rules.map(rule) }) as const satisfies EruEvent;
+  ({ type: "RouteDeclared", host, rules: rulesFrom(rules.map(rule)) }) as const satisfies EruEvent;
 
 export const routeRemoved = (host: string) => ({ type: "RouteRemoved", host }) as const satisfies EruEvent;

@@ -1,4 +1,4 @@
-import { decodeMessage, liveSubjects, subjects, UnreadableEventError } from "@eru/events";
+import { decodeMessage, liveSubjects, rulesFrom, subjects, UnreadableEventError } from "@eru/events";
 import { type Broker, ConflictError, type Log, LogUnavailableError } from "@eru/log";
 import { MemoryBroker } from "@eru/log/memory";
 import { afterEach, expect, test, vi } from "vitest";
@@ -70,7 +70,7 @@ test("a drain ends when the load balancers say so", async () => {
   await append(broker.log, "eru.route.a_example", {
     type: "RouteDeclared",
     host: "a.example",
-    rules: [{ pathPrefix: "/", app: "shop", entrypoint: "web" }],
+    rules: rulesFrom([{ app: "shop", entrypoint: "web" }]),
   });
   const applied = { elb: "edge", bootId: "b", appliedSeq: 1, changedPools: 0, changedHosts: 0 };
   await append(broker.log, "eru.elb.edge", { type: "RouteTableApplied", ...applied });
@@ -104,7 +104,7 @@ test("a drain ends at its deadline when nobody reports", async () => {
   await append(broker.log, "eru.route.a_example", {
     type: "RouteDeclared",
     host: "a.example",
-    rules: [{ pathPrefix: "/", app: "shop", entrypoint: "web" }],
+    rules: rulesFrom([{ app: "shop", entrypoint: "web" }]),
   });
   const applied = { elb: "edge", bootId: "b", appliedSeq: 1, changedPools: 0, changedHosts: 0 };
   await append(broker.log, "eru.elb.edge", { type: "RouteTableApplied", ...applied });

@@ -1,15 +1,17 @@
-import type { RouteRule } from "@eru/events";
+import type { ShortRule } from "@eru/events";
+import { inPrecedence } from "@eru/routing";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { parseWhole } from "../quantities.ts";
+import { actionText, whenText } from "../render/rule.ts";
 import { table } from "../render/table.ts";
 import { plural } from "../render/text.ts";
-import { Route, RouteTargets } from "../views.ts";
+import { Route, RouteTargets, type Target } from "../views.ts";
 import { answerList, group, path, recorded } from "./common.ts";
 import { option } from "./options.ts";
 
-type Rule = Omit<RouteRule, "pathPrefix"> & { pathPrefix?: string };
+type Rule = Omit<ShortRule, "pathPrefix"> & { pathPrefix?: string };
 type SetOptions = {
   app?: string;
   entrypoint: string;
@@ -117,9 +119,17 @@ const ruleText = ({ pathPrefix = "/", app, entrypoint, port, pod }: Rule): strin
 
 const columns = [
   { title: "host", cell: (route: Route) => route.host },
-  { title: "rules", cell: (route: Route) => route.rules.map(ruleText).join("  "), flexible: true },
+  { title: "app", cell: (route: Route) => route.app ?? "-" },
+  { title: "rules", cell: rulesText, flexible: true },
   { title: "declared by", cell: (route: Route) => route.declaredBy },
 ] as const;
+
+/** The rules in order of precedence, each in short. */
+function rulesText({ rules }: Route): string {
+  return inPrecedence(rules)
+    .map((rule) => `${whenText(rule)} → ${actionText(rule)}`)
+    .join("  ");
+}
 
 const targetColumns = [
   { title: "workload", cell: (target: Target) => target.workload },
@@ -127,13 +137,25 @@ const targetColumns = [
   { title: "node", cell: (target: Target) => target.node },
   { title: "address", cell: (target: Target) => `${target.ip}:${target.port}` },
 ] as const;
-type Target = RouteTargets["rules"][number]["endpoints"][number];
 
-function showText(cli: Cli, { host, rules }: RouteTargets): string {
-  const blocks = rules.map(({ endpoints, endpointsTotal, ...rule }) => {
-    const head = `\n${cli.look.paint("strong", ruleText(rule))}: ${plural(endpointsTotal, "healthy workload")}\n`;
-    if (endpoints.length === 0) return `${head}requests are answered with 503 until one is healthy\n`;
-    return `${head}${table(targetColumns, endpoints, cli.look)}`;
+const ruleColumns = [
+  { title: "rule", cell: ({ id }: Route["rules"][number]) => id },
+  { title: "when", cell: whenText, flexible: true },
+  { title: "then", cell: actionText, flexible: true },
+] as const;
+
+/** Rules as they are tried, then the pools they name. */
+function showText(cli: Cli, route: RouteTargets): string {
+  const { host, app, rules, pools, section } = route;
+  const disabled = rules.filter(({ enabled }) => !enabled).map(({ id }) => id);
+  const owner = app === undefined ? "" : `, of app ${app}`;
+  const follows = section === null ? "" : `, by the elb section of ${section}`;
+  const head = `${host}${owner}${follows}\n\n${table(ruleColumns, inPrecedence(rules), cli.look)}`;
+  const off = disabled.length > 0 ? `not enabled: ${disabled.join(", ")}\n` : "";
+  const blocks = pools.map(({ pool, endpoints, endpointsTotal }) => {
+    const title = `\n${cli.look.paint("strong", pool)}: ${plural(endpointsTotal, "healthy workload")}\n`;
+    if (endpoints.length === 0) return `${title}requests for it are answered with 503 until one is healthy\n`;
+    return `${title}${table(targetColumns, endpoints, cli.look)}`;
   });
-  return `${host}\n${blocks.join("")}`;
+  return `${head}${off}${blocks.join("")}`;
 }

@@ -42,4 +42,5 @@ type Reason =
   | { code: "nothing_published"; app: string; entrypoint: string }
   | { code: "deployment_unknown"; deployment: string; removed: boolean }
   | { code: "deployment_id_taken"; deployment: string }
-  | { code: "route_unknown"; host: string };
+  | { code: "route_unknown"; host: string }
+  | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined };

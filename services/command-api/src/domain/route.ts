@@ -1,13 +1,22 @@
-import { accept, type Decider, type RouteEvent, type RouteRule, refuse, unreachable } from "@eru/events";
+import {
+  accept,
+  type Decider,
+  type RouteContent,
+  type RouteEvent,
+  refuse,
+  type Selector,
+  unreachable,
+} from "@eru/events";
+import { selectorsOf } from "@eru/routing";
 import { type App, unknownApp } from "./app.ts";
 import { names, type Refusal } from "./refusal.ts";
 import { same } from "./same.ts";
 import { entrypointOf } from "./template.ts";
 
-/** A route as its history tells it. */
+/** A route as its history tells it. `section`: it follows the `elb` section of its app. */
 export type Route =
   | { phase: "absent" }
-  | { phase: "declared"; rules: readonly RouteRule[] }
+  | { phase: "declared"; content: RouteContent; section: boolean }
   | { phase: "removed" };
 
 /** What may be asked of a route, with what must be known about its neighbours. */
@@ -15,13 +24,21 @@ export type RouteCommand =
   | {
       type: "DeclareRoute";
       host: string;
-      rules: RouteRule[];
-      /** The apps that the rules name. */
+      content: RouteContent;
+      /** The release whose `elb` section this is, when it is one. */
+      section?: string;
+      /** The declaration that is repeated, when this is an undo. */
+      restores?: number;
+      /** Whether the host may be taken from its owner. */
+      takeOver: boolean;
+      /** The apps that the content names. */
       apps: ReadonlyMap<string, App>;
       /** The pods that the rules name and that are there. */
       pods: ReadonlySet<string>;
     }
   | { type: "RemoveRoute"; host: string };
+
+type Declare = Extract<RouteCommand, { type: "DeclareRoute" }>;
 
 /** Declaring replaces everything declared for the host. */
 export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
@@ -29,8 +46,10 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
 
   evolve: (_state, event) => {
     switch (event.type) {
-      case "RouteDeclared":
-        return { phase: "declared", rules: event.rules };
+      case "RouteDeclared": {
+        const { type: _, host: __, section, restores: ___, ...content } = event;
+        return { phase: "declared", content, section: section !== undefined };
+      }
       case "RouteRemoved":
         return { phase: "removed" };
       default:
@@ -42,13 +61,21 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
     const { host } = command;
     switch (command.type) {
       case "DeclareRoute": {
-        const { rules, apps, pods } = command;
-        for (const [index, rule] of rules.entries()) {
-          const fault = faultOf(rule, apps.get(rule.app) ?? { phase: "absent" }, pods);
-          if (fault) return refuse({ ...fault.refusal, at: `rules.${index}.${fault.field}` });
-        }
-        if (state.phase === "declared" && same(state.rules, rules)) return accept();
-        return accept({ type: "RouteDeclared", host, rules });
+        const { content, section, restores } = command;
+        const fault = ownerFault(state, command) ?? contentFault(command);
+        if (fault) return refuse(fault);
+        const asBefore =
+          state.phase === "declared" &&
+          same(state.content, content) &&
+          state.section === (section !== undefined);
+        if (asBefore) return accept();
+        return accept({
+          type: "RouteDeclared",
+          host,
+          ...content,
+          ...(section !== undefined && { section }),
+          ...(restores !== undefined && { restores }),
+        });
       }
       case "RemoveRoute":
         if (state.phase === "removed") return accept();
@@ -60,14 +87,38 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
   },
 };
 
-type Fault = { field: keyof RouteRule; refusal: Refusal };
+/** A host belongs to who declared it: an app, or nobody's in particular. Others must say that they take it over. */
+function ownerFault(state: Route, { host, content, takeOver }: Declare): Refusal | undefined {
+  if (state.phase !== "declared" || takeOver || state.content.app === content.app) return undefined;
+  return { code: "host_owned", host, owner: state.content.app, app: content.app };
+}
 
-/** Some release must have what the rule points at; which one runs is the deployments' matter. */
-function faultOf(rule: RouteRule, state: App, pods: ReadonlySet<string>): Fault | undefined {
-  const { app, entrypoint, pod, port } = rule;
+function contentFault({ content, apps, pods }: Declare): Refusal | undefined {
+  const stateOf = (app: string): App => apps.get(app) ?? { phase: "absent" };
+  if (content.app !== undefined && stateOf(content.app).phase !== "present")
+    return unknownApp(content.app, stateOf(content.app));
+  for (const [index, rule] of content.rules.entries())
+    for (const { at, selector } of selectorsOf(rule)) {
+      const fault = faultOf(selector, stateOf(selector.app), pods);
+      if (fault) return { ...fault.refusal, at: ["rules", index, ...at, fault.field].join(".") };
+    }
+  return undefined;
+}
+
+type Fault = { field: keyof Selector; refusal: Refusal };
+
+/** Some release must have what the selector points at; which one runs is the deployments' matter. */
+function faultOf(selector: Selector, state: App, pods: ReadonlySet<string>): Fault | undefined {
+  const { app, entrypoint, pod, port, release } = selector;
   if (state.phase !== "present") return { field: "app", refusal: unknownApp(app, state) };
   if (state.releases.size === 0) return { field: "app", refusal: { code: "app_without_release", app } };
-  const specs = [...state.releases.values()].map((release) => release.spec.entrypoints);
+  if (release !== undefined && !state.releases.has(release)) {
+    const known = names(state.releases.keys());
+    return { field: "release", refusal: { code: "release_unknown", app, release, known } };
+  }
+  const specs = [...state.releases]
+    .filter(([name]) => release === undefined || name === release)
+    .map(([, { spec }]) => spec.entrypoints);
   const found = specs.map((all) => entrypointOf(all, entrypoint)).filter((one) => one !== undefined);
   if (found.length === 0) {
     const known = names(new Set(specs.flatMap((all) => Object.keys(all))));

@@ -1,4 +1,5 @@
-import { AppName, ImageRef, ReleaseName, subjects } from "@eru/events";
+import { AppName, ImageRef, ReleaseName, type RouteContent, subjects } from "@eru/events";
+import { selectorsOf } from "@eru/routing";
 import { Problem } from "@eru/service";
 import { z } from "zod";
 import { parseAppYaml } from "../app-yaml.ts";
@@ -92,12 +93,16 @@ function command(
   };
 }
 
+/** Owned by the app, or with a rule that sends to it. */
+const isOf = ({ app: owner, rules }: RouteContent, app: string): boolean =>
+  owner === app || rules.flatMap(selectorsOf).some(({ selector }) => selector.app === app);
+
 function usersOf(app: string, intent: Intent): { deployments: string[]; hosts: string[] } {
   const deployments: string[] = [];
   for (const [id, state] of intent.deployments)
     if (state.phase === "live" && state.template.app === app) deployments.push(id);
   const hosts: string[] = [];
   for (const [host, state] of intent.routes)
-    if (state.phase === "declared" && state.rules.some((rule) => rule.app === app)) hosts.push(host);
+    if (state.phase === "declared" && isOf(state.content, app)) hosts.push(host);
   return { deployments, hosts };
 }

@@ -237,6 +237,12 @@ describe("contradictions are 409, senseless wishes 422", () => {
       rules({ entrypoint: "worker" }),
       { status: 422, code: "nothing_published" },
     ],
+    [
+      "PUT",
+      "/v1/routes/a.local",
+      rules({}, {}),
+      { status: 422, code: "invalid_rules", field: "rules.1.pathPrefix", says: /the same pathPrefix/ },
+    ],
   ])("%s %s %j", (method, url, body, expected) => expectRefused(method, url, body, expected));
 });
 

@@ -1,13 +1,16 @@
-import { HostName, RouteEvent, subjects } from "@eru/events";
+import { HostName, type RouteContent, subjects } from "@eru/events";
+import { selectorsOf } from "@eru/routing";
 import { z } from "zod";
 import { route as decider, type RouteCommand } from "../domain/route.ts";
-import { about, type Command } from "../handle.ts";
+import { about, type Command, type Decided } from "../handle.ts";
 import type { Intent } from "../intent.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
+import { flag } from "./flag.ts";
+import { type Declaration, declarationOf, RouteBody } from "./route-body.ts";
+import { Host } from "./route-host.ts";
 
-const Rules = z.strictObject({ rules: RouteEvent.options[0].shape.rules });
 const tag = "routes";
-const params = z.strictObject({ host: HostName });
+const params = z.strictObject({ host: Host });
 const ids = { host: HostName };
 
 /** Commands about routes. */
@@ -19,11 +22,13 @@ export function routeRoutes(deps: RouteDeps): void {
     tag,
     summary: "Declare where requests for a host go",
     description:
-      "Replaces everything declared for the host. Some release of each app must have the entrypoint, and the entrypoint must publish the port.",
+      "Replaces everything declared for the host. Some release of each app must have the entrypoint, and the entrypoint must publish the port. A host belongs to the `app` that declared it; `takeOver` takes it.",
     params,
-    body: Rules,
+    query: z.strictObject({ takeOver: flag }),
+    body: RouteBody,
     ids,
-    command: ({ params: { host }, body: { rules } }) => declareRoute(host, rules),
+    command: ({ params: { host }, body, query: { takeOver } }) =>
+      declareRoute(host, declarationOf(host, body), takeOver),
   });
   commandRoute(deps, {
     name: "RemoveRoute",
@@ -42,19 +47,40 @@ export function routeRoutes(deps: RouteDeps): void {
   });
 }
 
-function declareRoute(host: string, rules: z.output<typeof Rules>["rules"]): Command {
-  const appNames = [...new Set(rules.map((rule) => rule.app))];
-  const podNames = [...new Set(rules.flatMap((rule) => rule.pod ?? []))];
+function declareRoute(host: string, { content, fieldOf }: Declaration, takeOver: boolean): Command {
+  const named = namedIn(content);
   return {
-    reads: [...appNames.map(subjects.app), ...podNames.map(subjects.pod)],
+    reads: [...named.apps.map(subjects.app), ...named.pods.map(subjects.pod)],
     writes: [subjects.route(host)],
     decide: (intent) => {
-      const apps = new Map(appNames.map((app) => [app, intent.apps.get(app)]));
-      const pods = new Set(podNames.filter((pod) => intent.pods.get(pod).phase === "present"));
-      return decide(intent, { type: "DeclareRoute", host, rules, apps, pods });
+      const known = knownOf(intent, named);
+      const decided = decide(intent, { type: "DeclareRoute", host, content, takeOver, ...known });
+      return decided.ok ? decided : atSentField(decided, fieldOf);
     },
   };
 }
+
+/** A refusal names the field as it was sent, which for the short form of a rule is another. */
+function atSentField(decided: Extract<Decided, { ok: false }>, fieldOf: Declaration["fieldOf"]): Decided {
+  const { at } = decided.refusal;
+  if (at === undefined) return decided;
+  const path = at.split(".").map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+  return { ok: false, refusal: { ...decided.refusal, at: fieldOf(path) } };
+}
+
+/** The apps and pods that a route names. */
+function namedIn({ app, rules }: RouteContent): { apps: string[]; pods: string[] } {
+  const selectors = rules.flatMap(selectorsOf).map(({ selector }) => selector);
+  return {
+    apps: [...new Set([...(app === undefined ? [] : [app]), ...selectors.map((one) => one.app)])],
+    pods: [...new Set(selectors.flatMap(({ pod }) => pod ?? []))],
+  };
+}
+
+const knownOf = (intent: Intent, { apps, pods }: ReturnType<typeof namedIn>) => ({
+  apps: new Map(apps.map((app) => [app, intent.apps.get(app)])),
+  pods: new Set(pods.filter((pod) => intent.pods.get(pod).phase === "present")),
+});
 
 const decide = (intent: Intent, command: RouteCommand) =>
   about(

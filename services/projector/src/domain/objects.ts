@@ -1,4 +1,5 @@
 import type { RecordedEvent } from "@eru/events";
+import { selectorsOf } from "@eru/routing";
 
 /** Kinds of things an event can be about; `<kind>:<name>` is an object. */
 export const objectKinds = [
@@ -45,7 +46,7 @@ export function objectsOf(
   if ("app" in event) add("app", event.app);
   if ("app" in event && "release" in event) add("release", `${event.app}/${event.release}`);
   if ("host" in event) add("route", event.host);
-  if ("rules" in event) for (const rule of event.rules) add("app", rule.app);
+  if ("rules" in event) for (const { selector } of event.rules.flatMap(selectorsOf)) add("app", selector.app);
   if ("elb" in event) add("elb", event.elb);
   if ("user" in event) add("user", event.user);
   if ("pod" in event) add("pod", event.pod);

@@ -181,7 +181,7 @@ function ofWish(event: Wish): string {
     case "WorkloadStopAssigned":
       return `${event.node} shall stop ${event.workload} within ${event.graceSeconds} s`;
     case "RouteDeclared":
-      return `route ${event.host} declared with ${many(event.rules.length, "rule")}`;
+      return `route ${event.host}${event.app === undefined ? "" : ` of ${event.app}`} ${event.restores === undefined ? "" : `put back to ${event.restores}, `}declared with ${many(event.rules.length, "rule")}${event.section === undefined ? "" : ` by the elb section of ${event.section}`}`;
     case "RouteRemoved":
       return `route ${event.host} removed`;
     case "RouteTableApplied":

@@ -1,4 +1,4 @@
-import { type EruEvent, subjects } from "@eru/events";
+import { type EruEvent, rulesFrom, subjects } from "@eru/events";
 import { expect, test } from "vitest";
 import { rowsAfter } from "../testkit/tables.ts";
 import { appSpec, World } from "../testkit/world.ts";
@@ -111,7 +111,7 @@ test("apps and releases: an app takes its releases with it", () => {
 
 const routed = (host: string, app: string): [string, EruEvent] => [
   subjects.route(host),
-  { type: "RouteDeclared", host, rules: [{ pathPrefix: "/", app, entrypoint: "web" }] },
+  { type: "RouteDeclared", host, rules: rulesFrom([{ app, entrypoint: "web" }]) },
 ];
 
 test("routes: declared again replaces, removed goes", () => {
@@ -122,7 +122,7 @@ test("routes: declared again replaces, removed goes", () => {
     [subjects.route("b.localhost"), { type: "RouteRemoved", host: "b.localhost" }],
   );
   expect(rowsAfter(world, "routes")).toMatchObject([
-    { host: "a.localhost", rules: expect.stringContaining("blog"), declaredSeq: 3 },
+    { host: "a.localhost", content: expect.stringContaining("blog"), declaredSeq: 3 },
   ]);
 });
 

@@ -7,7 +7,9 @@ export const routes: Projection = {
   tables: `
     create table routes (
       host text primary key,
-      rules text not null,
+      app text,
+      content text not null,
+      section text,
       declaredSeq integer not null,
       declaredAt text not null,
       declaredBy text not null
@@ -15,19 +17,22 @@ export const routes: Projection = {
   `,
   prepare: ({ db }) => {
     const declare = db.prepare<RouteRow>(
-      "insert or replace into routes values (@host, @rules, @declaredSeq, @declaredAt, @declaredBy)",
+      "insert or replace into routes values (@host, @app, @content, @section, @declaredSeq, @declaredAt, @declaredBy)",
     );
     const remove = db.prepare<[string]>("delete from routes where host = ?");
     return ({ event, seq, meta }) => {
-      if (event.type === "RouteDeclared")
+      if (event.type === "RouteDeclared") {
+        const { type: _, host, section = null, restores: __, ...content } = event;
         declare.run({
-          host: event.host,
-          rules: JSON.stringify(event.rules),
+          host,
+          app: content.app ?? null,
+          content: JSON.stringify(content),
+          section,
           declaredSeq: seq,
           declaredAt: meta.time,
           declaredBy: meta.actor,
         });
-      else if (event.type === "RouteRemoved") remove.run(event.host);
+      } else if (event.type === "RouteRemoved") remove.run(event.host);
     };
   },
 };

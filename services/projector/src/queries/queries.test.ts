@@ -156,12 +156,13 @@ test("workloads keep the engine's words and where they are reached", async () =>
     expect(names(await ask(`/v1/workloads?${filter}`), "workload"), String(filter)).toEqual(found);
 });
 
-test("a route shows the healthy endpoints of each rule, at the port that is dialled", async () => {
+test("a route shows the healthy endpoints of each pool, at the port that is dialled", async () => {
   expect((await ask("/v1/routes")).items).toMatchObject([{ host: "shop.localhost", declaredBy: "user:ada" }]);
   expect(await ask("/v1/routes/shop.localhost")).toMatchObject({
-    rules: [
+    rules: [{ id: "/", when: [{ path: { prefix: "/" } }] }],
+    pools: [
       {
-        pathPrefix: "/",
+        pool: "shop/web",
         endpoints: [{ workload: first, node: "n1", release: "v1", ip: "10.0.0.2", port: 31_000 }],
         endpointsTotal: 1,
       },

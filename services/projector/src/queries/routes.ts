@@ -1,5 +1,7 @@
-import { type Endpoint, HostName, type RouteRule } from "@eru/events";
+import { type Endpoint, HostName, RouteContent, type Selector } from "@eru/events";
+import { poolName, selectorsOf } from "@eru/routing";
 import { z } from "zod";
+import type { RouteRow } from "../tables.ts";
 import { kysely, type View } from "../view.ts";
 import { parsed } from "./json.ts";
 import { notFound } from "./not-found.ts";
@@ -7,17 +9,13 @@ import { pageBy, pageOf, pageQuery } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
 import { there } from "./there.ts";
 
-const Rule = z.object({
-  pathPrefix: z.string(),
-  app: z.string(),
-  entrypoint: z.string(),
-  pod: z.string().optional(),
-  port: z.int().optional(),
-});
-
 const Route = z.object({
   host: z.string(),
-  rules: z.array(Rule),
+  ...RouteContent.shape,
+  section: z
+    .string()
+    .nullable()
+    .describe("The release whose `elb` section it is: it follows the app's deployments"),
   declaredSeq: z.int(),
   declaredAt: z.string(),
   declaredBy: z.string(),
@@ -31,27 +29,38 @@ const Target = z.object({
   port: z.int().describe("The port to dial"),
 });
 
-/** Endpoints shown of one rule; the total says how many there are. */
+const Pool = z.object({
+  pool: z.string().describe("Its name in the route table, which says what it selects"),
+  endpoints: z.array(Target),
+  endpointsTotal: z.int(),
+});
+
+/** Endpoints shown of one pool; the total says how many there are. */
 const targetsMax = 200;
 
-/** The healthy workloads a rule sends to, as the view knows them. */
+/** The healthy workloads a selector means, as the view knows them. */
 function targetsOf(
   view: View,
-  rule: RouteRule,
-): { endpoints: z.infer<typeof Target>[]; endpointsTotal: number } {
+  { app, entrypoint, pod, port, release, track }: Selector,
+): Omit<z.infer<typeof Pool>, "pool"> {
   let rows = kysely
     .selectFrom("workloads")
-    .select(["workload", "node", "release", "endpoints", "firstPort"])
-    .where("app", "=", rule.app)
-    .where("entrypoint", "=", rule.entrypoint)
-    .where("state", "=", "healthy")
+    .innerJoin("deployments", "deployments.deployment", "workloads.deployment")
+    .select(["workload", "node", "workloads.release as release", "endpoints", "firstPort"])
+    .select(["rolloutStep", "deployments.release as wanted"])
+    .where("workloads.app", "=", app)
+    .where("workloads.entrypoint", "=", entrypoint)
+    .where("workloads.state", "=", "healthy")
     .where(there("workloads"));
-  if (rule.pod !== undefined) rows = rows.where("pod", "=", rule.pod);
+  if (pod !== undefined) rows = rows.where("workloads.pod", "=", pod);
+  if (release !== undefined) rows = rows.where("workloads.release", "=", release);
   const targets = view.all(rows.orderBy("workload")).flatMap((row) => {
-    const endpoints = parsed<Endpoint[]>(row.endpoints);
-    const endpoint = endpoints.find(({ port }) => port === (rule.port ?? row.firstPort));
-    const { workload, node, release } = row;
-    return endpoint ? [{ workload, node, release, ip: endpoint.ip, port: endpoint.hostPort }] : [];
+    const underWay = row.rolloutStep !== null && row.rolloutStep !== "completed";
+    const canary = underWay && row.release === row.wanted;
+    if (track !== undefined && track !== (canary ? "canary" : "stable")) return [];
+    const found = parsed<Endpoint[]>(row.endpoints).find((one) => one.port === (port ?? row.firstPort));
+    const { workload, node } = row;
+    return found ? [{ workload, node, release: row.release, ip: found.ip, port: found.hostPort }] : [];
   });
   return { endpoints: targets.slice(0, targetsMax), endpointsTotal: targets.length };
 }
@@ -72,18 +81,16 @@ export function addRoutes(deps: QueryDeps): void {
         rows: routes(),
         column: "host",
         key: (row) => row.host,
-        item: (row) => ({ ...row, rules: parsed<RouteRule[]>(row.rules) }),
+        item: shown,
       }),
   });
   addQuery(deps, {
     path: "/v1/routes/:host",
-    summary: "One route with the healthy endpoints of each rule",
+    summary: "One route with the healthy endpoints of each pool its rules name",
     tag: "routes",
     params: { host: HostName },
     query: {},
-    answer: Route.extend({
-      rules: z.array(Rule.extend({ endpoints: z.array(Target), endpointsTotal: z.int() })),
-    }),
+    answer: Route.extend({ pools: z.array(Pool) }),
     run: (view, { params: { host } }) => {
       const found = view.first(routes().where("host", "=", host));
       if (!found)
@@ -92,8 +99,21 @@ export function addRoutes(deps: QueryDeps): void {
           { kind: "route", name: `for host ${host}`, list: "/v1/routes" },
           kysely.selectFrom("routes").select("host"),
         );
-      const rules = parsed<RouteRule[]>(found.rules).map((rule) => ({ ...rule, ...targetsOf(view, rule) }));
-      return { ...found, rules };
+      const route = shown(found);
+      return { ...route, pools: poolsOf(view, route.rules) };
     },
   });
+}
+
+/** A row as it is answered. */
+const shown = ({ app: _, content, ...row }: RouteRow): z.infer<typeof Route> => ({
+  ...row,
+  ...parsed<RouteContent>(content),
+});
+
+function poolsOf(view: View, rules: RouteContent["rules"]): z.infer<typeof Pool>[] {
+  const selectors = new Map(
+    rules.flatMap(selectorsOf).map(({ selector }) => [poolName(selector), selector] as const),
+  );
+  return [...selectors].map(([pool, selector]) => ({ pool, ...targetsOf(view, selector) }));
 }

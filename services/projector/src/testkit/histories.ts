@@ -1,4 +1,4 @@
-import { type EruEvent, subjects } from "@eru/events";
+import { type EruEvent, rulesFrom, subjects } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import { factStep } from "./facts.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
@@ -325,7 +325,7 @@ const route: Step = (world, choose) => {
   if (declared < 0) world.hosts.push(host);
   const rule = { pathPrefix: "/", app: pick(choose, ["shop", "shop-web"]), entrypoint: "web" };
   const rules = choose(2) === 0 ? [rule] : [rule, { ...rule, pathPrefix: "/api", pod: "p1", port: 8080 }];
-  world.append(subjects.route(host), userActor, [{ type: "RouteDeclared", host, rules }]);
+  world.append(subjects.route(host), userActor, [{ type: "RouteDeclared", host, rules: rulesFrom(rules) }]);
 };
 
 const elbReports: Step = (world, choose) => {

@@ -1,4 +1,4 @@
-import { type FactEvent, subjects } from "@eru/events";
+import { type FactEvent, rulesFrom, subjects } from "@eru/events";
 import { appSpec, reasons, template, userActor, World } from "./world.ts";
 
 /** Names in the story. */
@@ -43,7 +43,7 @@ export function story(): World {
   user(subjects.route("shop.localhost"), {
     type: "RouteDeclared",
     host: "shop.localhost",
-    rules: [{ pathPrefix: "/", app: "shop", entrypoint: "web" }],
+    rules: rulesFrom([{ app: "shop", entrypoint: "web" }]),
   });
   world.append(subjects.elb("e1"), "elb:e1", [
     {

@@ -1,51 +1,71 @@
-import type { RouteRule } from "@eru/events";
-import type { Workload } from "./workload.ts";
+import type { EndpointCheck, Selector } from "@eru/events";
+import type { Track, Workload } from "./workload.ts";
 
-/** Which workloads a rule sends to. */
-export type Pool = {
-  readonly name: string;
-  /** `<app>/<entrypoint>` */
-  readonly entrypoint: string;
-  readonly pod: string | undefined;
-  readonly port: number | undefined;
-};
-
-/** The pool of a rule: `<app>/<entrypoint>[@pod][:port]`. Rules that mean the same share it. */
-export function poolOf({ app, entrypoint, pod, port }: RouteRule): Pool {
-  const of = `${app}/${entrypoint}`;
-  const name = `${of}${pod === undefined ? "" : `@${pod}`}${port === undefined ? "" : `:${port}`}`;
-  return { name, entrypoint: of, pod, port };
-}
+/** What load balancers do with the endpoints of a pool besides choosing among them. */
+export type PoolCare = { readonly slowStartMs?: number; readonly check?: EndpointCheck };
 
 /** An endpoint as the load balancer knows it: weight, and `a` for active or `d` for draining. */
-export type PoolEndpoint = { id: string; ip: string; port: number; w: number; s: "a" | "d" };
+export type PoolEndpoint = {
+  id: string;
+  ip: string;
+  port: number;
+  w: number;
+  s: "a" | "d";
+  /** For logs. */
+  release?: string;
+  /** Seconds since the epoch at which it became healthy: only where it makes a difference. */
+  since?: number;
+};
+
+/** What membership hangs on besides the workloads themselves. */
+export type Judgement = {
+  readonly nodeLost: (node: string) => boolean;
+  readonly trackOf: (workload: Workload) => Track;
+  /** Whether endpoints come with the time of their health. */
+  readonly since: boolean;
+};
 
 /**
  * The endpoints of a pool. `held`: nothing else was left, so addresses on lost nodes stay in use. A node that cannot be
  * heard may still serve, and an empty pool certainly does not.
  */
 export function members(
-  pool: Pool,
+  selector: Selector,
   workloads: readonly Workload[],
-  nodeLost: (node: string) => boolean,
+  judgement: Judgement,
 ): { endpoints: PoolEndpoint[]; held: boolean } {
   const sound: PoolEndpoint[] = [];
   const doubtful: PoolEndpoint[] = [];
   const draining: PoolEndpoint[] = [];
   for (const workload of workloads.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-    const endpoint = reach(pool, workload);
+    const endpoint = reach(selector, workload, judgement);
     if (!endpoint) continue;
     if (workload.draining) draining.push({ ...endpoint, s: "d" });
-    else if (workload.abandoned || nodeLost(workload.node)) doubtful.push(endpoint);
+    else if (workload.abandoned || judgement.nodeLost(workload.node)) doubtful.push(endpoint);
     else sound.push(endpoint);
   }
   const held = sound.length === 0 && doubtful.length > 0;
   return { endpoints: [...(held ? doubtful : sound), ...draining], held };
 }
 
-function reach(pool: Pool, workload: Workload): PoolEndpoint | undefined {
-  if (!workload.healthy || (pool.pod !== undefined && pool.pod !== workload.pod)) return undefined;
-  const wanted = pool.port ?? workload.firstPort;
-  const found = workload.endpoints.find(({ port }) => port === wanted);
-  return found && { id: workload.id, ip: found.ip, port: found.hostPort, w: 1, s: "a" };
+function reach(
+  { pod, port, release, track }: Selector,
+  workload: Workload,
+  { trackOf, since }: Judgement,
+): PoolEndpoint | undefined {
+  if (!workload.healthy || (pod !== undefined && pod !== workload.pod)) return undefined;
+  if (release !== undefined && release !== workload.release) return undefined;
+  if (track !== undefined && track !== trackOf(workload)) return undefined;
+  const wanted = port ?? workload.firstPort;
+  const found = workload.endpoints.find((one) => one.port === wanted);
+  if (!found) return undefined;
+  return {
+    id: workload.id,
+    ip: found.ip,
+    port: found.hostPort,
+    w: 1,
+    s: "a",
+    release: workload.release,
+    ...(since && workload.healthySince !== undefined && { since: workload.healthySince }),
+  };
 }

@@ -46,7 +46,7 @@ function pool(fold: RouteFold, name = "hello/web"): string[] | undefined {
 test("a healthy workload of a routed entrypoint is in its pool, with address and port", () => {
   const fold = folded(helloRoute, ...up("hello-web-1"));
   expect(JSON.parse(fold.table.get("p:hello/web") ?? "")).toEqual({
-    eps: [{ id: "hello-web-1", ip: ipOf("hello-web-1"), port: 8080, w: 1, s: "a" }],
+    eps: [{ id: "hello-web-1", ip: ipOf("hello-web-1"), port: 8080, w: 1, s: "a", release: "abc1234" }],
   });
   expect(JSON.parse(fold.table.get("r:hello.org") ?? "")).toEqual({
     rules: [

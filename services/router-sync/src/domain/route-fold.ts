@@ -1,15 +1,8 @@
-import type {
-  Cause,
-  DecisionEvent,
-  EruEvent,
-  FactEvent,
-  RecordedEvent,
-  RouteEvent,
-  RouteRule,
-} from "@eru/events";
-import { IndexBy } from "./index-by.ts";
-import { members, type Pool, poolOf } from "./pool.ts";
+import type { Cause, DecisionEvent, EruEvent, FactEvent, RecordedEvent } from "@eru/events";
+import { members } from "./pool.ts";
+import { Routes } from "./routes.ts";
 import type { Table } from "./table.ts";
+import { Tracks } from "./tracks.ts";
 import { assign, observe, type Workload } from "./workload.ts";
 import { Workloads } from "./workloads.ts";
 
@@ -38,10 +31,8 @@ const forward = { tries: 3, connectMs: 1_000, sendMs: 60_000, readMs: 60_000, up
 export class RouteFold {
   readonly #workloads = new Workloads();
   readonly #lostNodes = new Set<string>();
-  readonly #rules = new Map<string, readonly RouteRule[]>();
-  readonly #pools = new Map<string, Pool>();
-  readonly #poolsOfEntrypoint = new IndexBy<string>();
-  readonly #hostsOfPool = new IndexBy<string>();
+  readonly #routes = new Routes();
+  readonly #tracks = new Tracks();
   readonly #heldPools = new Set<string>();
   readonly #drains = new Map<string, PendingDrain>();
   readonly #table = new Map<string, string>([["g:forward", JSON.stringify(forward)]]);
@@ -73,7 +64,7 @@ export class RouteFold {
 
   /** The hosts with a rule that sends to the pool. */
   hostsOf(pool: string): readonly string[] {
-    return [...this.#hostsOfPool.get(pool)].sort();
+    return this.#routes.hostsOf(pool);
   }
 
   /** What was touched since the last call, and by which event. */
@@ -97,7 +88,14 @@ export class RouteFold {
     switch (event.type) {
       case "RouteDeclared":
       case "RouteRemoved":
-        this.#route(event);
+        for (const key of this.#routes.apply(event)) this.#touch(key);
+        break;
+      case "PlacementDecided":
+        this.#tracks.placed(event);
+        break;
+      case "RolloutStepped":
+        if (this.#tracks.stepped(event))
+          for (const pool of this.#routes.trackedPools()) this.#touch(`p:${pool}`);
         break;
       case "WorkloadAssigned":
         this.#put(assign(this.#workloads.get(event.workload), event));
@@ -121,27 +119,7 @@ export class RouteFold {
         this.#touchNode(event.node);
         break;
       default: // Facts about containers; the rest is of other concern.
-        if (isContainerFact(event)) this.#fact(event);
-    }
-  }
-
-  #route(event: RouteEvent): void {
-    const { host } = event;
-    for (const rule of this.#rules.get(host) ?? []) {
-      const { name } = poolOf(rule);
-      this.#hostsOfPool.delete(name, host);
-      this.#touch(`p:${name}`);
-    }
-    this.#touch(`r:${host}`);
-    this.#rules.delete(host);
-    if (event.type === "RouteRemoved") return;
-    this.#rules.set(host, event.rules);
-    for (const rule of event.rules) {
-      const pool = poolOf(rule);
-      this.#pools.set(pool.name, pool);
-      this.#poolsOfEntrypoint.add(pool.entrypoint, pool.name);
-      this.#hostsOfPool.add(pool.name, host);
-      this.#touch(`p:${pool.name}`);
+        if (isContainerFact(event)) this.#fact(event, recorded);
     }
   }
 
@@ -164,7 +142,7 @@ export class RouteFold {
     else this.#delete(workload);
   }
 
-  #fact(event: ContainerFact): void {
+  #fact(event: ContainerFact, { meta }: RecordedEvent): void {
     const before = this.#workloads.get(event.workload);
     if (!before) return;
     if (event.type === "ContainerRemoved" && event.ordered) {
@@ -172,7 +150,9 @@ export class RouteFold {
       this.#delete(before);
       return;
     }
-    const after = observe(before, event);
+    const observed = observe(before, event);
+    const after =
+      observed.healthy && !before.healthy ? { ...observed, healthySince: secondsOf(meta.time) } : observed;
     this.#put(after);
     if (event.type === "ContainerHealthy" && after.healthy && !this.#doubtful(after))
       this.#forgetAbandoned(after.deployment);
@@ -196,6 +176,7 @@ export class RouteFold {
 
   #delete(workload: Workload): void {
     this.#workloads.remove(workload);
+    this.#tracks.forget(workload.id);
     if (workload.healthy) this.#touchPools(workload);
   }
 
@@ -204,7 +185,7 @@ export class RouteFold {
   }
 
   #touchPools({ entrypoint }: Workload): void {
-    for (const pool of this.#poolsOfEntrypoint.get(entrypoint)) this.#touch(`p:${pool}`);
+    for (const pool of this.#routes.poolsOfEntrypoint(entrypoint)) this.#touch(`p:${pool}`);
   }
 
   #touch(key: string): void {
@@ -215,46 +196,36 @@ export class RouteFold {
   #recompute(): void {
     for (const key of this.#touched) {
       if (key.startsWith("g:")) continue;
-      const json = key.startsWith("r:") ? this.#hostJson(key.slice(2)) : this.#poolJson(key.slice(2));
+      const json = key.startsWith("r:") ? this.#routes.line(key.slice(2)) : this.#poolJson(key.slice(2));
       if (json === undefined) this.#table.delete(key);
       else this.#table.set(key, json);
     }
   }
 
-  #hostJson(host: string): string | undefined {
-    // Position is precedence: the longest prefix decides.
-    const rules = this.#rules
-      .get(host)
-      ?.toSorted(
-        (a, b) => b.pathPrefix.length - a.pathPrefix.length || (a.pathPrefix < b.pathPrefix ? -1 : 1),
-      )
-      .map((rule) => ({
-        id: rule.pathPrefix,
-        when: [{ path: { prefix: rule.pathPrefix } }],
-        forward: { backends: [{ pool: poolOf(rule).name, weight: 1 }] },
-      }));
-    return rules && JSON.stringify({ rules });
-  }
-
   #poolJson(name: string): string | undefined {
-    const pool = this.#pools.get(name);
+    const pool = this.#routes.pool(name);
     this.#heldPools.delete(name);
     if (!pool) return undefined;
-    if (this.#hostsOfPool.get(name).size === 0) {
-      this.#pools.delete(name);
-      this.#poolsOfEntrypoint.delete(pool.entrypoint, name);
-      return undefined;
-    }
-    const workloads = this.#workloads.ofEntrypoint(pool.entrypoint);
-    const { endpoints, held } = members(pool, workloads, (node) => this.#lostNodes.has(node));
+    const { app, entrypoint } = pool.selector;
+    const care = this.#routes.careOf(name);
+    const { endpoints, held } = members(pool.selector, this.#workloads.ofEntrypoint(`${app}/${entrypoint}`), {
+      nodeLost: (node) => this.#lostNodes.has(node),
+      trackOf: (workload) => this.#tracks.of(workload),
+      since: care.slowStartMs !== undefined,
+    });
     if (held) this.#heldPools.add(name);
-    return JSON.stringify({ eps: endpoints });
+    return JSON.stringify({ eps: endpoints, ...care });
   }
 }
 
 type ContainerFact = Extract<FactEvent, { workload: string }>;
 
 const isContainerFact = (event: EruEvent): event is ContainerFact => event.type.startsWith("Container");
+
+const secondsOf = (time: string): number | undefined => {
+  const ms = Date.parse(time);
+  return Number.isNaN(ms) ? undefined : Math.floor(ms / 1_000);
+};
 
 const causedBy = ({ cause, id }: RecordedEvent): Cause => ({
   correlationId: cause.correlationId,

@@ -1,5 +1,8 @@
 import type { AssignmentEvent, Endpoint, FactEvent } from "@eru/events";
 
+/** What a rollout under way brings, or the rest. */
+export type Track = "stable" | "canary";
+
 /** What routing needs to know of one workload. */
 export type Workload = {
   readonly id: string;
@@ -8,6 +11,7 @@ export type Workload = {
   readonly pod: string;
   /** `<app>/<entrypoint>` */
   readonly entrypoint: string;
+  readonly release: string;
   /** The port a rule without one means: the first that the entrypoint publishes. */
   readonly firstPort: number | undefined;
   readonly assigned: number;
@@ -16,6 +20,8 @@ export type Workload = {
   readonly attempt: number;
   readonly endpoints: readonly Endpoint[];
   readonly healthy: boolean;
+  /** When it became healthy by its agent's clock, in seconds since the epoch. */
+  readonly healthySince: number | undefined;
   /** Takes no new requests: its removal was decided. */
   readonly draining: boolean;
   /** Given up because its node was lost, and replaced as soon as anything else is healthy. */
@@ -35,12 +41,14 @@ export function assign(before: Workload | undefined, event: Assigned): Workload 
     node: event.node,
     pod: event.pod,
     entrypoint: `${template.app}/${template.entrypointName}`,
+    release: template.release,
     firstPort: template.entrypoint.publish[0],
     assigned: event.generation,
     generation: before?.generation ?? 0,
     attempt: before?.attempt ?? 0,
     endpoints: before?.endpoints ?? [],
     healthy: before?.healthy ?? false,
+    healthySince: before?.healthySince,
     draining: before?.draining ?? false,
     abandoned: before?.abandoned ?? false,
   };

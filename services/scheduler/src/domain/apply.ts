@@ -8,6 +8,7 @@ import {
   type RouteEvent,
   type Template,
 } from "@eru/events";
+import { selectorsOf } from "@eru/routing";
 import { amountsOf } from "./amounts.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
@@ -198,7 +199,10 @@ function applyRoute(zone: Zone, event: RouteEvent): void {
   }
   zone.routes.delete(event.host);
   if (event.type === "RouteDeclared") {
-    const keys = event.rules.map((rule) => routeKey(`${rule.app}/${rule.entrypoint}`, rule.pod));
+    const keys = event.rules
+      .filter(({ enabled }) => enabled)
+      .flatMap(selectorsOf)
+      .map(({ selector: { app, entrypoint, pod } }) => routeKey(`${app}/${entrypoint}`, pod));
     zone.routes.set(event.host, keys);
     for (const key of keys) zone.routed.set(key, (zone.routed.get(key) ?? 0) + 1);
   }

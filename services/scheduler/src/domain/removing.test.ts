@@ -1,3 +1,4 @@
+import { rulesFrom } from "@eru/events";
 import { expect, test } from "vitest";
 import { only, World } from "../testkit/world.ts";
 
@@ -142,11 +143,11 @@ test("a route of another app, entrypoint or pod does not make it drain", () => {
   world.append("eru.route.a_example", {
     type: "RouteDeclared",
     host: "a.example",
-    rules: [
+    rules: rulesFrom([
       { pathPrefix: "/", app: "blog", entrypoint: "web" },
       { pathPrefix: "/x", app: "shop", entrypoint: "worker" },
       { pathPrefix: "/y", app: "shop", entrypoint: "web", pod: "q" },
-    ],
+    ]),
   });
   world.deploy("shop-web-a", 1).settle();
   expect(only(world.scale("shop-web-a", 0).passes(), "RemovalDecided")).toMatchObject([{ drain: false }]);

@@ -11,6 +11,7 @@ import {
   type NodeEvent,
   type RecordedEvent,
   type RouteEvent,
+  rulesFrom,
   subjects,
   type Template,
 } from "@eru/events";
@@ -174,7 +175,7 @@ export class World {
     const event: RouteEvent = {
       type: "RouteDeclared",
       host,
-      rules: [{ pathPrefix: "/", app: "shop", entrypoint: "web" }],
+      rules: rulesFrom([{ app: "shop", entrypoint: "web" }]),
     };
     this.append(subjects.route(host), event);
     return this;
