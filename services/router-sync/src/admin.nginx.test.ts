@@ -150,7 +150,7 @@ test("limits of a line are kept: rules of a host, endpoints of a pool, bytes", a
     `+\tr:a.org\t${hostJson(Array.from({ length: count }, (_, index) => `/${String(index).padStart(length, "x")} a/web`))}\n`;
   expect((await elb.call("POST", "/v1/validate", rulesOf(2_001, 4))).status).toBe(422);
   expect((await elb.call("POST", "/v1/validate", rulesOf(200, 1_000))).json["reason"]).toMatch(
-    /bytes, at most 262144/,
+    /bytes, at most 65536/,
   );
 });
 
@@ -327,21 +327,34 @@ test("explain names rule, pool and endpoints of a request, or why there is nowhe
   );
   const explain = async (host: string, path: string) =>
     (await elb.call("POST", "/v1/explain", JSON.stringify({ host, path }))).json;
+  const to = (rule: string, pool: string, ...endpoints: object[]) => [
+    { rule, share: 1, action: "forward", backends: [{ pool, share: 1, endpoints }] },
+  ];
   expect(await explain("hello.org", "/api/x")).toEqual({
     route: "hello.org",
-    rule: "/api",
-    pool: "hello/web",
-    endpoints: [endpoint("w-1"), endpoint("w-2", "d")],
+    outcomes: to("/api", "hello/web", endpoint("w-1"), endpoint("w-2", "d")),
+    skipped: [],
   });
-  expect(await explain("hello.org", "/apix")).toEqual({
+  const skipped = ["/api", "/empty", "/gone"].map((rule) => ({ rule, because: ["path"] }));
+  expect(await explain("Hello.org.:80", "/apix")).toEqual({
     route: "hello.org",
     reason: "no_such_path",
-    endpoints: [],
+    outcomes: [],
+    skipped,
   });
-  expect(await explain("else.org", "/")).toEqual({ reason: "no_such_host", endpoints: [] });
-  expect(await explain("hello.org", "/empty")).toMatchObject({ pool: "empty/web", reason: "no_endpoint" });
-  expect(await explain("hello.org", "/gone")).toMatchObject({ pool: "no/pool", reason: "no_such_pool" });
+  expect(await explain("else.org", "/")).toEqual({ reason: "no_such_host", outcomes: [], skipped: [] });
+  expect(await explain("hello.org", "/empty")).toMatchObject({
+    outcomes: to("/empty", "empty/web"),
+    reason: "no_endpoint",
+    skipped: skipped.slice(0, 1),
+  });
+  expect(await explain("hello.org", "/gone")).toMatchObject({
+    outcomes: to("/gone", "no/pool"),
+    reason: "no_such_pool",
+  });
   expect((await elb.call("POST", "/v1/explain", "{}")).status).toBe(400);
+  const odd = { host: "a", path: "/", headers: { "x-a": 1 } };
+  expect((await elb.call("POST", "/v1/explain", JSON.stringify(odd))).status).toBe(400);
 });
 
 test("drain answers per endpoint with the oldest change a worker has seen; ids are wanted", async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { forwardingLocations } from "./nginx-locations.ts";
 
 /** What one nginx is started with. */
 export type NginxConf = {
@@ -43,6 +44,7 @@ export function renderConf(elbDir: string, conf: NginxConf): string {
     socket: safe(conf.socket),
     tempPaths: temps.map((name) => `  ${name}_temp_path ${safe(tempDir)}/${name};\n`).join(""),
     listens: listens.map((listen) => `    listen ${safe(listen, /[[\]*]/g)};`).join("\n"),
+    locations: forwardingLocations(),
   };
   const template = readFileSync(join(elbDir, "nginx.conf.template"), "utf8");
   return template.replace(/\$\{(\w+)\}/g, (_, name: string) => {

@@ -82,7 +82,10 @@ test("the rule in nginx is the first in order whose prefix ends at a border of t
         "/v1/explain",
         JSON.stringify({ host: `h${index}.org`, path: text }),
       );
-      expect(json["rule"], `${text} among ${prefixes}`).toBe(prefixes.find((prefix) => covers(prefix, text)));
+      const [outcome] = json["outcomes"] as { rule: string }[];
+      expect(outcome?.rule, `${text} among ${prefixes}`).toBe(
+        prefixes.find((prefix) => covers(prefix, text)),
+      );
     }
 });
 

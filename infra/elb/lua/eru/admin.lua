@@ -1,13 +1,12 @@
 -- The calls router-sync makes, on a unix socket in a directory that only its user can enter. docs/elb.md describes them.
 local cjson = require("cjson.safe")
+local explain = require("eru.explain")
 local health = require("eru.health")
 local inflight = require("eru.inflight")
 local lines = require("eru.lines")
-local match = require("eru.match")
 local metrics = require("eru.metrics")
 local process = require("ngx.process")
 local store = require("eru.store")
-local view = require("eru.view")
 local workers = require("eru.workers")
 
 local _M = {}
@@ -197,33 +196,58 @@ calls["GET /v1/drain"] = function()
   })
 end
 
+local function is_optional(value, kind)
+  return value == nil or type(value) == kind
+end
+
+local function is_headers(headers)
+  if headers == nil then
+    return true
+  elseif type(headers) ~= "table" then
+    return false
+  end
+  for name, value in pairs(headers) do
+    if type(name) ~= "string" or type(value) ~= "string" then
+      return false
+    end
+  end
+  return true
+end
+
+local function lower_names(headers)
+  local out = {}
+  for name, value in pairs(headers or {}) do
+    out[name:lower()] = value
+  end
+  return out
+end
+
 calls["POST /v1/explain"] = function()
-  local question = cjson.decode(read_body())
-  if type(question) ~= "table" or type(question.host) ~= "string" or type(question.path) ~= "string" then
-    return refuse(400, "wanted {host, path}")
+  local asked = cjson.decode(read_body())
+  if
+    type(asked) ~= "table"
+    or type(asked.host) ~= "string"
+    or type(asked.path) ~= "string"
+    or not is_optional(asked.method, "string")
+    or not is_optional(asked.scheme, "string")
+    or not is_optional(asked.port, "number")
+    or not is_optional(asked.query, "string")
+    or not is_optional(asked.source, "string")
+    or not is_headers(asked.headers)
+  then
+    return refuse(400, "wanted {host, path} and, if need be, method, scheme, port, query, headers and source")
   end
-  view.catch_up()
-  local found, reason, route = match.find(question.host, question.path)
-  local pool = found and view.pool(found.pool)
-  local endpoints = {}
-  for index, endpoint in ipairs(pool and pool.endpoints or {}) do
-    endpoints[index] = cjson.encode({
-      id = endpoint.id,
-      ip = endpoint.ip,
-      port = endpoint.port,
-      w = endpoint.w,
-      s = endpoint.s,
-    })
-  end
-  if found then
-    reason = not pool and "no_such_pool" or #pool.active == 0 and "no_endpoint" or nil
-  end
-  local answer = found or { route = route }
-  answer.reason = reason
-  -- An empty list: Debian's cjson would write an object.
-  local text = cjson.encode(answer):gsub("}$", "")
   ngx.header["Content-Type"] = "application/json"
-  ngx.print(text, text == "{" and "" or ",", '"endpoints":[', table.concat(endpoints, ","), "]}\n")
+  ngx.print(explain.answer({
+    host = asked.host:lower():gsub(":%d+$", ""):gsub("%.$", ""),
+    path = asked.path,
+    method = asked.method or "GET",
+    scheme = asked.scheme or "http",
+    port = asked.port or (asked.scheme == "https" and 443 or 80),
+    query = asked.query or "",
+    headers = lower_names(asked.headers),
+    source = asked.source or "127.0.0.1",
+  }), "\n")
 end
 
 calls["GET /v1/table"] = function()

@@ -1,16 +1,84 @@
 -- Values of the table as the structures requests are routed with.
 local cjson = require("cjson")
+local conditions = require("eru.conditions")
+local forwarding = require("eru.forwarding")
 
 local _M = {}
 
---- A host: its rules in order of precedence and an index from prefix to the first rule that has it.
-function _M.host(json)
-  local host = { rules = {}, by_prefix = {}, longest = 0 }
-  for position, rule in ipairs(cjson.decode(json).rules) do
-    local prefix = rule.when[1].path.prefix
-    host.rules[position] = { id = rule.id, prefix = prefix, pool = rule.forward.backends[1].pool }
-    host.by_prefix[prefix] = host.by_prefix[prefix] or position
-    host.longest = math.max(host.longest, #prefix)
+local always = { {} }
+local nothing = {}
+
+local function push(lists, key, entry)
+  local list = lists[key]
+  if not list then
+    list = {}
+    lists[key] = list
+  end
+  list[#list + 1] = entry
+end
+
+-- Where requests look for an entry: by its path, as far as a path can be looked up. Entries come in order of precedence,
+-- so every list is in that order too.
+local function index(host, entry, path)
+  if not path or path.regex then
+    host.rest = host.rest == nothing and {} or host.rest
+    host.rest[#host.rest + 1] = entry
+  elseif path.exact then
+    host.exact = host.exact == nothing and {} or host.exact
+    push(host.exact, path.exact, entry)
+  elseif path.raw then
+    local length = #path.prefix
+    host.raw = host.raw == nothing and {} or host.raw
+    if not host.raw[length] then
+      host.raw[length] = {}
+      host.raw_lengths = host.raw_lengths == nothing and {} or host.raw_lengths
+      host.raw_lengths[#host.raw_lengths + 1] = length
+    end
+    push(host.raw[length], path.prefix, entry)
+  else
+    push(host.by_prefix, path.prefix, entry)
+    host.longest = math.max(host.longest, #path.prefix)
+  end
+end
+
+local function compile_rule(route, rule)
+  return {
+    id = rule.id,
+    forward = rule.forward and forwarding.compile(rule.forward, rule.id),
+    redirect = rule.redirect,
+    respond = rule.respond,
+    when = rule.when,
+    route = route,
+  }
+end
+
+--- A host: its rules in order of precedence and an index of what they ask of the path.
+function _M.host(json, route)
+  local declared = cjson.decode(json)
+  local host = {
+    app = declared.app,
+    redirect_http = declared.tls and declared.tls.redirectHttp or false,
+    rules = {},
+    exact = nothing,
+    by_prefix = {},
+    longest = 0,
+    raw = nothing,
+    raw_lengths = nothing,
+    rest = nothing,
+  }
+  for position, declared_rule in ipairs(declared.rules) do
+    local rule = compile_rule(route, declared_rule)
+    host.rules[position] = rule
+    local of = { host = route, rule = rule.id }
+    for _, match in ipairs(rule.when or always) do
+      local entry = {
+        position = position,
+        rule = rule,
+        checks = conditions.checks(of, match, false),
+        regex = match.path and match.path.regex,
+      }
+      index(host, entry, match.path)
+    end
   end
   return host
 end

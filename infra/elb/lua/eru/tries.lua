@@ -38,7 +38,8 @@ local function judge(endpoint, fails_on, status)
   end
   -- A status is a failure only where the rule says so: else the endpoint is merely asked what it cannot answer.
   if not failed or (failed ~= "connect" and not (fails_on and fails_on[failed])) then
-    return health.succeeded(endpoint, ngx.now())
+    health.succeeded(endpoint, ngx.now())
+    return failed
   end
   local labels = 'pool="' .. endpoint.pool .. '"'
   if failed == "connect" then
@@ -50,6 +51,7 @@ local function judge(endpoint, fails_on, status)
     metrics.count("eru_elb_ejections_total", labels)
     ngx.log(ngx.WARN, "left out after repeated failures (", failed, "): ", endpoint.key)
   end
+  return failed
 end
 
 --- Counts a try in, before this worker can tell anybody that it saw a later change. `limited`: its place was taken in
@@ -72,12 +74,12 @@ local function count_out(request)
   return endpoint
 end
 
---- Ends a try that nginx gave up for another. Called in the balancer phase.
+--- Ends a try that nginx gave up for another, and returns what failed. Called in the balancer phase.
 function _M.next(request)
   local endpoint = count_out(request)
   metrics.count("eru_elb_retries_total", 'pool="' .. endpoint.pool .. '"')
   local _, status = balancer.get_last_failure()
-  judge(endpoint, request.fails_on, status or 502)
+  return judge(endpoint, request.fails_on, status or 502)
 end
 
 --- Ends the last try. Called in the log phase.
