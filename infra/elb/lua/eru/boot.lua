@@ -22,36 +22,65 @@ local function fail(path, reason)
   error("boot file " .. path .. ": " .. reason, 0)
 end
 
-local function read(path)
+local function open(path)
   local file, err = io.open(path, "rb")
   if not file then
     fail(path, err)
   end
-  local text = file:read("*a")
-  file:close()
-  local head, body = text:match("^([^\n]*)\n(.*)$")
-  local header = head and cjson.decode(head)
+  local header = cjson.decode(file:read("*l") or "")
   if type(header) ~= "table" or type(header.epoch) ~= "string" or type(header.seq) ~= "number" then
     fail(path, "its first line is not a header {epoch, seq, count, sha256}")
   end
-  if sha256(body) ~= header.sha256 then
+  return file, header
+end
+
+local block_bytes = 64 * 1024
+
+-- Piece by piece: LuaJIT finds a string among all that are alive by a few of its bytes, and the lines of a large table are
+-- so alike that keeping them would take minutes. What does not hold at the end stops nginx, so nobody sees half a table.
+local function load(path, boot_id)
+  local file, header = open(path)
+  local import, hash, count = store.import(boot_id, header), sha256.start(), 0
+  local broken
+  local function take(line)
+    count = count + 1
+    if broken then -- A damaged file has other faults than its line's: it is read to its end.
+      return
+    end
+    local change, reason, key = lines.parse(line)
+    if change then
+      key, reason = change.key, import.put(change)
+    end
+    broken = reason and { key = key, line = count, reason = reason }
+  end
+  while true do
+    local block, rest = file:read(block_bytes, "*L")
+    if not block then
+      break
+    end
+    block = block .. (rest or "")
+    hash.add(block)
+    for line in block:gmatch("[^\n]+") do
+      take(line)
+    end
+  end
+  file:close()
+  if hash.digest() ~= header.sha256 then
     fail(path, "its sha256 is another than the header says: it is damaged or incomplete")
   end
-  local changes, fault = lines.parse_all(body)
-  if not changes then
-    fail(path, "rejects " .. (fault.key or "?") .. " in line " .. fault.line .. ": " .. fault.reason)
+  if broken then
+    fail(path, "rejects " .. (broken.key or "?") .. " in line " .. broken.line .. ": " .. broken.reason)
   end
-  if #changes ~= header.count then
-    fail(path, "it has " .. #changes .. " lines, its header says " .. tostring(header.count))
+  if count ~= header.count then
+    fail(path, "it has " .. count .. " lines, its header says " .. tostring(header.count))
   end
-  return header, changes
+  import.finish()
 end
 
 --- In the master, before any socket is open. A reload keeps the table that is in shared memory.
 function _M.init(path, boot_id)
   if not store.token() then
-    local header, changes = read(path)
-    store.import(boot_id, header, changes)
+    load(path, boot_id)
   end
 end
 

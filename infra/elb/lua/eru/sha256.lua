@@ -13,13 +13,30 @@ ffi.cdef([[
 
 local digest = ffi.new("unsigned char[32]")
 
---- The digest of a string, in lower-case hexadecimal.
-return function(text)
+local _M = {}
+
+--- A digest of what is added piece by piece: {add(text), digest()}. `digest` ends it and gives lower-case hexadecimal.
+function _M.start()
   local state = ffi.new("eru_sha256_state")
   ffi.C.SHA256_Init(state)
-  ffi.C.SHA256_Update(state, text, #text)
-  ffi.C.SHA256_Final(digest, state)
-  return (ffi.string(digest, 32):gsub(".", function(byte)
-    return string.format("%02x", byte:byte())
-  end))
+  return {
+    add = function(text)
+      ffi.C.SHA256_Update(state, text, #text)
+    end,
+    digest = function()
+      ffi.C.SHA256_Final(digest, state)
+      return (ffi.string(digest, 32):gsub(".", function(byte)
+        return string.format("%02x", byte:byte())
+      end))
+    end,
+  }
 end
+
+--- The digest of a string, in lower-case hexadecimal.
+function _M.of(text)
+  local state = _M.start()
+  state.add(text)
+  return state.digest()
+end
+
+return _M

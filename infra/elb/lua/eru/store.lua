@@ -267,7 +267,7 @@ function _M.put_chunk(gen, number, body, changes)
     return nil, "closed"
   end
   control:set("writer", gen, _M.generation_lock_s)
-  local record = #changes .. " " .. sha256(body)
+  local record = #changes .. " " .. sha256.of(body)
   local before = dict:get(chunk_name(gen, number))
   if before == "+" .. record then
     return true
@@ -303,7 +303,7 @@ function _M.commit(gen, header)
   if count ~= header.count then
     return nil, "it has " .. count .. " lines, not " .. header.count
   end
-  if sha256(table.concat(hashes)) ~= header.sha256 then
+  if sha256.of(table.concat(hashes)) ~= header.sha256 then
     return nil, "its sha256 is another"
   end
   local token = flip(header.epoch, header.seq, gen, nil, function() end)
@@ -312,8 +312,9 @@ function _M.commit(gen, header)
   return { token = token }
 end
 
---- Fills an empty dict at start; an error stops nginx from starting. Must not be called on a table in force.
-function _M.import(boot_id, header, changes)
+--- Fills an empty dict at start: {put(change), finish()}. `put` returns what is wrong with a change, or nil, and raises
+--- an error, which stops nginx from starting, when there is no room. Must not be called on a table in force.
+function _M.import(boot_id, header)
   local function keep(name, value)
     local ok, err = dict:safe_set(name, value)
     if not ok then
@@ -326,13 +327,22 @@ function _M.import(boot_id, header, changes)
   keep("generations", 1)
   keep("version", versions_from)
   keep("meta", pack_meta(header.epoch, header.seq, 1))
-  for _, change in ipairs(changes) do
-    keep(value_name(1, change.key, 1), change.json)
-    keep(index_name(1, change.key), 1)
-    written(change.key, change.json)
-  end
-  keep("boot", boot_id)
-  keep("token", 1) -- Last: a dict with a token holds a whole table.
+  return {
+    put = function(change)
+      if dict:get(index_name(1, change.key)) then
+        return "the key is there twice"
+      elseif change.op == "-" then
+        return "a boot file holds no removals"
+      end
+      keep(value_name(1, change.key, 1), change.json)
+      keep(index_name(1, change.key), 1)
+      written(change.key, change.json)
+    end,
+    finish = function()
+      keep("boot", boot_id)
+      keep("token", 1) -- Last: a dict with a token holds a whole table.
+    end,
+  }
 end
 
 --- Calls `visit` for each key with its value, in no order.
