@@ -40,7 +40,7 @@ export async function down({ home: path, purge = false, tell = () => {} }: DownO
     await endProcesses(home, namesLike(home, "agent-"), processStopMs, tell);
     const left = plan ? await removeAllContainers(home, plan, tell) : [];
     await endProcesses(home, namesLike(home, "engine-"), engineStopMs, tell);
-    await endProcesses(home, ["router-sync", "projector"], processStopMs, tell);
+    await endProcesses(home, [...namesLike(home, "router-sync"), "projector"], processStopMs, tell);
     if (await endNginx(home)) tell("nginx ended");
     await endProcesses(home, ["nats"], engineStopMs, tell);
     await endProcesses(home, [...runningProcesses(home).keys()], processStopMs, tell);

@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 /** The checkout this program runs from. */
 export const repository = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 
+/** The most load balancers one machine is asked to hold. */
+export const elbsMax = 8;
+
 /** Where one installation keeps everything it has. Only its owner can read files and list directories. */
 export class Home {
   readonly path: string;
@@ -38,7 +41,11 @@ export class Home {
     return join(this.path, "projector", "eru.sqlite");
   }
   get elb(): string {
-    return join(this.path, "elb");
+    return this.elbOf(0);
+  }
+  /** What the load balancer of this number keeps; the first is 0. */
+  elbOf(at: number): string {
+    return join(this.path, at === 0 ? "elb" : `elb-${at + 1}`);
   }
   get rig(): string {
     return join(this.path, "rig");
@@ -52,9 +59,8 @@ export class Home {
   }
   /** Everything of an installation. */
   get parts(): string[] {
-    const directories = ["nats", "projector", "elb", "rig", "run", "log"].map((name) =>
-      join(this.path, name),
-    );
+    const directories = ["nats", "projector", "rig", "run", "log"].map((name) => join(this.path, name));
+    for (let at = 0; at < elbsMax; at++) directories.push(this.elbOf(at));
     const files = [this.plan, this.secrets, this.context, this.state, this.natsConf];
     return [...files, ...files.map((file) => `${file}.new`), ...directories];
   }
@@ -62,9 +68,10 @@ export class Home {
   get purgeCommand(): string {
     return `eru down --purge --home ${this.path}`;
   }
-  make(): void {
+  make(elbs = 1): void {
     // nginx's workers are not root and pass through to their own directory.
-    for (const part of [".", "elb"]) mkdirSync(join(this.path, part), { recursive: true, mode: 0o711 });
+    mkdirSync(this.path, { recursive: true, mode: 0o711 });
+    for (let at = 0; at < elbs; at++) mkdirSync(this.elbOf(at), { recursive: true, mode: 0o711 });
     for (const part of ["run", "log", "nats", "projector", "rig"])
       mkdirSync(join(this.path, part), { recursive: true, mode: 0o700 });
   }

@@ -1,6 +1,6 @@
 export { type DownOptions, down } from "./down.ts";
 export { LocalError } from "./errors.ts";
-export { defaultHome, demoHome } from "./home.ts";
+export { defaultHome, demoHome, elbsMax } from "./home.ts";
 export type { Installation } from "./installation.ts";
 export { nodesMax, type WantedPorts } from "./plan.ts";
 export type { NodeAt } from "./rig.ts";

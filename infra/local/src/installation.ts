@@ -3,6 +3,7 @@ import { writeWhole } from "./home.ts";
 import type { Plan } from "./plan.ts";
 import { type NodeAt, nodesOf } from "./rig.ts";
 import type { Secrets } from "./secrets.ts";
+import { elbsOf } from "./specs.ts";
 
 /** Where an installation answers. */
 export type Installation = {
@@ -11,6 +12,8 @@ export type Installation = {
   queryUrl: string;
   /** What users' requests go to; routes are chosen by the Host header. */
   elbUrl: string;
+  /** All load balancers, the first one first. */
+  elbUrls: readonly string[];
   /** The file with these addresses and the admin's token, for the command line. */
   contextFile: string;
   nodes: readonly NodeAt[];
@@ -22,6 +25,7 @@ export const installationOf = (home: Home, plan: Plan): Installation => ({
   commandUrl: `http://127.0.0.1:${plan.ports.command}`,
   queryUrl: `http://127.0.0.1:${plan.ports.query}`,
   elbUrl: `http://127.0.0.1:${plan.ports.elb}`,
+  elbUrls: elbsOf(home, plan).map(({ port }) => `http://127.0.0.1:${port}`),
   contextFile: home.context,
   nodes: nodesOf(home, plan),
 });

@@ -23,12 +23,16 @@ export async function endNginx(home: Home): Promise<boolean> {
 const ownNginx = (home: Home): number[] =>
   readdirSync("/proc")
     .map(Number)
-    .filter((pid) => pid > 0 && commandOf(pid) === "nginx" && opens(pid, `${home.elb}/`));
+    .filter((pid) => pid > 0 && commandOf(pid) === "nginx" && opens(pid, home.elb));
 
-function opens(pid: number, prefix: string): boolean {
+/** In the directory of the first load balancer, or in that of another: `elb-2`. */
+const isBelow = (path: string, elb: string): boolean =>
+  path.startsWith(elb) && /^(-\d)?\//.test(path.slice(elb.length));
+
+function opens(pid: number, elb: string): boolean {
   const directory = `/proc/${pid}/fd`;
   try {
-    return readdirSync(directory).some((fd) => readlinkSync(`${directory}/${fd}`).startsWith(prefix));
+    return readdirSync(directory).some((fd) => isBelow(readlinkSync(`${directory}/${fd}`), elb));
   } catch {
     return false; // It ended, or is not ours to look into.
   }

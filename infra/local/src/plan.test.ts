@@ -46,6 +46,20 @@ test("nodes are added to an installation, never taken away, and an own engine st
   await expect(makePlan(home, own, wish({ nodes: 3 }))).rejects.toThrow(/own engine as its one node/);
 });
 
+test("load balancers are added to an installation, each on a port of its own, and never taken away", async () => {
+  const one = await makePlan(home, undefined, wish());
+  expect(one.moreElbs).toEqual([]);
+  const three = await makePlan(home, one, wish({ elbs: 3, running: true }));
+  const ports = three.moreElbs.flatMap(({ elb, routerSync }) => [elb, routerSync]);
+  expect(new Set([...ports, ...Object.values(three.ports)]).size).toBe(4 + Object.keys(three.ports).length);
+  expect(await makePlan(home, three, wish({ running: true }))).toEqual(three);
+  expect((await makePlan(home, three, wish())).moreElbs).toHaveLength(2);
+  await expect(makePlan(home, three, wish({ elbs: 2 }))).rejects.toThrow("has 3 load balancers, 2 asked for");
+  const { moreElbs: _, ...old } = one;
+  writePlan(home, old as typeof one);
+  expect(readPlan(home)?.moreElbs).toEqual([]);
+});
+
 test("while it runs, ports stay; while it does not, one that another program took moves", async () => {
   const plan = await makePlan(home, undefined, wish());
   const stranger = createServer().listen(plan.ports.elb, "127.0.0.1");

@@ -33,6 +33,8 @@ export const Plan = z.strictObject({
     /** each agent's health, on its node's address */
     agent: Port,
   }),
+  /** Load balancers besides the first: what users' requests go to, and each one's router-sync. */
+  moreElbs: z.array(z.strictObject({ elb: Port, routerSync: Port })).default([]),
 });
 export type Plan = z.infer<typeof Plan>;
 
@@ -49,6 +51,8 @@ const defaultPorts: Plan["ports"] = {
   routerSync: 7373,
   agent: 7374,
 };
+
+const moreElbsFirst = { elb: 8180, routerSync: 7480 };
 
 const netsFirst = 77;
 const netsLast = 127;
@@ -89,6 +93,8 @@ export const writePlan = (home: Home, plan: Plan): void =>
 /** What a start asks for. */
 export type Wish = {
   nodes: number;
+  /** Load balancers; absent: as many as there are, at first one. */
+  elbs?: number;
   ports: WantedPorts;
   /** The machine's own engine, when one answers and one node was asked for. */
   ownSocket: string | undefined;
@@ -103,7 +109,8 @@ export type Wish = {
  */
 export async function makePlan(home: Home, before: Plan | undefined, wish: Wish): Promise<Plan> {
   if (before) checkWish(home, before, wish);
-  if (before && wish.running) return { ...before, nodes: wish.nodes };
+  const moreElbs = await chooseElbs(before, wish);
+  if (before && wish.running) return { ...before, nodes: wish.nodes, moreElbs };
   const kept = { ...defaultPorts, ...before?.ports };
   const fixed: Partial<Plan["ports"]> = wish.ports;
   const ports = await choosePorts(
@@ -114,7 +121,27 @@ export async function makePlan(home: Home, before: Plan | undefined, wish: Wish)
     })),
   );
   const engine = chooseEngine(home, before?.engine, wish.ownSocket);
-  return Plan.parse({ version: 1, engine, nodes: wish.nodes, ports });
+  return Plan.parse({ version: 1, engine, nodes: wish.nodes, ports, moreElbs });
+}
+
+/** The load balancers besides the first. While something runs, those that are there stay where they are. */
+async function chooseElbs(before: Plan | undefined, { elbs, running }: Wish): Promise<Plan["moreElbs"]> {
+  const kept = before?.moreElbs ?? [];
+  const count = elbs === undefined ? kept.length : elbs - 1;
+  const chosen = running ? kept.slice(0, count) : [];
+  for (let at = chosen.length; at < count; at++) {
+    const last = chosen.at(-1);
+    const { elb = 0, routerSync = 0 } = await choosePorts([
+      { name: "elb", fixed: undefined, preferred: last ? last.elb + 1 : moreElbsFirst.elb },
+      {
+        name: "routerSync",
+        fixed: undefined,
+        preferred: last ? last.routerSync + 1 : moreElbsFirst.routerSync,
+      },
+    ]);
+    chosen.push({ elb, routerSync });
+  }
+  return chosen;
 }
 
 function checkWish(home: Home, before: Plan, wish: Wish): void {
@@ -123,6 +150,11 @@ function checkWish(home: Home, before: Plan, wish: Wish): void {
   if (wish.nodes < before.nodes)
     throw new LocalError(
       `the installation in ${home.path} has ${before.nodes} nodes, ${asked}: nodes are not taken away from it; ${otherwise}`,
+    );
+  const elbs = before.moreElbs.length + 1;
+  if (wish.elbs !== undefined && wish.elbs < elbs)
+    throw new LocalError(
+      `the installation in ${home.path} has ${elbs} load balancers, ${wish.elbs} asked for: they are not taken away from it; ${otherwise}`,
     );
   if (before.engine.kind === "own" && wish.nodes > 1)
     throw new LocalError(

@@ -15,8 +15,18 @@ const toolsNats = join(repository, ".eru/tools/bin/nats-server");
 const serviceStopMs = 12_000;
 const engineStopMs = 30_000;
 
-/** The one ELB of a single machine. */
-const elbName = "local";
+/** One load balancer of an installation with its router-sync. */
+type ElbAt = { name: string; user: string; directory: string; port: number; routerSync: number };
+
+/** The load balancers of an installation, the first one first. */
+export const elbsOf = (home: Home, { ports, moreElbs }: Plan): ElbAt[] =>
+  [{ elb: ports.elb, routerSync: ports.routerSync }, ...moreElbs].map(({ elb, routerSync }, at) => ({
+    name: at === 0 ? "local" : `local-${at + 1}`,
+    user: at === 0 ? "router-sync" : `router-sync-${at + 1}`,
+    directory: home.elbOf(at),
+    port: elb,
+    routerSync,
+  }));
 
 /** The users of an installation's NATS server: one per service and one per node. */
 export function natsUsers(home: Home, plan: Plan): (NatsRole & { name: string })[] {
@@ -28,7 +38,7 @@ export function natsUsers(home: Home, plan: Plan): (NatsRole & { name: string })
     { role: "command-api", name: "command-api" },
     { role: "scheduler", name: "scheduler" },
     { role: "projector", name: "projector" },
-    { role: "router-sync", name: "router-sync", elb: elbName },
+    ...elbsOf(home, plan).map(({ name, user }) => ({ role: "router-sync", name: user, elb: name }) as const),
     { role: "sim-nodes", name: simNodesUser },
     ...agents,
   ];
@@ -86,10 +96,10 @@ const natsUnit = (home: Home, plan: Plan, base: Environment): UnitSpec => ({
 });
 
 function serviceUnits(home: Home, plan: Plan, secrets: Secrets, base: Environment): UnitSpec[] {
-  const service = (name: string, port: number, own: Environment = {}): UnitSpec => ({
+  const service = (name: string, port: number, own: Environment = {}, program = name): UnitSpec => ({
     name,
     kind: "process",
-    command: [nodeProgram, main(name)],
+    command: [nodeProgram, main(program)],
     env: {
       ...base,
       ...natsAccess(plan, secrets, name),
@@ -106,11 +116,18 @@ function serviceUnits(home: Home, plan: Plan, secrets: Secrets, base: Environmen
     service("command-api", plan.ports.command, { ERU_ADMIN_TOKEN_HASH: tokenHash(secrets.adminToken) }),
     service("scheduler", plan.ports.scheduler),
     service("projector", plan.ports.query, { ERU_DATABASE: home.database }),
-    service("router-sync", plan.ports.routerSync, {
-      ERU_ELB_NAME: elbName,
-      ERU_ELB_LISTEN: `127.0.0.1:${plan.ports.elb}`,
-      ERU_ELB_DIR: home.elb,
-    }),
+    ...elbsOf(home, plan).map(({ name, user, directory, port, routerSync }) =>
+      service(
+        user,
+        routerSync,
+        {
+          ERU_ELB_NAME: name,
+          ERU_ELB_LISTEN: `127.0.0.1:${port}`,
+          ERU_ELB_DIR: directory,
+        },
+        "router-sync",
+      ),
+    ),
   ];
 }
 

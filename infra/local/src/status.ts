@@ -69,7 +69,9 @@ async function unitStatus(home: Home, spec: UnitSpec, supervised: boolean): Prom
     ...(seen?.lastEnd === undefined ? {} : { lastEnd: seen.lastEnd }),
   };
   if (pid === undefined) {
-    const phase = supervised ? (seen?.phase ?? "waiting") : "ended";
+    const last = supervised ? (seen?.phase ?? "waiting") : "ended";
+    // It has just ended, and the supervisor has not looked since.
+    const phase = last === "ready" && spec.kind !== "task" ? "ended" : last;
     return { name, phase, ...past, logFile };
   }
   const fault = spec.ready ? await probe(spec.ready) : undefined;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ownEngine } from "./engine.ts";
 import { LocalError } from "./errors.ts";
-import { Home, repository, writeWhole } from "./home.ts";
+import { elbsMax, Home, repository, writeWhole } from "./home.ts";
 import { readIdentity, runs, signalProcess } from "./identity.ts";
 import { type Installation, installationOf, writeContext } from "./installation.ts";
 import { lastLines, openLog } from "./log-file.ts";
@@ -31,6 +31,8 @@ export type UpOptions = {
   home: string;
   /** 1: the machine's own engine when one answers. More: as many engines in namespaces, which needs root. */
   nodes: number;
+  /** Load balancers, each with an nginx of its own. Absent: as many as there are, at first one. */
+  elbs?: number;
   ports?: WantedPorts;
   /** Gets a line for everything that happens. */
   tell?: (text: string) => void;
@@ -47,6 +49,9 @@ export async function up(options: UpOptions): Promise<Installation> {
   const tell = options.tell ?? (() => {});
   if (!Number.isInteger(options.nodes) || options.nodes < 1 || options.nodes > nodesMax)
     throw new LocalError(`nodes is ${options.nodes}: a whole number from 1 to ${nodesMax} is wanted`);
+  const { elbs } = options;
+  if (elbs !== undefined && (!Number.isInteger(elbs) || elbs < 1 || elbs > elbsMax))
+    throw new LocalError(`elbs is ${elbs}: a whole number from 1 to ${elbsMax} is wanted`);
   checkHome(home);
   await checkTools(options.nodes);
   home.make();
@@ -57,10 +62,12 @@ export async function up(options: UpOptions): Promise<Installation> {
     const running = anythingRuns(home);
     const plan = await makePlan(home, before, {
       nodes: options.nodes,
+      ...(elbs !== undefined && { elbs }),
       ports: options.ports ?? {},
       ownSocket: options.nodes === 1 ? await ownEngine() : undefined,
       running,
     });
+    home.make(plan.moreElbs.length + 1);
     const users = natsUsers(home, plan);
     const secrets = ensureSecrets(
       home,
@@ -77,7 +84,8 @@ export async function up(options: UpOptions): Promise<Installation> {
       }),
     );
     writeContext(home, plan, secrets);
-    startSupervisor(home, before !== undefined && before.nodes !== plan.nodes);
+    const grown = before?.nodes !== plan.nodes || before.moreElbs.length !== plan.moreElbs.length;
+    startSupervisor(home, before !== undefined && grown);
     const names = unitSpecs(home, plan, secrets, { path: "" }).map((spec) => spec.name);
     await allReady(home, names, tell, options.signal);
     return installationOf(home, plan);

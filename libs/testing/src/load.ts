@@ -13,8 +13,10 @@ export type LoadOptions = {
   /** Clients that send a POST body over `uploadMs`, again and again. */
   uploads: number;
   uploadMs: number;
-  /** Sockets opened at `/ws`, held to the end and made to echo four times a second. */
+  /** Sockets opened at `/ws` and made to echo four times a second. */
   webSockets: number;
+  /** How long each is held before the client closes it and opens the next one; absent: to the end. */
+  webSocketMs?: number;
 };
 
 /** What the clients saw. */
@@ -76,7 +78,10 @@ export function startLoad(options: LoadOptions): { stop: () => Promise<LoadVerdi
     ...many(options.clients, asking),
     ...many(options.uploads, uploading),
     ...many(options.webSockets, (client) =>
-      holdWebSocket({ ...targetOf(client), host: options.host, seen, stop: stop.signal }),
+      holdWebSockets(
+        { ...targetOf(client), host: options.host, seen, stop: stop.signal },
+        options.webSocketMs,
+      ),
     ),
   ];
   return {
@@ -130,13 +135,22 @@ function exchange(given: {
   });
 }
 
-async function holdWebSocket(given: {
+type Holding = {
   address: string;
   port: number;
   host: string;
   seen: { webSocketsClosed: string[]; echoes: number };
   stop: AbortSignal;
-}): Promise<void> {
+};
+
+/** One socket after the other, each for its time; without a time, one to the end. */
+async function holdWebSockets(given: Holding, holdMs: number | undefined): Promise<void> {
+  if (holdMs === undefined) return await holdWebSocket(given);
+  while (!given.stop.aborted)
+    await holdWebSocket({ ...given, stop: AbortSignal.any([given.stop, AbortSignal.timeout(holdMs)]) });
+}
+
+async function holdWebSocket(given: Holding): Promise<void> {
   const { address, port, host, seen, stop } = given;
   const socket = new WebSocket(`ws://${address}:${port}/ws`, { headers: { host } });
   socket.on("close", (code) => {

@@ -28,13 +28,19 @@ function addUp(cli: Cli): void {
       "nodes to have; 1 uses the machine's own engine (default: as many as there are, at first 1)",
       parseWhole(1, 32),
     )
+    .option(
+      "--elbs <n>",
+      "load balancers to have, each with an nginx of its own (default: as many as there are, at first 1)",
+      parseWhole(1, 8),
+    )
     .option(...homeFlags)
-    .action((options: HomeOption & { nodes?: number }) =>
+    .action((options: HomeOption & { nodes?: number; elbs?: number }) =>
       withLocal(async ({ up, status, defaultHome }) => {
         const home = homeOf(cli, options, defaultHome(cli.io.env));
         const tell = (text: string) => cli.say(`  ${text}\n`);
         const nodes = options.nodes ?? (await status({ home })).installation?.nodes.length ?? 1;
-        const running = await up({ home, nodes, tell, signal: cli.io.signal });
+        const { elbs } = options;
+        const running = await up({ home, nodes, ...(elbs && { elbs }), tell, signal: cli.io.signal });
         const empty = await hasNoPods(cli, running);
         cli.answer(running, () => upText(cli, running, empty));
       }),
@@ -47,7 +53,7 @@ async function hasNoPods(cli: Cli, { contextFile }: Installation): Promise<boole
 }
 
 function upText(cli: Cli, running: Installation, empty: boolean): string {
-  const { commandUrl, queryUrl, elbUrl, contextFile, nodes } = running;
+  const { commandUrl, queryUrl, elbUrls, contextFile, nodes } = running;
   // Another context may be nearer, or this installation may live where nobody looks.
   const found = contextInUse(cli)?.source === contextFile;
   const eru = found ? "eru" : `eru --context ${contextFile}`;
@@ -55,7 +61,7 @@ function upText(cli: Cli, running: Installation, empty: boolean): string {
     [
       ["commands", `${commandUrl} (described at ${commandUrl}/docs)`],
       ["queries", `${queryUrl} (described at ${queryUrl}/docs)`],
-      ["load balancer", elbUrl],
+      ...elbUrls.map((url) => ["load balancer", url] as const),
       ["context", `${contextFile} (holds your token)`],
       // Images are built where they run: there is no registry yet.
       ...nodes.map(({ name, socket }) => [`engine of ${name}`, `unix://${socket}`] as const),

@@ -40,10 +40,11 @@ export type Tell = (step: string, outcome: string, seconds: number) => void;
 export async function demo(options: {
   home: string;
   nodes: number;
+  elbs?: number;
   tell: Tell;
   say: (text: string) => void;
 }): Promise<DemoResult> {
-  const { home, nodes, tell, say } = options;
+  const { home, nodes, elbs, tell, say } = options;
   const step = async <T>(
     name: string,
     work: () => Promise<T>,
@@ -56,7 +57,7 @@ export async function demo(options: {
   };
   const installation = await step(
     "log, services, ELB and nodes",
-    () => up({ home, nodes, tell: say }),
+    () => up({ home, nodes, ...(elbs !== undefined && { elbs }), tell: say }),
     (result) => `${result.nodes.length === 1 ? "1 node" : `${result.nodes.length} nodes`} up`,
   );
   const api = new Api(installation, readSecrets(new Home(home))?.adminToken ?? "");
