@@ -164,6 +164,29 @@ export const RouteTargets = z.looseObject({
 });
 export type RouteTargets = z.infer<typeof RouteTargets>;
 
+export const Certificate = z.looseObject({
+  certificate: z.string(),
+  source: z.string(),
+  state: z.string(),
+  hosts: z.array(z.string()),
+  notAfter: z.string().nullable(),
+  daysLeft: z.int().nullable(),
+  issuer: z.string().nullable(),
+  fingerprint: z.string().nullable(),
+  keyType: z.string().nullable(),
+  usedBy: z.array(z.string()),
+  directory: z.string().nullable(),
+  failures: z.int(),
+  error: z.string().nullable(),
+  retryAt: z.string().nullable(),
+  changedAt: z.string(),
+  changedBy: z.string(),
+});
+export type Certificate = z.infer<typeof Certificate>;
+
+/** One certificate with its chain. */
+export const CertificateChain = z.looseObject({ ...Certificate.shape, chainPem: z.string().nullable() });
+
 /** An event, in queries and in the feed alike. */
 export const LogEvent = z.looseObject({
   seq: z.int(),

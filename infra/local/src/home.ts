@@ -22,6 +22,10 @@ export class Home {
   get secrets(): string {
     return join(this.path, "secrets.json");
   }
+  /** The zone's seal keys: what private keys in the log are encrypted with. */
+  get sealKeys(): string {
+    return join(this.path, "seal.json");
+  }
   /** What the command line reads: addresses and the admin's token. */
   get context(): string {
     return join(this.path, "context.json");
@@ -61,7 +65,7 @@ export class Home {
   get parts(): string[] {
     const directories = ["nats", "projector", "rig", "run", "log"].map((name) => join(this.path, name));
     for (let at = 0; at < elbsMax; at++) directories.push(this.elbOf(at));
-    const files = [this.plan, this.secrets, this.context, this.state, this.natsConf];
+    const files = [this.plan, this.secrets, this.sealKeys, this.context, this.state, this.natsConf];
     return [...files, ...files.map((file) => `${file}.new`), ...directories];
   }
   /** What a person types to be rid of it. */

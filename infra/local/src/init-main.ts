@@ -1,5 +1,5 @@
 // Writes the configuration of an installation for systemd or compose:
-//   node infra/local/src/init-main.ts --dir DIR [--node NAME]... [--elb NAME]... [--for compose|systemd] [--nats HOST]
+//   node infra/local/src/init-main.ts --dir DIR [--node NAME]... [--elb NAME]... [--for compose|systemd] [--nats HOST] [--rotate-seal-key]
 import { parseArgs } from "node:util";
 import { init } from "./init.ts";
 
@@ -10,6 +10,7 @@ const { values } = parseArgs({
     elb: { type: "string", multiple: true, default: ["elb1"] },
     for: { type: "string", default: "systemd" },
     nats: { type: "string", default: "127.0.0.1" },
+    "rotate-seal-key": { type: "boolean", default: false },
   },
 });
 const compose = values.for === "compose";
@@ -29,5 +30,6 @@ const written = init({
   natsListen: { host: compose ? "0.0.0.0" : values.nats, port: 4222 },
   natsStoreDir: compose ? "/data" : "/var/lib/eru/nats",
   httpHost: compose ? "0.0.0.0" : "127.0.0.1",
+  rotateSealKey: values["rotate-seal-key"],
 });
 console.log(`${values.dir}: ${written.join(", ")}`);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withNewSealKey } from "@eru/tls";
 import { z } from "zod";
 import { LocalError } from "./errors.ts";
 import { type NatsUser, natsConfig } from "./nats-config.ts";
@@ -20,9 +21,13 @@ export type InitOptions = {
   natsStoreDir: string;
   /** What the HTTP listeners of command-api and projector bind. */
   httpHost: string;
+  /** Makes a new seal key the current one; those before stay, for what is sealed with them. */
+  rotateSealKey?: boolean;
 };
 
 const Kept = z.strictObject({ passwords: z.record(z.string(), z.string()), adminToken: z.string() });
+/** Where services find the seal keys on their machines. */
+const sealKeyFile = "/etc/eru/seal.json";
 const random = () => randomBytes(24).toString("base64url");
 
 /**
@@ -49,12 +54,19 @@ export function init(options: InitOptions): string[] {
       token: kept.adminToken,
     }),
     "secrets.json": asJson(kept),
+    "seal.json": sealKeys(join(directory, "seal.json"), options.rotateSealKey),
   };
   for (const [name, text] of Object.entries(files)) {
     writeFileSync(join(directory, name), text, { mode: 0o600 });
     chmodSync(join(directory, name), 0o600); // The mode above counts only for a new file.
   }
   return Object.keys(files);
+}
+
+/** Made once. They are kept apart from the rest: only command-api and router-sync get this file. */
+function sealKeys(file: string, rotate = false): string {
+  const before = existsSync(file) ? readFileSync(file, "utf8") : undefined;
+  return before === undefined || rotate ? withNewSealKey(before) : before;
 }
 
 const asJson = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
@@ -91,7 +103,12 @@ function ownVariables(user: NatsUser, httpHost: string, adminToken: string): Rec
     case "sim-nodes":
       return {};
     case "command-api":
-      return { ERU_HTTP_HOST: httpHost, ERU_HTTP_PORT: "7370", ERU_ADMIN_TOKEN_HASH: tokenHash(adminToken) };
+      return {
+        ERU_HTTP_HOST: httpHost,
+        ERU_HTTP_PORT: "7370",
+        ERU_ADMIN_TOKEN_HASH: tokenHash(adminToken),
+        ERU_SEAL_KEY_FILE: sealKeyFile,
+      };
     case "projector":
       return {
         ERU_HTTP_HOST: httpHost,
@@ -101,7 +118,12 @@ function ownVariables(user: NatsUser, httpHost: string, adminToken: string): Rec
     case "scheduler":
       return { ERU_HTTP_PORT: "7372" };
     case "router-sync":
-      return { ERU_ELB_NAME: user.elb, ERU_ELB_DIR: "/var/lib/eru/router-sync", ERU_HTTP_PORT: "7373" };
+      return {
+        ERU_ELB_NAME: user.elb,
+        ERU_ELB_DIR: "/var/lib/eru/router-sync",
+        ERU_HTTP_PORT: "7373",
+        ERU_SEAL_KEY_FILE: sealKeyFile,
+      };
     case "agent":
       return { ERU_NODE: user.node, ERU_DOCKER_SOCKET: "/var/run/docker.sock", ERU_HTTP_PORT: "7374" };
   }

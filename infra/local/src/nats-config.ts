@@ -106,8 +106,17 @@ function permissions(user: NatsRole): Permissions {
       };
     case "router-sync":
       return {
-        publish: [subjects.elb(user.elb), liveSubjects.elbHeartbeat(user.elb), ...readEverything],
-        subscribe: [],
+        publish: [
+          subjects.elb(user.elb),
+          liveSubjects.elbHeartbeat(user.elb),
+          // Any of them may hold the lease under which certificates are got.
+          "eru.acme.>",
+          ...readEverything,
+          "eru-lease.acme",
+          api("STREAM.MSG.GET.ERU_LEASE"),
+        ],
+        // Challenges must be in every load balancer's table before the directory looks.
+        subscribe: [liveSubjects.elbHeartbeats],
       };
     case "agent":
       return {
@@ -147,7 +156,15 @@ const checkLog = [api("STREAM.INFO.ERU"), "$JS.FC.ERU.>"];
 const readEverything = [...checkLog, api("STREAM.MSG.GET.ERU"), api("CONSUMER.CREATE.ERU.>")];
 
 /** What users want: the only subjects that command-api writes. */
-const intent = ["eru.app.*", "eru.pod.*", "eru.node.*", "eru.deployment.*.*", "eru.route.*", "eru.user.*"];
+const intent = [
+  "eru.app.*",
+  "eru.pod.*",
+  "eru.node.*",
+  "eru.deployment.*.*",
+  "eru.route.*",
+  "eru.user.*",
+  "eru.certificate.*",
+];
 
 /** Names and passwords go into the file as they are; `$` would make a variable or a hash of them. */
 function checked(value: string): string {

@@ -26,6 +26,8 @@ export const Plan = z.strictObject({
     query: Port,
     /** what users' requests go to */
     elb: Port,
+    /** the same over TLS; installations from before it was there get it here */
+    elbTls: Port.default(8443),
     nats: Port,
     natsMonitor: Port,
     scheduler: Port,
@@ -45,6 +47,7 @@ const defaultPorts: Plan["ports"] = {
   command: 7370,
   query: 7371,
   elb: 8080,
+  elbTls: 8443,
   nats: 4222,
   natsMonitor: 8222,
   scheduler: 7372,

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { withNewSealKey } from "@eru/tls";
 import { z } from "zod";
 import { LocalError } from "./errors.ts";
 import { type Home, readIfThere, writeWhole } from "./home.ts";
@@ -22,6 +23,11 @@ export function ensureSecrets(home: Home, natsUsers: readonly string[]): Secrets
   const secrets = { natsPasswords, adminToken: before?.adminToken ?? `eru_${random()}` };
   writeWhole(home.secrets, `${JSON.stringify(secrets, undefined, 2)}\n`);
   return secrets;
+}
+
+/** Makes the zone's seal keys when there are none. They are never made anew: the log holds what is sealed with them. */
+export function ensureSealKeys(home: Home): void {
+  if (readIfThere(home.sealKeys) === undefined) writeWhole(home.sealKeys, withNewSealKey(undefined));
 }
 
 /** What is kept, undefined before the first start. */

@@ -113,10 +113,13 @@ function serviceUnits(home: Home, plan: Plan, secrets: Secrets, base: Environmen
     stopMs: serviceStopMs,
   });
   return [
-    service("command-api", plan.ports.command, { ERU_ADMIN_TOKEN_HASH: tokenHash(secrets.adminToken) }),
+    service("command-api", plan.ports.command, {
+      ERU_ADMIN_TOKEN_HASH: tokenHash(secrets.adminToken),
+      ERU_SEAL_KEY_FILE: home.sealKeys,
+    }),
     service("scheduler", plan.ports.scheduler),
     service("projector", plan.ports.query, { ERU_DATABASE: home.database }),
-    ...elbsOf(home, plan).map(({ name, user, directory, port, routerSync }) =>
+    ...elbsOf(home, plan).map(({ name, user, directory, port, routerSync }, at) =>
       service(
         user,
         routerSync,
@@ -124,6 +127,9 @@ function serviceUnits(home: Home, plan: Plan, secrets: Secrets, base: Environmen
           ERU_ELB_NAME: name,
           ERU_ELB_LISTEN: `127.0.0.1:${port}`,
           ERU_ELB_DIR: directory,
+          ERU_SEAL_KEY_FILE: home.sealKeys,
+          // One port is chosen for TLS, so the first has it.
+          ...(at === 0 && { ERU_ELB_TLS_LISTEN: `127.0.0.1:${plan.ports.elbTls}` }),
         },
         "router-sync",
       ),

@@ -13,7 +13,7 @@ import { natsConfig } from "./nats-config.ts";
 import { makePlan, nodesMax, readPlan, type WantedPorts, writePlan } from "./plan.ts";
 import { sharedAddress } from "./rig.ts";
 import { anythingRuns } from "./running.ts";
-import { ensureSecrets } from "./secrets.ts";
+import { ensureSealKeys, ensureSecrets } from "./secrets.ts";
 import { natsUsers, nodeProgram, unitSpecs } from "./specs.ts";
 import { readState } from "./supervisor.ts";
 import { missing } from "./tools.ts";
@@ -73,6 +73,7 @@ export async function up(options: UpOptions): Promise<Installation> {
       home,
       users.map(({ name }) => name),
     );
+    ensureSealKeys(home);
     writePlan(home, plan);
     writeWhole(
       home.natsConf,

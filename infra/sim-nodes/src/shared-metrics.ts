@@ -8,7 +8,7 @@ export function sharedMetrics(service: string): Metrics {
   const own = createMetrics(service);
   const aside = createMetrics(service);
   const known = new Map<string, unknown>();
-  const readers = new Map<string, (() => number)[]>();
+  const readers = new Map<string, ((gauge: never) => number | undefined)[]>();
   const once = <T>(name: string, make: () => T): T => {
     if (!known.has(name)) known.set(name, make());
     // The name is registered with one kind of metric: a second kind would be refused by a process of its own, too.
@@ -23,7 +23,11 @@ export function sharedMetrics(service: string): Metrics {
       const all = readers.get(name) ?? [];
       readers.set(name, all);
       all.push(read);
-      return once(name, () => own.gauge(name, help, labels, () => all.reduce((sum, one) => sum + one(), 0)));
+      return once(name, () =>
+        own.gauge(name, help, labels, (gauge) =>
+          all.reduce((sum, one) => sum + (one(gauge as never) ?? 0), 0),
+        ),
+      );
     },
   };
 }

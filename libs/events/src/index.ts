@@ -1,5 +1,6 @@
 export * from "./app.ts";
 export * from "./assignment.ts";
+export * from "./certificate.ts";
 export * from "./constraint.ts";
 export * from "./decider.ts";
 export * from "./decision.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AppEvent } from "./app.ts";
 import { AssignmentEvent } from "./assignment.ts";
+import { AcmeEvent, CertificateEvent } from "./certificate.ts";
 import { DecisionEvent } from "./decision.ts";
 import { DeploymentEvent } from "./deployment.ts";
 import { UnreadableEventError } from "./errors.ts";
@@ -24,6 +25,8 @@ export const eventSchemas = {
   route: RouteEvent,
   elb: ElbEvent,
   user: UserEvent,
+  certificate: CertificateEvent,
+  acme: AcmeEvent,
 } as const satisfies Record<HistoryKind, z.ZodType>;
 
 /** Any event of the log. */

@@ -15,6 +15,8 @@ test("every kind of history has a subject that names it", () => {
     subjects.route("h"),
     subjects.elb("e"),
     subjects.user("u"),
+    subjects.certificate("c"),
+    subjects.acme("c.example.org"),
   ];
   expect(examples.map(historyKind)).toEqual([...historyKinds]);
 });

@@ -28,6 +28,11 @@ export const subjects = {
   route: (host: string) => `eru.route.${hostToken(host)}`,
   elb: (elb: string) => `eru.elb.${token(elb)}`,
   user: (user: string) => `eru.user.${token(user)}`,
+  certificate: (certificate: string) => `eru.certificate.${token(certificate)}`,
+  /** What became of an ACME certificate, by its name or by the host of the route that asks for it. */
+  acme: (certificate: string) => `eru.acme.certificate.${hostToken(certificate)}`,
+  /** The account with an ACME directory, by a name made from the directory's URL. */
+  acmeAccount: (account: string) => `eru.acme.account.${token(account)}`,
   all: "eru.>",
 } as const;
 
@@ -43,6 +48,8 @@ export const historyKinds = [
   "route",
   "elb",
   "user",
+  "certificate",
+  "acme",
 ] as const;
 export type HistoryKind = (typeof historyKinds)[number];
 

@@ -4,12 +4,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 export type Metrics = {
   readonly registry: Registry;
   counter<L extends string>(name: string, help: string, labelNames?: readonly L[]): Counter<L>;
-  /** With `read`, the value is asked for at every scrape. */
+  /** With `read`, the value is asked for at every scrape; of a gauge with labels `read` sets the values itself. */
   gauge<L extends string>(
     name: string,
     help: string,
     labelNames?: readonly L[],
-    read?: () => number,
+    read?: (gauge: Gauge<L>) => number | undefined,
   ): Gauge<L>;
   histogram<L extends string>(
     name: string,
@@ -36,7 +36,8 @@ export function createMetrics(service: string): Metrics {
         registers,
         ...(read && {
           collect() {
-            this.set(read());
+            const value = read(this as Gauge);
+            if (value !== undefined) this.set(value);
           },
         }),
       }),

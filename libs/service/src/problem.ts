@@ -55,6 +55,8 @@ export class Problem extends Error {
 }
 
 const shownLengthMax = 120;
+/** Fields whose value is shown to nobody, not even in part. */
+const secretField = /^(key|password|token|secret)$/;
 
 /** Zod's issues as faults a person can act on; `input` is what was parsed, so that the value can be shown. */
 export function faultsOf(error: z.ZodError, input: unknown): FieldFault[] {
@@ -73,7 +75,7 @@ function faultsOfIssue(issue: z.core.$ZodIssue, input: unknown): FieldFault[] {
       field: [...path, key].join("."),
       message: `unknown field ${JSON.stringify(key)}: remove it or correct its spelling`,
     }));
-  const value = valueAt(input, issue.path);
+  const value = secretField.test(path.at(-1) ?? "") ? undefined : valueAt(input, issue.path);
   // What is wrong with a key is said one level down.
   const said = issue.code === "invalid_key" ? issue.issues : [issue];
   return said.map(({ message }) => ({

@@ -1,6 +1,7 @@
 import { AppError, subjects } from "@eru/events";
 import type { Broker } from "@eru/log";
 import { backOffMs, type Logger, listen, type Metrics, pause } from "@eru/service";
+import type { SealKeys } from "@eru/tls";
 import type { FastifyInstance } from "fastify";
 import { ulid } from "ulid";
 import type { Limits } from "./config.ts";
@@ -18,6 +19,8 @@ export type CommandApiDeps = {
   adminTokenHash?: string | undefined;
   metrics: Metrics;
   log: Logger;
+  /** Seals private keys; without it none is taken. */
+  seal?: SealKeys | undefined;
 };
 
 /** The parts of a command-api, put together and not yet running. */

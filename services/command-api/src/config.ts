@@ -15,6 +15,8 @@ export const commandApiConfig = {
     .string()
     .regex(/^[0-9a-f]{64}$/, "the SHA-256 of the token, 64 lower-case hexadecimal digits")
     .optional(),
+  /** The zone's seal keys, a file of mode 0600; absent: no certificate can be stored. */
+  ERU_SEAL_KEY_FILE: z.string().min(1).optional(),
   /** Requests that one token may send in any second. */
   COMMAND_API_RATE_PER_SECOND: z.coerce.number().int().min(1).max(1_000_000).default(200),
   /** Commands at work at the same time; more are answered 503. */

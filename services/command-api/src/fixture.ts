@@ -1,6 +1,7 @@
 import { type EruEvent, subjects } from "@eru/events";
 import { type Broker, type Log, MemoryBroker } from "@eru/log";
-import { createLog, createMetrics, hashToken } from "@eru/service";
+import { createLog, createMetrics, hashToken, type Logger } from "@eru/service";
+import { SealKeys, withNewSealKey } from "@eru/tls";
 import { type CommandApi, createCommandApi } from "./command-api.ts";
 import type { Limits } from "./config.ts";
 
@@ -8,6 +9,9 @@ import type { Limits } from "./config.ts";
 
 /** The token of the user that tests are. */
 const token = "correct-horse";
+
+/** What private keys are sealed with. */
+export const sealKeys = SealKeys.fromText(withNewSealKey(undefined));
 
 /** A running command-api and the means to talk to it. */
 export type Running<B extends Broker> = CommandApi & {
@@ -35,7 +39,7 @@ type Refused = {
 
 /** Starts one; returns when it is caught up and knows the token. */
 export async function start<B extends Broker = MemoryBroker>(
-  options: { broker?: B; limits?: Partial<Limits> } = {},
+  options: { broker?: B; limits?: Partial<Limits>; log?: Logger; sealed?: boolean } = {},
 ): Promise<Running<B>> {
   // Without a broker of its own the type is its default.
   const broker = options.broker ?? (new MemoryBroker() as Broker as B);
@@ -49,7 +53,8 @@ export async function start<B extends Broker = MemoryBroker>(
       ...options.limits,
     },
     metrics: createMetrics("command-api"),
-    log: createLog("test", "error"),
+    log: options.log ?? createLog("test", "error"),
+    seal: options.sealed === false ? undefined : sealKeys,
   });
   const stop = new AbortController();
   const followed = api.follower.run(stop.signal);

@@ -2,6 +2,7 @@ import { type Decider, decodeMessage, type EruEvent, historyKind, type RecordedE
 import type { StoredMessage } from "@eru/log";
 import { Tokens } from "@eru/service";
 import { app } from "./domain/app.ts";
+import { certificate } from "./domain/certificate.ts";
 import { deployment } from "./domain/deployment.ts";
 import { node } from "./domain/node.ts";
 import { Occupancy } from "./domain/occupancy.ts";
@@ -47,6 +48,7 @@ export class Intent {
   readonly apps = new States(app);
   readonly deployments = new States(deployment);
   readonly routes = new States(route);
+  readonly certificates = new States(certificate);
   readonly users = new States(user);
   readonly occupancy = new Occupancy();
   readonly tokens = new Tokens();
@@ -56,7 +58,7 @@ export class Intent {
   /** Takes in one message; what this process needs no knowledge of passes by unread. */
   apply(message: StoredMessage): void {
     const kind = historyKind(message.subject);
-    if (kind === "decision" || kind === "elb") return;
+    if (kind === "decision" || kind === "elb" || kind === "acme") return;
     const events = decodeMessage(message);
     for (const { event } of events) this.#evolve(event);
     if (kind === "assignment" || kind === "fact") return;
@@ -112,6 +114,11 @@ export class Intent {
       case "RouteRemoved":
         this.routes.apply(event.host, event);
         break;
+      case "CertificateStored":
+      case "CertificateOrdered":
+      case "CertificateRemoved":
+        this.certificates.apply(event.certificate, event);
+        break;
       case "UserAdded":
       case "TokenIssued":
         this.tokens.apply(event);
@@ -136,5 +143,6 @@ function idsOf(event: EruEvent): Ids {
   if ("host" in event) return { host: event.host };
   if ("app" in event) return { app: event.app };
   if ("user" in event) return { user: event.user };
+  if ("certificate" in event) return { certificate: event.certificate };
   return {};
 }

@@ -1,5 +1,6 @@
 import { connectBroker } from "@eru/log";
 import { createLog, createMetrics, readConfig, runMain } from "@eru/service";
+import { SealKeys } from "@eru/tls";
 import { runCommandApi } from "./command-api.ts";
 import { commandApiConfig } from "./config.ts";
 
@@ -7,6 +8,7 @@ const name = "command-api";
 
 await runMain(name, async (signal) => {
   const config = readConfig(commandApiConfig, process.env);
+  const seal = config.ERU_SEAL_KEY_FILE === undefined ? undefined : SealKeys.read(config.ERU_SEAL_KEY_FILE);
   const broker = await connectBroker({
     servers: [config.ERU_NATS_URL],
     user: config.ERU_NATS_USER,
@@ -29,6 +31,7 @@ await runMain(name, async (signal) => {
       adminTokenHash: config.ERU_ADMIN_TOKEN_HASH,
       metrics: createMetrics(name),
       log: createLog(name, config.ERU_LOG_LEVEL),
+      seal,
       signal,
     });
   } finally {

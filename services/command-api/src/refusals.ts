@@ -191,6 +191,34 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r) =>
       `host ${quoted(r.host)} ${r.owner === undefined ? "was declared for no app" : `belongs to app ${quoted(r.owner)}`}: declare it with ${r.owner === undefined ? "no `app`" : `\`"app": "${r.owner}"\``}, choose another host, or take it over with PUT /v1/routes/<host>?takeOver=true`,
   },
+  certificate_unknown: {
+    status: 404,
+    field: "certificate",
+    value: (r) => r.certificate,
+    say: (r, intent) =>
+      `there is no certificate ${quoted(r.certificate)}; ${offered("certificates", intent.certificates, "store one with PUT /v1/certificates/<name>")}`,
+  },
+  certificate_in_use: {
+    status: 409,
+    field: "certificate",
+    value: (r) => r.certificate,
+    say: (r) =>
+      `routes name certificate ${quoted(r.certificate)}: change or remove the route of ${list(r.hosts)} first`,
+  },
+  certificate_other_hosts: {
+    status: 422,
+    field: "tls",
+    value: (r) => r.certificate,
+    say: (r) =>
+      `certificate ${quoted(r.certificate)} is not good for ${quoted(r.host)}, but for ${list(r.hosts)} (a wildcard stands for one label): name another, or store one that is`,
+  },
+  acme_wildcard: {
+    status: 422,
+    field: "hosts",
+    value: (r) => r.host,
+    say: (r) =>
+      `${quoted(r.host)} is a wildcard: over HTTP a directory proves single hosts only; name them, or store a certificate you got elsewhere`,
+  },
 };
 
 /** A refusal as an answer. */

@@ -8,6 +8,7 @@ import type { FeedLimits } from "./feed/protocol.ts";
 import { addFeed } from "./feed/route.ts";
 import type { Progress } from "./progress.ts";
 import { addApps } from "./queries/apps.ts";
+import { addCertificates } from "./queries/certificates.ts";
 import { addDeployments } from "./queries/deployments.ts";
 import { addElbs } from "./queries/elbs.ts";
 import { addEvents } from "./queries/events.ts";
@@ -48,6 +49,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   addWorkloads(queries);
   addRoutes(queries);
   addElbs(queries);
+  addCertificates(queries, metrics);
   addUsers(queries);
   addEvents(queries);
   addWhy(queries);

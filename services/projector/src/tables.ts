@@ -14,6 +14,8 @@ export type Tables = {
   workloads: Workload;
   workloadCounts: WorkloadCountsRow;
   routes: RouteRow;
+  certificates: CertificateRow;
+  routeCertificates: { host: string; certificate: string };
   elbs: ElbRow;
   users: UserRow;
   tokens: TokenRow;
@@ -95,6 +97,29 @@ export type RouteRow = {
   declaredSeq: number;
   declaredAt: string;
   declaredBy: string;
+};
+
+/** Without its private key, which never enters a view. */
+export type CertificateRow = {
+  certificate: string;
+  source: "stored" | "acme";
+  /** JSON of the hosts an order is for. */
+  wanted: string | null;
+  /** JSON. Null with all up to the chain while there is no certificate yet. */
+  hosts: string | null;
+  notBefore: string | null;
+  notAfter: string | null;
+  issuer: string | null;
+  fingerprint: string | null;
+  keyType: string | null;
+  chainPem: string | null;
+  directory: string | null;
+  failures: number;
+  error: string | null;
+  retryAt: string | null;
+  changedSeq: number;
+  changedAt: string;
+  changedBy: string;
 };
 
 type ElbRow = {

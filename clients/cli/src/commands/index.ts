@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Cli } from "../cli.ts";
 import { addApp } from "./app.ts";
+import { addCert } from "./cert.ts";
 import { addCompletion } from "./completion.ts";
 import { addContext } from "./context.ts";
 import { addDeploy, addRemove, addScale, addUpgrade } from "./deploy.ts";
@@ -50,6 +51,7 @@ export function addCommands(cli: Cli): void {
   addDeployment(cli);
   addWorkload(cli);
   addRoute(cli);
+  addCert(cli);
   program.commandsGroup("In short:");
   addScale(cli, program);
   addUpgrade(cli, program);

@@ -43,4 +43,8 @@ type Reason =
   | { code: "deployment_unknown"; deployment: string; removed: boolean }
   | { code: "deployment_id_taken"; deployment: string }
   | { code: "route_unknown"; host: string }
-  | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined };
+  | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined }
+  | { code: "certificate_unknown"; certificate: string }
+  | { code: "certificate_in_use"; certificate: string; hosts: Names }
+  | { code: "certificate_other_hosts"; certificate: string; host: string; hosts: Names }
+  | { code: "acme_wildcard"; host: string };

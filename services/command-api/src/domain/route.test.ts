@@ -33,6 +33,7 @@ const declare = (
   host,
   content,
   takeOver: false,
+  certificate: { phase: "absent" },
   apps: new Map([["web", app]]),
   pods: new Set(["demo"]),
   ...more,

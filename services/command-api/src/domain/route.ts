@@ -9,6 +9,7 @@ import {
 } from "@eru/events";
 import { selectorsOf } from "@eru/routing";
 import { type App, unknownApp } from "./app.ts";
+import { type Certificate, tlsFault } from "./certificate.ts";
 import { names, type Refusal } from "./refusal.ts";
 import { same } from "./same.ts";
 import { entrypointOf } from "./template.ts";
@@ -35,6 +36,8 @@ export type RouteCommand =
       apps: ReadonlyMap<string, App>;
       /** The pods that the rules name and that are there. */
       pods: ReadonlySet<string>;
+      /** The certificate that the content names. */
+      certificate: Certificate;
     }
   | { type: "RemoveRoute"; host: string };
 
@@ -62,7 +65,10 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
     switch (command.type) {
       case "DeclareRoute": {
         const { content, section, restores } = command;
-        const fault = ownerFault(state, command) ?? contentFault(command);
+        const fault =
+          ownerFault(state, command) ??
+          contentFault(command) ??
+          tlsFault(host, content.tls, command.certificate);
         if (fault) return refuse(fault);
         const asBefore =
           state.phase === "declared" &&

@@ -50,7 +50,11 @@ export function routeRoutes(deps: RouteDeps): void {
 function declareRoute(host: string, { content, fieldOf }: Declaration, takeOver: boolean): Command {
   const named = namedIn(content);
   return {
-    reads: [...named.apps.map(subjects.app), ...named.pods.map(subjects.pod)],
+    reads: [
+      ...named.apps.map(subjects.app),
+      ...named.pods.map(subjects.pod),
+      ...named.certificates.map(subjects.certificate),
+    ],
     writes: [subjects.route(host)],
     decide: (intent) => {
       const known = knownOf(intent, named);
@@ -68,18 +72,20 @@ function atSentField(decided: Extract<Decided, { ok: false }>, fieldOf: Declarat
   return { ok: false, refusal: { ...decided.refusal, at: fieldOf(path) } };
 }
 
-/** The apps and pods that a route names. */
-function namedIn({ app, rules }: RouteContent): { apps: string[]; pods: string[] } {
+/** The apps, pods and certificates that a route names. */
+function namedIn({ app, rules, tls }: RouteContent) {
   const selectors = rules.flatMap(selectorsOf).map(({ selector }) => selector);
   return {
     apps: [...new Set([...(app === undefined ? [] : [app]), ...selectors.map((one) => one.app)])],
     pods: [...new Set(selectors.flatMap(({ pod }) => pod ?? []))],
+    certificates: tls && "name" in tls.certificate ? [tls.certificate.name] : [],
   };
 }
 
-const knownOf = (intent: Intent, { apps, pods }: ReturnType<typeof namedIn>) => ({
+const knownOf = (intent: Intent, { apps, pods, certificates }: ReturnType<typeof namedIn>) => ({
   apps: new Map(apps.map((app) => [app, intent.apps.get(app)])),
   pods: new Set(pods.filter((pod) => intent.pods.get(pod).phase === "present")),
+  certificate: intent.certificates.get(certificates[0] ?? ""),
 });
 
 const decide = (intent: Intent, command: RouteCommand) =>

@@ -130,6 +130,7 @@ test("every command is described, with what it answers, to everybody", async () 
   );
   expect(operations.map(({ name }) => name).sort()).toEqual([
     "delete /v1/apps/{app}",
+    "delete /v1/certificates/{certificate}",
     "delete /v1/deployments/{deployment}",
     "delete /v1/nodes/{node}",
     "delete /v1/nodes/{node}/drain",
@@ -145,6 +146,8 @@ test("every command is described, with what it answers, to everybody", async () 
     "post /v1/nodes/{node}/drain",
     "post /v1/nodes/{node}/uncordon",
     "post /v1/pods",
+    "put /v1/certificates/{certificate}",
+    "put /v1/certificates/{certificate}/acme",
     "put /v1/nodes/{node}/labels",
     "put /v1/nodes/{node}/resources",
     "put /v1/routes/{host}",

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Broker } from "@eru/log";
 import { createHttp, type Logger, type Metrics, Problem } from "@eru/service";
+import type { SealKeys } from "@eru/tls";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
@@ -9,6 +10,7 @@ import { jsonSchemaTransform, serializerCompiler } from "fastify-type-provider-z
 import type { Limits } from "../config.ts";
 import type { HandleDeps } from "../handle.ts";
 import { appRoutes } from "./app.ts";
+import { certificateRoutes } from "./certificate.ts";
 import type { RouteDeps } from "./command-route.ts";
 import { deploymentRoutes } from "./deployment.ts";
 import { Gate } from "./gate.ts";
@@ -25,6 +27,8 @@ export type ServerDeps = {
   notReady: () => string | undefined;
   metrics: Metrics;
   log: Logger;
+  /** Seals private keys; without it none is taken. */
+  seal?: SealKeys | undefined;
 };
 
 /** The HTTP side: commands below /v1, their description at /docs; it answers as soon as it listens. */
@@ -48,6 +52,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   appRoutes(routes);
   deploymentRoutes(routes, broker.live);
   routeRoutes(routes);
+  certificateRoutes(routes, deps.seal);
   return app;
 }
 

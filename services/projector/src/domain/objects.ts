@@ -12,6 +12,7 @@ export const objectKinds = [
   "route",
   "elb",
   "user",
+  "certificate",
 ] as const;
 
 /** A workload's deployment: its id without the counter at the end. */
@@ -48,6 +49,7 @@ export function objectsOf(
   if ("host" in event) add("route", event.host);
   if ("rules" in event) for (const { selector } of event.rules.flatMap(selectorsOf)) add("app", selector.app);
   if ("elb" in event) add("elb", event.elb);
+  if ("certificate" in event) add("certificate", event.certificate);
   if ("user" in event) add("user", event.user);
   if ("pod" in event) add("pod", event.pod);
   // A pod's own histories name it in the subject.

@@ -190,6 +190,20 @@ function ofWish(event: Wish): string {
       return `${event.elb} sends nothing to ${event.workload} any more${event.inFlight > 0 ? `, ${event.inFlight} in flight` : ""}`;
     case "RouteRejected":
       return `${event.elb} refused the route of ${event.host}: ${event.reason}`;
+    case "CertificateStored":
+      return `certificate ${event.certificate} stored for ${event.hosts.join(", ")}, good until ${event.notAfter}`;
+    case "CertificateOrdered":
+      return `certificate ${event.certificate} for ${event.hosts.join(", ")} shall be got by ACME`;
+    case "CertificateRemoved":
+      return `certificate ${event.certificate} removed`;
+    case "AcmeAccountRegistered":
+      return `account with the ACME directory ${event.directory} registered`;
+    case "AcmeChallengesSet":
+      return `certificate ${event.certificate}: ${many(event.challenges.length, "host")} to be proven to ${event.directory}`;
+    case "AcmeCertificateIssued":
+      return `certificate ${event.certificate} issued by ACME for ${event.hosts.join(", ")}, good until ${event.notAfter}`;
+    case "AcmeOrderFailed":
+      return `certificate ${event.certificate} could not be got by ACME, next try ${event.retryAt}: ${event.error}`;
     case "UserAdded":
       return `user ${event.user} added`;
     case "TokenIssued":

@@ -3,7 +3,7 @@ import { objectsOf } from "../domain/objects.ts";
 import type { Projection } from "../projection.ts";
 import { positionOf } from "../tables.ts";
 
-/** Every event, findable by what it is about. The hash of a token stays out: this table is for reading. */
+/** Every event, findable by what it is about. The hash of a token and sealed keys stay out: this table is for reading. */
 export const events: Projection = {
   name: "events",
   tables: `
@@ -60,5 +60,6 @@ export const events: Projection = {
 
 function payloadOf({ type: _type, ...payload }: EruEvent): string {
   if ("tokenHash" in payload) return JSON.stringify({ user: payload.user });
+  if ("sealedKey" in payload) return JSON.stringify({ ...payload, sealedKey: undefined });
   return JSON.stringify(payload);
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Projection } from "../projection.ts";
 import { apps } from "./apps.ts";
+import { certificates } from "./certificates.ts";
 import { decisions } from "./decisions.ts";
 import { deployments, deploymentsTable } from "./deployments.ts";
 import { elbs } from "./elbs.ts";
@@ -20,6 +21,7 @@ export const projections: readonly Projection[] = [
   apps,
   releases,
   routes,
+  certificates,
   elbs,
   workloads,
   deployments,

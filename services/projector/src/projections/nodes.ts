@@ -49,13 +49,11 @@ export const nodes: Projection = {
   },
 };
 
-const milliOrNull = (cpu: number | undefined): number | null => (cpu === undefined ? null : toMilli(cpu));
-
 function prepareDeclared(db: Database): Apply {
   const add = db.prepare<Omit<NodeRow, "drainReason" | "drainSeq" | "drainAt">>(`
     insert or replace into nodes values
       (@node, @pod, @labels, @cordoned, @cordonReason, null, null, null, @cpuMilli, @memoryMib, @addedSeq, @addedAt)`);
-  const resources = db.prepare<[number | null, number | null, string]>(
+  const resources = db.prepare<[number, number, string]>(
     "update nodes set cpuMilli = ?, memoryMib = ? where node = ?",
   );
   const label = db.prepare<[string, string]>("update nodes set labels = ? where node = ?");
@@ -75,14 +73,14 @@ function prepareDeclared(db: Database): Apply {
           labels: JSON.stringify(event.labels),
           cordoned: 0,
           cordonReason: null,
-          cpuMilli: milliOrNull(event.resources?.cpu),
+          cpuMilli: event.resources ? toMilli(event.resources.cpu) : null,
           memoryMib: event.resources?.memoryMib ?? null,
           addedSeq: seq,
           addedAt: meta.time,
         });
         break;
       case "NodeResourcesSet":
-        resources.run(milliOrNull(event.resources.cpu), event.resources.memoryMib ?? null, event.node);
+        resources.run(toMilli(event.resources.cpu), event.resources.memoryMib, event.node);
         break;
       case "NodeLabelled":
         label.run(JSON.stringify(event.labels), event.node);

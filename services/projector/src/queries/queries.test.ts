@@ -185,7 +185,7 @@ test("no hash of a token leaves the service, not in events either", async () => 
 
 test("events are found by whatever is known of them", async () => {
   const types = async (query: string) => names(await ask(`/v1/events?${query}`), "type");
-  expect(await types("limit=1")).toEqual(["RouteTableApplied"]);
+  expect(await types("limit=1")).toEqual(["CertificateStored"]);
   expect(await types("order=asc&limit=2")).toEqual(["UserAdded", "TokenIssued"]);
   expect(await types("kind=pod")).toEqual(["PodAdded", "PodAdded"]);
   expect(await types("kind=assignment")).toEqual(["WorkloadAssigned", "WorkloadAssigned"]);
@@ -262,8 +262,8 @@ test("why a deployment is not as wished: what waits, who rejected, what would he
 
 test("the status says how much there is and how far it is seen", async () => {
   expect(await ask("/v1/status")).toMatchObject({
-    seq: 21,
-    head: 21,
+    seq: 22,
+    head: 22,
     lag: 0,
     ready: true,
     rebuilding: false,
@@ -277,7 +277,7 @@ test("the status says how much there is and how far it is seen", async () => {
       users: 1,
       deployments: 1,
       workloads: { healthy: 1, failed: 1 },
-      events: 23,
+      events: 24,
     },
   });
 });
@@ -391,7 +391,7 @@ test("a sequence that does not come in time is a 504 that says where the view is
     expect(answer.statusCode).toBe(504);
     expect(answer.json()).toMatchObject({
       code: "view_late",
-      detail: expect.stringContaining("the view is at sequence 21 and did not reach 1000 within 10 s"),
+      detail: expect.stringContaining("the view is at sequence 22 and did not reach 1000 within 10 s"),
     });
   } finally {
     vi.useRealTimers();

@@ -1,5 +1,6 @@
 import { type EruEvent, rulesFrom, subjects } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
+import { certificateStep } from "./certificate-history.ts";
 import { factStep } from "./facts.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
 
@@ -356,6 +357,7 @@ const facts: Step = withOne((world) => world.workloads, factStep);
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReports, addUser],
+  certificateStep,
   ...[placeSome, placeSome, removeWorkload, removeWorkload, facts, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

@@ -51,6 +51,15 @@ export function story(): World {
       ...{ elb: "e1", bootId: "b1", appliedSeq: world.seq, changedPools: 1, changedHosts: 1 },
     },
   ]);
+  user(subjects.certificate("www"), {
+    type: "CertificateStored",
+    certificate: "www",
+    chainPem: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+    sealedKey: `eru1.k1.${"A".repeat(16)}.AAAA`,
+    hosts: ["www.example.org"],
+    ...{ notBefore: "2026-01-01T00:00:00.000Z", notAfter: "2999-01-01T00:00:00.000Z" },
+    ...{ issuer: "CN=Test", fingerprint: "0".repeat(64), keyType: "EC prime256v1" },
+  });
   return world;
 }
 

@@ -1,11 +1,10 @@
 import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
-import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
+import { amountsOf } from "./amounts.ts";
 import { causeOf, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import {
   addToSpread,
-  contentAt,
   type Deployment,
   type Liveness,
   type Node,
@@ -90,9 +89,8 @@ function placed(
   event: Of<"PlacementDecided">,
 ): void {
   const pod = podOf(zone, deployment.pod);
-  const content = deployment.contents.get(event.templateSeq) ?? contentAt(deployment, deployment.version);
-  const amounts = amountsOf(event.reasons.resources, content.template);
-  for (const { workload: id, node: name, granted } of event.placed) {
+  const amounts = amountsOf(event.reasons.resources);
+  for (const { workload: id, node: name } of event.placed) {
     const n = Number(id.slice(deployment.id.length + 1));
     deployment.lastN = Math.max(deployment.lastN, n);
     const node = pod.nodes.get(name);
@@ -109,7 +107,6 @@ function placed(
       node,
       version: event.templateSeq,
       amounts,
-      granted: grantedOf(granted, amounts),
       generation: 1,
       phase: "assigned",
       healthySeq: 0,
@@ -122,7 +119,8 @@ function placed(
     zone.workloads.set(id, workload);
     deployment.workloads.set(id, workload);
     node.workloads.add(workload);
-    bookOn(node, workload);
+    node.booked.milli += amounts.milli;
+    node.booked.mib += amounts.mib;
     addToSpread(zone, deployment.key, name, 1);
   }
   recordWaiting(pod, deployment, event);

@@ -8,9 +8,8 @@ import {
   type RouteEvent,
   type Template,
 } from "@eru/events";
-import { Books } from "@eru/resources";
 import { selectorsOf } from "@eru/routing";
-import { amountsOf, rebook } from "./amounts.ts";
+import { amountsOf } from "./amounts.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
 import { causeOf, forgetWorkload, settleHold } from "./changes.ts";
@@ -19,7 +18,6 @@ import {
   type Content,
   contentAt,
   type Deployment,
-  type Node,
   podOf,
   routeKey,
   touch,
@@ -58,19 +56,18 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   const { event } = recorded;
   if (event.type === "NodeAdded") {
     if (zone.nodes.has(event.node)) return;
-    const node: Node = {
+    const node = {
       name: event.node,
       pod: event.pod,
       labels: event.labels,
       cordoned: undefined,
       drain: undefined,
-      given: event.resources,
+      given: event.resources && amountsOf(event.resources),
       agent: agentOf(zone, event.node),
-      liveness: "unknown",
-      books: Books.open({ cpu: 0, memoryMib: 0 }),
-      workloads: new Set(),
+      liveness: "unknown" as const,
+      booked: { milli: 0, mib: 0 },
+      workloads: new Set<never>(),
     };
-    rebook(node);
     zone.nodes.set(event.node, node);
     podOf(zone, event.pod).nodes.set(event.node, node);
     podOf(zone, event.pod).changed = true;
@@ -80,10 +77,8 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   if (!node) return;
   const pod = podOf(zone, node.pod);
   pod.changed = true;
-  if (event.type === "NodeResourcesSet") {
-    node.given = event.resources;
-    rebook(node);
-  } else if (event.type === "NodeLabelled") node.labels = event.labels;
+  if (event.type === "NodeResourcesSet") node.given = amountsOf(event.resources);
+  else if (event.type === "NodeLabelled") node.labels = event.labels;
   else if (event.type === "NodeCordoned") node.cordoned = event.reason;
   else if (event.type === "NodeUncordoned") node.cordoned = undefined;
   else if (event.type === "DrainRequested") {
@@ -154,7 +149,7 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
 const contentOf = (template: Template, resources: Resources): Content => ({
   template,
   resources,
-  amounts: amountsOf(resources, template),
+  amounts: amountsOf(resources),
 });
 
 function addDeployment(

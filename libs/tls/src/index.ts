@@ -1,0 +1,3 @@
+export * from "./check.ts";
+export * from "./request.ts";
+export * from "./seal.ts";
