@@ -51,9 +51,9 @@ const rules: readonly Rule[] = [
     example: { file: "libs/events/src/x.ts", text: 'import fs from "node:fs";' },
   },
   {
-    name: "the rules of routing are pure: they depend on the contracts and one regex engine",
+    name: "the rules of routing are pure: they depend on the contracts, schemas, hashes and one regex engine",
     where: source("libs/routing"),
-    breaks: importsBesides(/^(@eru\/events|re2js)$/),
+    breaks: importsBesides(/^(@eru\/events|zod|node:crypto|re2js)$/),
     example: { file: "libs/routing/src/x.ts", text: 'import fs from "node:fs";' },
   },
   {

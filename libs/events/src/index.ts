@@ -6,6 +6,7 @@ export * from "./decider.ts";
 export * from "./decision.ts";
 export * from "./deployment.ts";
 export * from "./errors.ts";
+export * from "./explain.ts";
 export * from "./fact.ts";
 export * from "./hooks.ts";
 export * from "./live.ts";

@@ -71,4 +71,9 @@ export const liveSubjects = {
   assignment: (node: string) => `eru-live.assignment.${token(node)}`,
   /** Request and reply: the scheduler answers a dry run of a deployment. */
   plan: "eru-live.plan",
+  /** Request and reply: what any load balancer would do with a request. */
+  explain: "eru-live.explain",
+  /** The same, asked of one load balancer. */
+  explainBy: (elb: string) => `eru-live.explain.${token(elb)}`,
+  explainByAny: "eru-live.explain.*",
 } as const;

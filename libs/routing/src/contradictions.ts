@@ -1,6 +1,6 @@
 import type { Condition, Forward, HeaderChanges, Match, Rule } from "@eru/events";
+import { byteRegex, regexSubsetFault } from "./byte-regex.ts";
 import { canonical } from "./canonical.ts";
-import { compileRegex, regexFault } from "./regex.ts";
 import type { RouteFault } from "./route-fault.ts";
 
 /** Conditions of one match that cannot hold together, or hold for no request at all. */
@@ -157,4 +157,4 @@ const highestGroup = (text: string): number =>
 
 /** The groups of a pattern; of one that is refused anyway, as many as anybody may want. */
 const groupsOf = (pattern: string): number =>
-  regexFault(pattern) === undefined ? compileRegex(pattern).groupCount() : 9;
+  regexSubsetFault(pattern) === undefined ? byteRegex(pattern).groups : 9;

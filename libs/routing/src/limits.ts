@@ -1,9 +1,9 @@
 import { type Match, type RouteContent, type Rule, ruleLimits } from "@eru/events";
+import { regexSubsetFault } from "./byte-regex.ts";
 import { canonical } from "./canonical.ts";
 import { actionFaults, matchFaults } from "./contradictions.ts";
 import { hostLine } from "./edge-lines.ts";
 import { inPrecedence } from "./precedence.ts";
-import { regexFault } from "./regex.ts";
 import type { RouteFault } from "./route-fault.ts";
 
 /**
@@ -71,8 +71,8 @@ function coverFaults(rules: readonly Rule[]): RouteFault[] {
 
 function ruleFaults(rule: Rule): RouteFault[] {
   const faults: RouteFault[] = [];
-  for (const { at, pattern } of regexesOf(rule)) {
-    const why = regexFault(pattern);
+  for (const { at, pattern, ignoreCase } of regexesOf(rule)) {
+    const why = regexSubsetFault(pattern, ignoreCase);
     if (why !== undefined) faults.push({ at, value: pattern, message: why });
   }
   for (const [index, match] of (rule.when ?? []).entries())
@@ -81,7 +81,7 @@ function ruleFaults(rule: Rule): RouteFault[] {
   return faults;
 }
 
-type NamedRegex = { at: (string | number)[]; pattern: string };
+type NamedRegex = { at: (string | number)[]; pattern: string; ignoreCase?: boolean | undefined };
 
 /** Every regex of a rule, with its place in it. */
 function regexesOf({ when = [], action }: Rule): NamedRegex[] {
@@ -103,13 +103,17 @@ function regexesOfCondition(
 ): NamedRegex[] {
   const single = { path, userAgent };
   const named = { headers, query, cookies };
+  const found = (
+    place: (string | number)[],
+    { regex, ignoreCase }: { regex: string; ignoreCase?: boolean | undefined },
+  ): NamedRegex => ({ at: place, pattern: regex, ignoreCase });
   return [
     ...Object.entries(single).flatMap(([field, value]) =>
-      value && "regex" in value ? [{ at: [...at, field, "regex"], pattern: value.regex }] : [],
+      value && "regex" in value ? [found([...at, field, "regex"], value)] : [],
     ),
     ...Object.entries(named).flatMap(([field, record]) =>
       Object.entries(record ?? {}).flatMap(([name, value]) =>
-        "regex" in value ? [{ at: [...at, field, name, "regex"], pattern: value.regex }] : [],
+        "regex" in value ? [found([...at, field, name, "regex"], value)] : [],
       ),
     ),
   ];

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { AppError } from "@eru/events";
+import { AppError, type ExplainQuestion, Explanation } from "@eru/events";
 import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
 import { encodeLine, type Line, parseTable, type Table } from "./domain/table.ts";
@@ -88,6 +88,12 @@ export class NginxAdmin {
   /** nginx's own counters as Prometheus text. */
   async metrics(): Promise<string> {
     return (await this.#call("GET", "/metrics")).text;
+  }
+
+  /** What nginx would do with a request, and why. */
+  async explain(question: ExplainQuestion): Promise<Explanation> {
+    const asked = JSON.stringify(question);
+    return this.#parse(Explanation, await this.#call("POST", "/v1/explain", asked, lookTimeoutMs));
   }
 
   /** The whole table in force. */
