@@ -3,10 +3,10 @@ NODES ?= 3
 export NODES
 node := node_modules/.bin/node
 
-.PHONY: help setup doctor demo down purge status test bench
+.PHONY: help setup doctor demo down purge status test bench bench-rollout
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install what is missing on this machine, and say what
 	@infra/setup/setup
@@ -33,3 +33,6 @@ test: ## install what is missing and run every check there is (root, about 7 min
 bench: ## how long commands, deployments and routing take, against plain calls in the same run (root)
 	@$(node) test/bench/commands.ts
 	@infra/rig/rig world $(node) test/bench/deploy.ts
+
+bench-rollout: ## create, update and a lost node, against Docker Swarm and plain engine calls in the same run (root)
+	@infra/rig/rig world $(node) test/bench/rollout.ts
