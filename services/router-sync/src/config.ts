@@ -4,6 +4,24 @@ import { z } from "zod";
 
 const listen = /^(\*|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):([1-9]\d{0,4})$/;
 
+const list = (usual: string) =>
+  z
+    .string()
+    .default(usual)
+    .transform((text) =>
+      text
+        .split(",")
+        .map((one) => one.trim())
+        .filter((one) => one !== ""),
+    );
+
+const listens = (usual: string) =>
+  list(usual).pipe(
+    z
+      .array(z.string().regex(listen, "wanted ip:port, [ip6]:port or *:port, several separated by commas"))
+      .max(32),
+  );
+
 /** What router-sync reads from its environment. */
 export const routerSyncConfig = {
   ...serviceConfig,
@@ -14,15 +32,15 @@ export const routerSyncConfig = {
     .transform((text) => (text === "3" ? 3 : 1)),
   ERU_ELB_NAME: ElbName.default("elb"),
   /** Where the load balancer takes requests: addresses with ports, separated by commas. */
-  ERU_ELB_LISTEN: z
-    .string()
-    .default("127.0.0.1:8080")
-    .transform((text) => text.split(",").map((one) => one.trim()))
-    .pipe(
-      z
-        .array(z.string().regex(listen, "wanted ip:port, [ip6]:port or *:port, several separated by commas"))
-        .max(32),
-    ),
+  ERU_ELB_LISTEN: listens("127.0.0.1:8080"),
+  /** Where it takes HTTP/2 without TLS, and only that. */
+  ERU_ELB_LISTEN_H2C: listens(""),
+  /** Proxies in front of it, whose X-Forwarded-For is believed: addresses and blocks, separated by commas. */
+  ERU_ELB_TRUSTED_PROXIES: list("").pipe(
+    z
+      .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], "wanted addresses or CIDR blocks"))
+      .max(256),
+  ),
   /** Holds nginx's configuration, its last table, logs and sockets. */
   ERU_ELB_DIR: z
     .string()

@@ -17,6 +17,8 @@ await runMain(name, async (signal) => {
     dir: config.ERU_ELB_DIR,
     elbDir: fileURLToPath(new URL("../../../infra/elb", import.meta.url)).replace(/\/$/, ""),
     listens: config.ERU_ELB_LISTEN,
+    h2cListens: config.ERU_ELB_LISTEN_H2C,
+    trustedProxies: config.ERU_ELB_TRUSTED_PROXIES,
     tableSize: `${config.ERU_ELB_TABLE_MIB}m`,
     workers: "auto",
   });

@@ -6,6 +6,10 @@ import { forwardingLocations } from "./nginx-locations.ts";
 export type NginxConf = {
   /** Addresses as nginx takes them: `127.0.0.1:8080`, `[::1]:80`, `*:80`. */
   listens: readonly string[];
+  /** Addresses for HTTP/2 without TLS and nothing else, as gRPC clients inside a network speak it. */
+  h2cListens: readonly string[];
+  /** Addresses and blocks of proxies in front, whose X-Forwarded-For says who the client is. */
+  trustedProxies: readonly string[];
   /** `www-data www-data`; undefined when nginx is not started by root and cannot change its user. */
   user: string | undefined;
   /** Size of the table's shared memory as nginx takes it: `64m`. */
@@ -43,7 +47,11 @@ export function renderConf(elbDir: string, conf: NginxConf): string {
     pidFile: safe(conf.pidFile),
     socket: safe(conf.socket),
     tempPaths: temps.map((name) => `  ${name}_temp_path ${safe(tempDir)}/${name};\n`).join(""),
-    listens: listens.map((listen) => `    listen ${safe(listen, /[[\]*]/g)};`).join("\n"),
+    listens: [
+      ...listens.map((listen) => `    listen ${safe(listen, /[[\]*]/g)};`),
+      ...conf.h2cListens.map((listen) => `    listen ${safe(listen, /[[\]*]/g)} http2;`),
+    ].join("\n"),
+    trustedProxies: conf.trustedProxies.map((block) => `    set_real_ip_from ${safe(block)};\n`).join(""),
     locations: forwardingLocations(),
   };
   const template = readFileSync(join(elbDir, "nginx.conf.template"), "utf8");

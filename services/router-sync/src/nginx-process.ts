@@ -40,6 +40,8 @@ export type NginxSettings = {
   /** The repository's infra/elb. */
   elbDir: string;
   listens: readonly string[];
+  h2cListens: readonly string[];
+  trustedProxies: readonly string[];
   tableSize: string;
   workers: string;
 };
@@ -153,12 +155,14 @@ export class NginxProcess {
   }
 
   async #conf(bootId: string, pidFile: string): Promise<string> {
-    const { dir, elbDir, listens, tableSize, workers } = this.#settings;
+    const { dir, elbDir, listens, h2cListens, trustedProxies, tableSize, workers } = this.#settings;
     const user = process.getuid?.() === 0 ? await workerUser() : undefined;
     const tempDir =
       user === undefined || (await openToAll(dir)) ? join(dir, "tmp") : await makeTempDir(this.tempDir);
     return renderConf(elbDir, {
       listens,
+      h2cListens,
+      trustedProxies,
       user,
       tableSize,
       workers,

@@ -82,6 +82,8 @@ export async function freeze(pid: number): Promise<void> {
 export type Elb = {
   readonly dir: string;
   readonly port: number;
+  /** Takes HTTP/2 without TLS. */
+  readonly h2cPort: number;
   readonly admin: NginxAdmin;
   readonly nginx: NginxProcess;
   /** Asks the admin socket whatever a test wants to ask. */
@@ -95,15 +97,18 @@ export type Elb = {
 
 /** A directory with an nginx that is not started. */
 export async function prepareElb(
-  options: { tableSize?: string; port?: number; dir?: string } = {},
+  options: { tableSize?: string; port?: number; dir?: string; trustedProxies?: string[] } = {},
 ): Promise<Elb> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "elb-test-")));
   const port = options.port ?? (await freePort());
+  const h2cPort = await freePort();
   const nginx = new NginxProcess({
     bin: await findNginx(undefined, ""),
     dir,
     elbDir,
     listens: [`127.0.0.1:${port}`],
+    h2cListens: [`127.0.0.1:${h2cPort}`],
+    trustedProxies: options.trustedProxies ?? [],
     tableSize: options.tableSize ?? "8m",
     workers: "2",
   });
@@ -111,6 +116,7 @@ export async function prepareElb(
   return {
     dir,
     port,
+    h2cPort,
     nginx,
     admin,
     call: (method, path, body) => callAdmin(nginx.socket, method, path, body),
@@ -125,7 +131,7 @@ export async function prepareElb(
 /** Starts nginx with a table as of sequence 10 of epoch `e1`. */
 export async function startElb(
   table: Map<string, string> = new Map(),
-  options: { tableSize?: string } = {},
+  options: { tableSize?: string; trustedProxies?: string[] } = {},
 ): Promise<Elb> {
   const elb = await prepareElb(options);
   await elb.nginx.writeBootFile(bootText({ epoch: "e1", seq: 10 }, table));

@@ -33,8 +33,8 @@ export const to = (pool: string, more: object = {}): Rule => ({
 });
 
 /** nginx with a table; ends with its test. */
-export async function elbWith(table: Map<string, string>): Promise<Elb> {
-  const elb = await startElb(table);
+export async function elbWith(table: Map<string, string>, trustedProxies: string[] = []): Promise<Elb> {
+  const elb = await startElb(table, { trustedProxies });
   atEnd(elb.stop);
   return elb;
 }

@@ -35,7 +35,7 @@ local function head_of(var, target, length)
     host = var.eru_upstream_host,
     ["x-request-id"] = var.eru_request_id,
     ["x-real-ip"] = var.remote_addr,
-    ["x-forwarded-for"] = var.proxy_add_x_forwarded_for,
+    ["x-forwarded-for"] = var.eru_forwarded_for,
     ["x-forwarded-proto"] = var.scheme,
     ["x-forwarded-host"] = var.host .. var.eru_host_port,
     connection = "close",

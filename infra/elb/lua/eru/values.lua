@@ -108,7 +108,7 @@ function _M.cookie(request, name)
     values = {}
     request.cookie_values = values
     for part in (_M.header(request, "cookie") or ""):gmatch("[^;]+") do
-      local key, value = part:match("^%s*([^=]-)%s*=%s*(.-)%s*$")
+      local key, value = part:match("^[ \t]*([^=]-)[ \t]*=[ \t]*(.-)[ \t]*$")
       if key and values[key] == nil then
         values[key] = value
       end
