@@ -57,10 +57,18 @@ const rules: readonly Rule[] = [
     example: { file: "libs/routing/src/x.ts", text: 'import fs from "node:fs";' },
   },
   {
-    name: "domain code imports only its neighbours, the contracts and the rules of routing",
+    name: "kinds of resources depend on the contracts alone",
+    where: source("libs/resources"),
+    breaks: importsBesides(/^@eru\/events$/),
+    example: { file: "libs/resources/src/x.ts", text: 'import fs from "node:fs";' },
+  },
+  {
+    name: "domain code imports only its neighbours, the contracts, the rules of routing and the kinds of resources",
     where: /\/src\/domain\/(?!.*\.test\.ts$).*\.ts$/,
     breaks: (text) =>
-      imports(text).some((from) => !from.startsWith("./") && !/^@eru\/(events|routing)$/.test(from)),
+      imports(text).some(
+        (from) => !from.startsWith("./") && !/^@eru\/(events|resources|routing)$/.test(from),
+      ),
     example: { file: "services/scheduler/src/domain/x.ts", text: 'import { x } from "../x.ts";' },
   },
   {
@@ -157,11 +165,12 @@ describe("tidy", () => {
   });
 
   test("a library's public surface has doc comments", () => {
-    const bare = matching(/^libs\/(events|log|service)\/src\/(?!.*\.test\.ts$)(?!index\.ts$).*\.ts$/).flatMap(
-      ([file, text]) =>
-        [...text.matchAll(/(.*)\n(export (?:async )?(?:function|class|interface|const|abstract class) \w+)/g)]
-          .filter(([, before]) => !/\*\/\s*$/.test(before ?? ""))
-          .map((match) => `${file}: ${match[2]}`),
+    const bare = matching(
+      /^libs\/(events|log|resources|service)\/src\/(?!.*\.test\.ts$)(?!index\.ts$).*\.ts$/,
+    ).flatMap(([file, text]) =>
+      [...text.matchAll(/(.*)\n(export (?:async )?(?:function|class|interface|const|abstract class) \w+)/g)]
+        .filter(([, before]) => !/\*\/\s*$/.test(before ?? ""))
+        .map((match) => `${file}: ${match[2]}`),
     );
     expect(bare).toEqual([]);
   });

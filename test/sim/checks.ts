@@ -127,15 +127,9 @@ export class Checks {
   }
 
   #room(): void {
-    for (const node of this.truth.nodes.values()) {
-      const capacity = capacityOf(node);
-      if (!capacity) continue;
-      const { milli, mib } = node.booked;
-      demand(
-        milli <= capacity.milli && mib <= capacity.mib && milli >= 0 && mib >= 0,
-        `${node.name} books ${milli} of ${capacity.milli} milli-cores, ${mib} of ${capacity.mib} MiB`,
-      );
-    }
+    for (const node of this.truth.nodes.values())
+      for (const { name, booked, size, unit } of capacityOf(node) ? node.books.lines() : [])
+        demand(booked <= size && booked >= 0, `${node.name} books ${booked} of ${size} ${unit} of ${name}`);
   }
 
   /** The scheduler's own decisions never take what serves below what is wished. */

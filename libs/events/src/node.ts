@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { NodeName, PodName } from "./names.ts";
-import { NodeResources } from "./resources.ts";
+import { GivenResources } from "./resources.ts";
 
 /** The name of a node's label. */
 export const LabelName = z
@@ -23,10 +23,10 @@ export const NodeEvent = z.discriminatedUnion("type", [
     pod: PodName,
     labels: Labels,
     /** What may be booked. What is not named is as the agent reports it: all cores and 80 % of the memory. */
-    resources: NodeResources.optional(),
+    resources: GivenResources.optional(),
   }),
   /** The whole word of the user: what is not named is as the agent reports it. */
-  z.strictObject({ type: z.literal("NodeResourcesSet"), node: NodeName, resources: NodeResources }),
+  z.strictObject({ type: z.literal("NodeResourcesSet"), node: NodeName, resources: GivenResources }),
   /** The whole set: labels that are not named are gone. */
   z.strictObject({ type: z.literal("NodeLabelled"), node: NodeName, labels: Labels }),
   z.strictObject({ type: z.literal("NodeCordoned"), node: NodeName, reason: z.string().max(1_024) }),

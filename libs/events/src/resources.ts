@@ -113,6 +113,10 @@ export const NodeResources = z.strictObject({
 });
 export type NodeResources = z.infer<typeof NodeResources>;
 
+/** What a user says may be booked on a node. What is absent is as its agent reports it. */
+export const GivenResources = NodeResources.partial({ cpu: true, memoryMib: true });
+export type GivenResources = z.infer<typeof GivenResources>;
+
 /** Which parts of a node a workload gets, of everything that is not alike. Amounts are as it asked. */
 export const Granted = z.strictObject({
   /** Pieces of each core it is bound to. */
@@ -127,6 +131,8 @@ export const Granted = z.strictObject({
         path: Path,
         sizeMib: Mib("sizeMib", storageMibMax),
         alone: z.boolean().optional(),
+        /** The disk it lies on, when its reads and writes are bounded. */
+        device: Path.optional(),
       }),
     )
     .optional(),

@@ -61,7 +61,7 @@ test("two active schedulers over JetStream place everything once, within the nod
   expect(new Set(decided.map((one) => one.split("@")[0])).size).toBe(30);
   expect(assigned.toSorted()).toEqual(decided.toSorted());
   for (const { core } of schedulers)
-    for (const node of core.zone.nodes.values()) expect(node.booked.milli).toBe(10_000);
+    for (const node of core.zone.nodes.values()) expect(node.books.booked.milli).toBe(10_000);
 });
 
 /** The scheduler as it is deployed: a process of its own. Resolves when it is caught up. */

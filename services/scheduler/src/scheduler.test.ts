@@ -146,7 +146,7 @@ test("two schedulers that both believe to be active place everything once and ov
   expect(new Set(placed.map(({ workload }) => workload)).size).toBe(placed.length);
   expect(placed).toHaveLength(30);
   for (const node of schedulers[0]!.core.zone.nodes.values())
-    expect(node.booked.milli).toBeLessThanOrEqual(capacityOf(node)!.milli);
+    expect(node.books.booked.milli).toBeLessThanOrEqual(capacityOf(node)!.cpu * 1_000);
 });
 
 /** A small pass: one batch behind its fence. */

@@ -2,9 +2,9 @@ import {
   accept,
   type Decider,
   type Decision,
+  type GivenResources,
   type Labels,
   type NodeEvent,
-  type NodeResources,
   refuse,
   unreachable,
 } from "@eru/events";
@@ -15,7 +15,7 @@ type Present = {
   phase: "present";
   pod: string;
   labels: Labels;
-  resources: NodeResources | undefined;
+  resources: GivenResources | undefined;
   /** The reason it takes no new workloads; undefined: it takes them. */
   cordon: string | undefined;
   /** The reason everything there shall be moved elsewhere; undefined: it may stay. */
@@ -32,13 +32,13 @@ export type NodeCommand =
       node: string;
       pod: string;
       labels: Labels;
-      resources?: NodeResources | undefined;
+      resources?: GivenResources | undefined;
       /** What is known of the pod. */
       podPhase: "absent" | "present" | "removed";
       /** Workloads still assigned to a machine of that name. */
       workloads: readonly string[];
     }
-  | { type: "SetNodeResources"; node: string; resources: NodeResources }
+  | { type: "SetNodeResources"; node: string; resources: GivenResources }
   | { type: "SetNodeLabels"; node: string; labels: Labels }
   | { type: "CordonNode"; node: string; reason: string }
   | { type: "UncordonNode"; node: string }

@@ -49,11 +49,13 @@ export const nodes: Projection = {
   },
 };
 
+const milliOrNull = (cpu: number | undefined): number | null => (cpu === undefined ? null : toMilli(cpu));
+
 function prepareDeclared(db: Database): Apply {
   const add = db.prepare<Omit<NodeRow, "drainReason" | "drainSeq" | "drainAt">>(`
     insert or replace into nodes values
       (@node, @pod, @labels, @cordoned, @cordonReason, null, null, null, @cpuMilli, @memoryMib, @addedSeq, @addedAt)`);
-  const resources = db.prepare<[number, number, string]>(
+  const resources = db.prepare<[number | null, number | null, string]>(
     "update nodes set cpuMilli = ?, memoryMib = ? where node = ?",
   );
   const label = db.prepare<[string, string]>("update nodes set labels = ? where node = ?");
@@ -73,14 +75,14 @@ function prepareDeclared(db: Database): Apply {
           labels: JSON.stringify(event.labels),
           cordoned: 0,
           cordonReason: null,
-          cpuMilli: event.resources ? toMilli(event.resources.cpu) : null,
+          cpuMilli: milliOrNull(event.resources?.cpu),
           memoryMib: event.resources?.memoryMib ?? null,
           addedSeq: seq,
           addedAt: meta.time,
         });
         break;
       case "NodeResourcesSet":
-        resources.run(toMilli(event.resources.cpu), event.resources.memoryMib, event.node);
+        resources.run(milliOrNull(event.resources.cpu), event.resources.memoryMib ?? null, event.node);
         break;
       case "NodeLabelled":
         label.run(JSON.stringify(event.labels), event.node);

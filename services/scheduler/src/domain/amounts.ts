@@ -1,26 +1,28 @@
-import type { Resources } from "@eru/events";
+import type { Granted, Resources, Template } from "@eru/events";
+import { Books, type Demand, demandOf } from "@eru/resources";
+import { capacityOf, type Node, type Workload } from "./zone.ts";
 
-/** What is booked and counted: whole milli-cores and MiB, because sums of floating-point cores drift. */
-export type Amounts = { milli: number; mib: number };
+/** What one workload books: whole numbers, because sums of floating-point cores drift. */
+export type Amounts = Demand;
 
-/** 0.29 cores are 290 milli-cores, although 0.29 * 1000 is not 290. */
-export const amountsOf = (resources: Pick<Resources, "cpu" | "memoryMib">): Amounts => ({
-  milli: Math.round(resources.cpu * 1000),
-  mib: resources.memoryMib,
-});
+/** Ports of the machine that a template takes by itself: on the host's network, what it publishes. */
+const listens = ({ entrypoint }: Pick<Template, "entrypoint">): readonly number[] =>
+  entrypoint.network === "host" ? entrypoint.publish : [];
 
-/** Milli-cores as people write cores: 290 is "0.29". */
-export const cores = (milli: number): string => String(milli / 1000);
+/** What a workload of the template books. */
+export const amountsOf = (resources: Resources, template: Pick<Template, "entrypoint">): Amounts =>
+  demandOf(resources, listens(template));
 
-/** What is left of `of` when `booked` is taken; below zero when a user lowered the node's amounts. */
-export const free = (of: Amounts, booked: Amounts): Amounts => ({
-  milli: of.milli - booked.milli,
-  mib: of.mib - booked.mib,
-});
+/** The parts as they were recorded; what was placed before they were has its ports all the same. */
+export const grantedOf = (granted: Granted | undefined, { ports }: Amounts): Granted =>
+  granted ?? (ports.length > 0 ? { ports: [...ports] } : {});
 
-/** How many times `one` fits into `room`; `most` when it asks for nothing. */
-export function timesIn(room: Amounts, one: Amounts, most: number): number {
-  const byCpu = one.milli > 0 ? Math.floor(room.milli / one.milli) : most;
-  const byMemory = one.mib > 0 ? Math.floor(room.mib / one.mib) : most;
-  return Math.max(0, Math.min(byCpu, byMemory, most));
+/** Books a node anew, after it became larger or smaller: what runs there stays booked, also where it is too much. */
+export function rebook(node: Node): void {
+  node.books = Books.open(capacityOf(node) ?? { cpu: 0, memoryMib: 0 });
+  for (const workload of node.workloads) bookOn(node, workload);
 }
+
+/** Books a workload on its node. */
+export const bookOn = (node: Node, { amounts, granted }: Pick<Workload, "amounts" | "granted">): void =>
+  node.books.book(amounts, granted);

@@ -1,10 +1,11 @@
 import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
-import { amountsOf } from "./amounts.ts";
+import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
 import { causeOf, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import {
   addToSpread,
+  contentAt,
   type Deployment,
   type Liveness,
   type Node,
@@ -89,8 +90,9 @@ function placed(
   event: Of<"PlacementDecided">,
 ): void {
   const pod = podOf(zone, deployment.pod);
-  const amounts = amountsOf(event.reasons.resources);
-  for (const { workload: id, node: name } of event.placed) {
+  const content = deployment.contents.get(event.templateSeq) ?? contentAt(deployment, deployment.version);
+  const amounts = amountsOf(event.reasons.resources, content.template);
+  for (const { workload: id, node: name, granted } of event.placed) {
     const n = Number(id.slice(deployment.id.length + 1));
     deployment.lastN = Math.max(deployment.lastN, n);
     const node = pod.nodes.get(name);
@@ -107,6 +109,7 @@ function placed(
       node,
       version: event.templateSeq,
       amounts,
+      granted: grantedOf(granted, amounts),
       generation: 1,
       phase: "assigned",
       healthySeq: 0,
@@ -119,8 +122,7 @@ function placed(
     zone.workloads.set(id, workload);
     deployment.workloads.set(id, workload);
     node.workloads.add(workload);
-    node.booked.milli += amounts.milli;
-    node.booked.mib += amounts.mib;
+    bookOn(node, workload);
     addToSpread(zone, deployment.key, name, 1);
   }
   recordWaiting(pod, deployment, event);

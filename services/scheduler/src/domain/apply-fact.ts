@@ -1,5 +1,5 @@
 import type { FactEvent, RecordedEvent } from "@eru/events";
-import { amountsOf } from "./amounts.ts";
+import { rebook } from "./amounts.ts";
 import { causeOf, forgetWorkload } from "./changes.ts";
 import { agentOf, type Phase, podOf, touch, type Workload, type Zone } from "./zone.ts";
 
@@ -14,10 +14,13 @@ export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void 
   if (event.node !== speaker) return;
   if (event.type === "NodeObserved" || event.type === "EngineUnreachable" || event.type === "EngineBack") {
     const agent = agentOf(zone, speaker);
-    if (event.type === "NodeObserved") agent.observed = amountsOf(event.resources);
+    if (event.type === "NodeObserved") agent.observed = event.resources;
     agent.engineError = event.type === "EngineUnreachable" ? event.error : undefined;
     const node = zone.nodes.get(speaker);
-    if (node) podOf(zone, node.pod).changed = true;
+    if (node) {
+      podOf(zone, node.pod).changed = true;
+      if (event.type === "NodeObserved") rebook(node);
+    }
     return;
   }
   const workload = zone.workloads.get(event.workload);
@@ -51,7 +54,7 @@ function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event:
   if (phase === "healthy" || phase === "unhealthy" || phase === "failed") touch(zone, workload.deployment);
 }
 
-/** Nobody counts the ports of a node's own network, so the most likely reason for an early end there is said. */
+/** What is not Eru's may listen on a node's own network, too, so the most likely reason for an early end there is said. */
 function exitInWords(workload: Workload, event: Extract<FactEvent, { type: "ContainerExited" }>): string {
   const exit = `exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`;
   const entrypoint = workload.deployment.contents.get(workload.version)?.template.entrypoint;

@@ -8,8 +8,9 @@ import {
   type RouteEvent,
   type Template,
 } from "@eru/events";
+import { Books } from "@eru/resources";
 import { selectorsOf } from "@eru/routing";
-import { amountsOf } from "./amounts.ts";
+import { amountsOf, rebook } from "./amounts.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
 import { causeOf, forgetWorkload, settleHold } from "./changes.ts";
@@ -18,6 +19,7 @@ import {
   type Content,
   contentAt,
   type Deployment,
+  type Node,
   podOf,
   routeKey,
   touch,
@@ -56,18 +58,19 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   const { event } = recorded;
   if (event.type === "NodeAdded") {
     if (zone.nodes.has(event.node)) return;
-    const node = {
+    const node: Node = {
       name: event.node,
       pod: event.pod,
       labels: event.labels,
       cordoned: undefined,
       drain: undefined,
-      given: event.resources && amountsOf(event.resources),
+      given: event.resources,
       agent: agentOf(zone, event.node),
-      liveness: "unknown" as const,
-      booked: { milli: 0, mib: 0 },
-      workloads: new Set<never>(),
+      liveness: "unknown",
+      books: Books.open({ cpu: 0, memoryMib: 0 }),
+      workloads: new Set(),
     };
+    rebook(node);
     zone.nodes.set(event.node, node);
     podOf(zone, event.pod).nodes.set(event.node, node);
     podOf(zone, event.pod).changed = true;
@@ -77,8 +80,10 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   if (!node) return;
   const pod = podOf(zone, node.pod);
   pod.changed = true;
-  if (event.type === "NodeResourcesSet") node.given = amountsOf(event.resources);
-  else if (event.type === "NodeLabelled") node.labels = event.labels;
+  if (event.type === "NodeResourcesSet") {
+    node.given = event.resources;
+    rebook(node);
+  } else if (event.type === "NodeLabelled") node.labels = event.labels;
   else if (event.type === "NodeCordoned") node.cordoned = event.reason;
   else if (event.type === "NodeUncordoned") node.cordoned = undefined;
   else if (event.type === "DrainRequested") {
@@ -149,7 +154,7 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
 const contentOf = (template: Template, resources: Resources): Content => ({
   template,
   resources,
-  amounts: amountsOf(resources),
+  amounts: amountsOf(resources, template),
 });
 
 function addDeployment(

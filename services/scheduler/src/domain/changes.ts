@@ -4,11 +4,10 @@ import { addToSpread, type Pod, podOf, touch, type Workload, type Zone } from ".
 /** Takes a workload out of the zone and returns its resources: the only place that does. */
 export function forgetWorkload(zone: Zone, workload: Workload): void {
   if (!zone.workloads.delete(workload.id)) return;
-  const { deployment, node, amounts } = workload;
+  const { deployment, node, amounts, granted } = workload;
   const pod = podOf(zone, deployment.pod);
   uncount(zone, workload);
-  node.booked.milli -= amounts.milli;
-  node.booked.mib -= amounts.mib;
+  node.books.giveBack(amounts, granted);
   node.workloads.delete(workload);
   deployment.workloads.delete(workload.id);
   pod.draining.delete(workload);

@@ -1,15 +1,8 @@
-import type { AssignmentEvent, Cause, DecisionEvent } from "@eru/events";
-import { type Amounts, free } from "./amounts.ts";
+import type { AssignmentEvent, Cause, DecisionEvent, Granted } from "@eru/events";
+import type { Books } from "@eru/resources";
+import type { Amounts } from "./amounts.ts";
 import { decisionActionsMax } from "./limits.ts";
-import {
-  capacityOf,
-  type Deployment,
-  type Liveness,
-  type Node,
-  type Pod,
-  type Workload,
-  type Zone,
-} from "./zone.ts";
+import type { Deployment, Liveness, Node, Pod, Workload, Zone } from "./zone.ts";
 
 /** A decision of a pass. Its cause is known, or an earlier decision of the same pass (by index), or it begins a chain. */
 export type Decided = { event: DecisionEvent; cause: Cause | number | "begins" };
@@ -72,7 +65,7 @@ export class Draft {
   nodeLost: number | undefined;
   #actions = 0;
   readonly #liveness = new Map<string, Liveness>();
-  readonly #booked = new Map<string, Amounts>();
+  readonly #books = new Map<string, Books>();
   readonly #moves = new Map<Node, number>();
   readonly #spread = new Map<string, Map<string, number>>();
 
@@ -88,7 +81,7 @@ export class Draft {
     const draft = new Draft(this.zone, this.pod, this.signals, this.options);
     draft.drainedNode = this.drainedNode;
     for (const [node, liveness] of this.#liveness) draft.#liveness.set(node, liveness);
-    for (const [node, amounts] of this.#booked) draft.#booked.set(node, amounts);
+    for (const [node, books] of this.#books) draft.#books.set(node, books.copy());
     for (const [key, nodes] of this.#spread) draft.#spread.set(key, new Map(nodes));
     return draft;
   }
@@ -134,20 +127,16 @@ export class Draft {
     return this.#moves.get(node) ?? 0;
   }
 
-  /** What is left on a node; nothing when its capacity is not known. */
-  freeOn(node: Node): Amounts {
-    const capacity = capacityOf(node) ?? { milli: 0, mib: 0 };
-    const more = this.#booked.get(node.name);
-    const left = free(capacity, node.booked);
-    return more ? free(left, more) : left;
+  /** What is booked on a node, with what the pass has placed there; not to be written to. */
+  booksOf(node: Node): Books {
+    return this.#books.get(node.name) ?? node.books;
   }
 
-  book(node: Node, amounts: Amounts, times: number): void {
-    const more = this.#booked.get(node.name) ?? { milli: 0, mib: 0 };
-    this.#booked.set(node.name, {
-      milli: more.milli + amounts.milli * times,
-      mib: more.mib + amounts.mib * times,
-    });
+  /** Gives so many workloads their parts of the node, within its room, and books them. */
+  book(node: Node, amounts: Amounts, many: number): Granted[] {
+    const books = this.#books.get(node.name) ?? node.books.copy();
+    this.#books.set(node.name, books);
+    return books.take(amounts, many);
   }
 
   /** Workloads of an app and entrypoint on a node, as AUTO counts them. */

@@ -12,7 +12,7 @@ export function dryRun(zone: Zone, request: PlanRequest): PlanReply {
   const pod = zone.pods.get(request.pod) ?? emptyPod(request.pod);
   const draft = new Draft(zone, pod, noSignals, { drainDeadlineMs: 0, actionsMax: 0 });
   const key = `${template.app}/${template.entrypointName}`;
-  const wish = wishOf({ key, strategy, nodesLimit, filter }, amountsOf(resources), []);
+  const wish = wishOf({ key, strategy, nodesLimit, filter }, amountsOf(resources, template), []);
   const { placed, short, reasons } = place(draft, wish, { wanted: count, now: count, resources });
   return {
     atSeq: zone.seq,

@@ -35,7 +35,7 @@ test("without room for both, the failed one goes first and its successor follows
 
 const failFiveTimes = (world: World) => {
   world.deploy("shop-web-a", 1).passes();
-  for (let n = 1; n <= 5; n++) world.failed(`shop-web-a-${n}`).now().agentsCatchUp();
+  for (let n = 1; n <= 5; n++) world.failed(`shop-web-a-${n}`).now().agentsCatchUp().now();
   return world;
 };
 
@@ -58,7 +58,7 @@ test("who fails on the host's network is told to look for the port, with port an
   const onHost = template("v1", { entrypoint: { ...entrypoint, network: "host", publish: [8080] } });
   const world = new World().node("n1", 9).deploy("shop-web-a", 1, { template: onHost });
   world.passes();
-  for (let n = 1; n <= 5; n++) world.failed(`shop-web-a-${n}`).now().agentsCatchUp();
+  for (let n = 1; n <= 5; n++) world.failed(`shop-web-a-${n}`).now().agentsCatchUp().now();
   expect(only(world.failed("shop-web-a-6").passes(), "DeploymentHalted")[0]?.detail).toBe(
     "shop-web-a-6 on n1: exited with 1; it is on the host's network: see whether port 8080 is taken on n1",
   );
@@ -95,9 +95,9 @@ test("the workloads of a lost node are replaced and its agent is told to stop th
   expect(world.layout).toEqual({ n2: 4 });
   expect(world.orders("n1").slice(-2)).toMatchObject([{ generation: 2 }, { generation: 2 }]);
   world.passes(back("n1"));
-  expect(world.zone.nodes.get("n1")?.booked.milli).toBe(2_000); // Its containers may still run.
+  expect(world.zone.nodes.get("n1")?.books.booked.milli).toBe(2_000); // Its containers may still run.
   world.settle();
-  expect(world.zone.nodes.get("n1")?.booked.milli).toBe(0);
+  expect(world.zone.nodes.get("n1")?.books.booked.milli).toBe(0);
   expect(world.layout).toEqual({ n2: 4 });
 });
 
@@ -132,7 +132,7 @@ test("the workloads of a removed node are gone and replaced; a machine that come
   ]);
   expect(world.orders("n1").at(-1)).toMatchObject({ workload: "shop-web-a-1", generation: 2 });
   world.node("n1", 9);
-  expect(world.zone.nodes.get("n1")?.booked.milli).toBe(0);
+  expect(world.zone.nodes.get("n1")?.books.booked.milli).toBe(0);
   expect(world.passes()).toEqual([]);
 });
 

@@ -6,8 +6,10 @@ import {
   type Strategy,
   wantedBy,
 } from "@eru/events";
-import { type Amounts, cores } from "./amounts.ts";
+import { kindNames } from "@eru/resources";
+import type { Amounts } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
+import { capacityMax } from "./limits.ts";
 import { capacityOf, type Node } from "./zone.ts";
 
 /** What shall be placed. */
@@ -56,6 +58,12 @@ const unmetText = (node: Node, constraint: Constraint): string => {
   const has = labelOf(node, constraint.label);
   return `label ${constraint.label}: ${wantedBy(constraint).slice(0, wantedMax)} wanted, ${has === undefined ? "not set" : `"${has}" set`}`;
 };
+
+/** Who listens on the ports, of those that are there already. */
+function holdersOf({ workloads }: Node, { ports }: Amounts): string {
+  const holders = [...workloads].filter(({ granted }) => granted.ports?.some((port) => ports.includes(port)));
+  return holders.length > 0 ? ` by ${listed(holders.map(({ id }) => id))}` : "";
+}
 
 // Choice before state before room. The order changes only the explanation, never the answer.
 const filters: readonly Filter[] = [
@@ -117,18 +125,14 @@ const filters: readonly Filter[] = [
     fails: (node) => capacityOf(node) === undefined,
     detail: () => "neither a user nor its agent has said what may be booked",
   },
-  {
-    name: "cpu",
-    fails: (node, { amounts }, draft) => amounts.milli > 0 && draft.freeOn(node).milli < amounts.milli,
-    detail: (node, { amounts }, draft) =>
-      `cpu: ${cores(amounts.milli)} wanted, ${cores(Math.max(0, draft.freeOn(node).milli))} of ${cores(capacityOf(node)?.milli ?? 0)} free`,
-  },
-  {
-    name: "memory",
-    fails: (node, { amounts }, draft) => amounts.mib > 0 && draft.freeOn(node).mib < amounts.mib,
-    detail: (node, { amounts }, draft) =>
-      `memory: ${amounts.mib} MiB wanted, ${Math.max(0, draft.freeOn(node).mib)} of ${capacityOf(node)?.mib ?? 0} MiB free`,
-  },
+  ...kindNames.map(
+    (name): Filter => ({
+      name,
+      fails: (node, { amounts }, draft) => draft.booksOf(node).rejects(name, amounts),
+      detail: (node, { amounts }, draft) =>
+        `${draft.booksOf(node).why(name, amounts)}${name === "port" ? holdersOf(node, amounts) : ""}`,
+    }),
+  ),
   {
     name: "nodes_limit",
     fails: (node, wish, draft) => wish.nodesLimit > 0 && countFor(wish, node, draft) >= wish.nodesLimit,
@@ -140,9 +144,24 @@ const filters: readonly Filter[] = [
 /** The names in the order in which they are tried. */
 export const filterNames: readonly FilterName[] = filters.map(({ name }) => name);
 
-/** The first filter that rejects the node. */
-export const rejectionOf = (node: Node, wish: Wish, draft: Draft): FilterName | undefined =>
-  filters.find((filter) => filter.fails(node, wish, draft))?.name;
+const [kindFilters, otherFilters] = [true, false].map((ofKind) =>
+  filters.filter(({ name }) => kindNames.some((kind) => kind === name) === ofKind),
+) as [Filter[], Filter[]];
+
+/** The first filter that rejects the node, or how many more of the wished fit. Room is computed once. */
+export function verdictOn(
+  node: Node,
+  wish: Wish,
+  draft: Draft,
+): { filter: FilterName } | { capacity: number } {
+  const fails = (filter: Filter): boolean => filter.fails(node, wish, draft);
+  const other = otherFilters.find(fails);
+  if (other && other.name !== "nodes_limit") return { filter: other.name };
+  const capacity = draft.booksOf(node).room(wish.amounts, capacityMax);
+  const full = capacity < 1 ? kindFilters.find(fails) : undefined;
+  const filter = full ?? other;
+  return filter ? { filter: filter.name } : { capacity };
+}
 
 /** Every filter that rejects the node: what must change before it can be chosen. */
 export const allRejectionsOf = (node: Node, wish: Wish, draft: Draft): FilterName[] =>

@@ -133,8 +133,12 @@ function record(
 ): void {
   const { template, placement, waiting } = given;
   let n = deployment.lastN;
-  const placed = placement.placed.flatMap(({ node, count }) =>
-    Array.from({ length: count }, () => ({ workload: `${deployment.id}-${++n}`, node: node.name })),
+  const placed = placement.placed.flatMap(({ node, granted }) =>
+    granted.map((parts) => ({
+      workload: `${deployment.id}-${++n}`,
+      node: node.name,
+      ...(Object.keys(parts).length > 0 && { granted: parts }),
+    })),
   );
   const decision = draft.decide(
     {
@@ -149,7 +153,7 @@ function record(
     },
     missing.cause,
   );
-  for (const { workload, node } of placed)
+  for (const { workload, node, granted } of placed)
     draft.order(
       {
         type: "WorkloadAssigned",
@@ -160,6 +164,7 @@ function record(
         generation: 1,
         template,
         resources: contentAt(deployment, missing.version).resources,
+        ...(granted && { granted }),
       },
       decision,
     );

@@ -1,20 +1,19 @@
-import type { NodeRejection, NodeScore, Reasons, Resources } from "@eru/events";
-import { type Amounts, timesIn } from "./amounts.ts";
+import type { Granted, NodeRejection, NodeScore, Reasons, Resources } from "@eru/events";
 import type { Draft } from "./draft.ts";
-import { countFor, detailOf, type FilterName, filterNames, rejectionOf, type Wish } from "./filters.ts";
-import { capacityMax, rejectedMax, runnersUpMax, scoresMax } from "./limits.ts";
+import { countFor, detailOf, type FilterName, filterNames, verdictOn, type Wish } from "./filters.ts";
+import { rejectedMax, runnersUpMax, scoresMax } from "./limits.ts";
 import { byName, type Candidate, limited, type Rule, type Share } from "./strategies/candidate.ts";
 import { rules } from "./strategies/index.ts";
 import { wouldHelp } from "./would-help.ts";
-import { capacityOf, type Node } from "./zone.ts";
+import type { Node } from "./zone.ts";
 
 type NodeCandidate = Candidate & { at: Node };
 type Rejected = { node: Node; filter: FilterName };
 export type Verdicts = { open: NodeCandidate[]; rejected: Rejected[] };
 
 export type Placement = {
-  /** Nodes that get something, and how many. */
-  placed: { node: Node; count: number }[];
+  /** Nodes that get something, how many, and which parts each of them has there. */
+  placed: { node: Node; count: number; granted: Granted[] }[];
   /** How many of the wanted fit nowhere. */
   short: number;
   reasons: Reasons;
@@ -25,29 +24,16 @@ export function verdicts(draft: Draft, wish: Wish): Verdicts {
   const open: NodeCandidate[] = [];
   const rejected: Rejected[] = [];
   for (const at of draft.pod.nodes.values()) {
-    const filter = rejectionOf(at, wish, draft);
-    if (filter) rejected.push({ node: at, filter });
+    const verdict = verdictOn(at, wish, draft);
+    if ("filter" in verdict) rejected.push({ node: at, filter: verdict.filter });
     else {
-      const capacity = timesIn(draft.freeOn(at), wish.amounts, capacityMax);
       const count = countFor(wish, at, draft);
-      open.push({ at, node: at.name, count, capacity, usage: usageOf(at, wish, draft) });
+      // What an upgrade is about to retire is as good as gone.
+      const usage = draft.booksOf(at).usage(wish.amounts, wish.retiring.get(at.name) ?? 0);
+      open.push({ at, node: at.name, count, capacity: verdict.capacity, usage });
     }
   }
   return { open, rejected };
-}
-
-/**
- * How full a node is: the mean of its booked parts of cores and memory. Computed from whole amounts, never added up, so
- * that equal nodes stay exactly equal. What an upgrade is about to retire is as good as gone.
- */
-function usageOf(node: Node, { amounts, retiring }: Wish, draft: Draft): (more: number) => number {
-  const size: Amounts = capacityOf(node) ?? { milli: 0, mib: 0 };
-  const left = draft.freeOn(node);
-  const leaving = retiring.get(node.name) ?? 0;
-  const part = (of: number, free: number, each: number, more: number): number =>
-    of > 0 ? Math.max(0, of - free + each * (more - leaving)) / of : 1;
-  return (more) =>
-    (part(size.milli, left.milli, amounts.milli, more) + part(size.mib, left.mib, amounts.mib, more)) / 2;
 }
 
 /** How many fit in all. */
@@ -70,11 +56,10 @@ export function place(
   const shares = rule.shares(before.open, now, wish.nodesLimit);
   const placed = shares
     .filter((share) => share.placed > 0)
-    .map((share) => ({ node: share.candidate.at, count: share.placed }));
-  for (const { node, count } of placed) {
-    draft.book(node, wish.amounts, count);
-    draft.spread(wish.key, node.name, count);
-  }
+    .map(({ candidate: { at: node }, placed: count }) => {
+      draft.spread(wish.key, node.name, count);
+      return { node, count, granted: draft.book(node, wish.amounts, count) };
+    });
   const short = Math.max(0, wanted - room);
   // What stands in the way of the rest is seen after the placing; while a portion is still open, before it.
   const told = short > 0 && now >= room;

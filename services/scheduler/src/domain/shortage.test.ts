@@ -67,7 +67,7 @@ test("resources come back when the removal is a fact, not before, and once", () 
   const late = { node: "n1", workload: "shop-web-a-1", generation: 2, ordered: true };
   world.fact({ type: "ContainerRemoved", ...late }).passes();
   expect(world.staying("shop-web-b")).toHaveLength(1);
-  expect(world.zone.nodes.get("n1")?.booked).toEqual({ milli: 1_000, mib: 100 });
+  expect(world.zone.nodes.get("n1")?.books.booked).toEqual({ milli: 1_000, mib: 100 });
 });
 
 test("a container removed by hand keeps its room: its agent makes it again", () => {
@@ -75,7 +75,7 @@ test("a container removed by hand keeps its room: its agent makes it again", () 
   world.settle();
   const byHand = { node: "n1", workload: "shop-web-a-1", generation: 1, ordered: false };
   world.fact({ type: "ContainerRemoved", ...byHand });
-  expect(world.zone.nodes.get("n1")?.booked.milli).toBe(1_000);
+  expect(world.zone.nodes.get("n1")?.books.booked.milli).toBe(1_000);
   expect(world.passes()).toEqual([]);
 });
 
@@ -85,9 +85,9 @@ test("a removal by hand that crosses the stop does not return the room twice", (
   world.scale("shop-web-a", 0).passes();
   const old = { node: "n1", workload: "shop-web-a-1", generation: 1, ordered: false };
   world.fact({ type: "ContainerRemoved", ...old });
-  expect(world.zone.nodes.get("n1")?.booked.milli).toBe(1_000);
+  expect(world.zone.nodes.get("n1")?.books.booked.milli).toBe(1_000);
   world.gone("shop-web-a-1");
-  expect(world.zone.nodes.get("n1")?.booked.milli).toBe(0);
+  expect(world.zone.nodes.get("n1")?.books.booked.milli).toBe(0);
 });
 
 test("a deployment that does not wait is placed whole or refused whole", () => {

@@ -1,4 +1,6 @@
-import { cores } from "./amounts.ts";
+import type { NodeResources } from "@eru/events";
+import { Books, demandOf, demandText, kindNames } from "@eru/resources";
+import type { Amounts } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
 import { allRejectionsOf, type FilterName, listed, type Wish } from "./filters.ts";
 import { helpMax } from "./limits.ts";
@@ -6,21 +8,12 @@ import { capacityOf, type Node } from "./zone.ts";
 
 type Obstacle = { node: Node; filters: readonly FilterName[] };
 
-const amounts = (milli: number, mib: number, more = false): string =>
-  [
-    milli > 0 ? `${cores(milli)}${more ? " more" : ""} ${milli === 1_000 ? "core" : "cores"}` : "",
-    mib > 0 ? `${mib} MiB ${more ? "more" : "of"} memory` : "",
-  ]
-    .filter((part) => part !== "")
-    .join(" and ");
-
 /** The smallest changes that would give one more workload a place, the easiest first; never empty. */
 export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: Node }[]): string[] {
   const obstacles = rejected.map(({ node }) => ({ node, filters: allRejectionsOf(node, wish, draft) }));
   const onlyBy = (...names: FilterName[]): Obstacle[] =>
     obstacles.filter(({ filters }) => filters.every((name) => names.includes(name)));
   const named = (found: readonly Obstacle[]): string => listed(found.map(({ node }) => node.name).sort());
-  const { milli, mib } = wish.amounts;
   const help: string[] = [];
   const say = (found: readonly Obstacle[], sentence: (nodes: string) => string): void => {
     if (found.length > 0) help.push(sentence(named(found)));
@@ -34,7 +27,7 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
   say(onlyBy("not_alive"), (nodes) => `bring back the agent of ${nodes}`);
   say(onlyBy("engine_down"), (nodes) => `bring back the engine of ${nodes}`);
   say(onlyBy("no_capacity_known"), (nodes) => `start the agent of ${nodes} or set what may be booked there`);
-  help.push(...moreRoom(draft, wish, onlyBy("cpu", "memory")));
+  help.push(...moreRoom(draft, wish, onlyBy(...kindNames)));
   say(
     onlyBy("nodes_limit"),
     () => `raise nodesLimit above ${wish.nodesLimit}, or add a node: every node with room has that many`,
@@ -47,42 +40,51 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
   );
   say(onlyBy("not_included"), (nodes) => `include ${nodes}`);
   say(onlyBy("excluded"), (nodes) => `no longer exclude ${nodes}`);
-  if (help.length === 0)
-    help.push(
-      `add a node with ${amounts(milli, mib) || "its agent running"}${milli + mib > 0 ? " free" : ""}`,
-    );
+  if (help.length === 0) {
+    const wanted = demandText(wish.amounts);
+    help.push(wanted === "" ? "add a node with its agent running" : `add a node with ${wanted} free`);
+  }
   return help.slice(0, helpMax);
 }
 
 /** On which node the least must become free; or that no node is large enough even when empty. */
 function moreRoom(draft: Draft, wish: Wish, full: readonly Obstacle[]): string[] {
-  const { milli, mib } = wish.amounts;
+  const { amounts } = wish;
   const sizes = full.flatMap(({ node }) => {
     const size = capacityOf(node);
-    return size ? [{ node, size }] : [];
+    return size ? [{ node, size, empty: Books.open(size) }] : [];
   });
-  const largeEnough = sizes.filter(({ size }) => size.milli >= milli && size.mib >= mib);
-  if (sizes.length > 0 && largeEnough.length === 0) {
-    const [largest] = sizes.toSorted(
-      (a, b) =>
-        b.size.milli - a.size.milli || b.size.mib - a.size.mib || (a.node.name < b.node.name ? -1 : 1),
-    );
-    return largest
-      ? [
-          `a workload of ${amounts(milli, mib)} is larger than any of these nodes: ${largest.node.name} has ${amounts(largest.size.milli, largest.size.mib) || "nothing to book"}`,
-        ]
-      : [];
-  }
+  const largeEnough = sizes.filter(({ empty }) => empty.room(amounts, 1) > 0);
+  const [largest] = sizes.toSorted(
+    (a, b) =>
+      b.size.cpu - a.size.cpu || b.size.memoryMib - a.size.memoryMib || (a.node.name < b.node.name ? -1 : 1),
+  );
+  if (largest && largeEnough.length === 0) return [tooLarge(amounts, largest)];
   const [closest] = largeEnough
     .map(({ node }) => {
-      const room = draft.freeOn(node);
-      const lacks = { milli: Math.max(0, milli - room.milli), mib: Math.max(0, mib - room.mib) };
-      // Cores and memory compared by their part of the request.
-      const part = Math.max(milli > 0 ? lacks.milli / milli : 0, mib > 0 ? lacks.mib / mib : 0);
-      return { node, lacks, part };
+      const lacks = draft.booksOf(node).lacks(amounts);
+      // What is missing of each kind is compared by its part of the request.
+      return { node, lacks, part: lacks.reduce((most, lack) => Math.max(most, lack.part), 0) };
     })
     .sort((a, b) => a.part - b.part || (a.node.name < b.node.name ? -1 : 1));
   return closest
-    ? [`free ${amounts(closest.lacks.milli, closest.lacks.mib, true)} on ${closest.node.name}`]
+    ? [`free ${closest.lacks.map(({ text }) => text).join(" and ")} on ${closest.node.name}`]
     : [];
+}
+
+/** The largest node by cores, and what even it has not. */
+function tooLarge(
+  amounts: Amounts,
+  { node, size, empty }: { node: Node; size: NodeResources; empty: Books },
+): string {
+  const alike = kindNames.every(
+    (name) => name === "cpu" || name === "memory" || !empty.rejects(name, amounts),
+  );
+  const has = alike
+    ? demandText(demandOf({ cpu: size.cpu, memoryMib: size.memoryMib })) || "nothing to book"
+    : "";
+  const lacks = empty.lacks(amounts).map(({ text }) => text);
+  return `a workload of ${demandText(amounts)} is larger than any of these nodes: ${node.name} ${
+    alike && amounts.pieces === 0 ? `has ${has}` : `lacks ${lacks.join(" and ")} even when it is empty`
+  }`;
 }

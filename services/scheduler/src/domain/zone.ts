@@ -1,18 +1,22 @@
 import {
   assert,
   type Cause,
+  type GivenResources,
+  type Granted,
   type NodeFilter,
+  type NodeResources,
   type Resources,
   type Strategy,
   type Template,
 } from "@eru/events";
+import { type Books, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
 
 /** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
 
 /** What a node's agent said about its machine, known also before a user adds the node. */
-export type Agent = { observed: Amounts | undefined; engineError: string | undefined };
+export type Agent = { observed: NodeResources | undefined; engineError: string | undefined };
 
 export type Node = {
   readonly name: string;
@@ -23,10 +27,11 @@ export type Node = {
   /** Everything there shall be moved elsewhere. */
   drain: { reason: string; cause: Cause } | undefined;
   /** What the user said may be booked. */
-  given: Amounts | undefined;
+  given: GivenResources | undefined;
   readonly agent: Agent;
   liveness: Liveness;
-  readonly booked: Amounts;
+  /** What may be booked and what is. */
+  books: Books;
   readonly workloads: Set<Workload>;
 };
 
@@ -43,6 +48,8 @@ export type Workload = {
   readonly version: number;
   /** What it books on its node. */
   readonly amounts: Amounts;
+  /** Which parts of the node it got. */
+  readonly granted: Granted;
   /** Of its newest order: 1 to run, 2 to stop. */
   generation: number;
   phase: Phase;
@@ -212,8 +219,8 @@ export function agentOf(zone: Zone, node: string): Agent {
   return agent;
 }
 
-/** What may be booked on a node: the user's word, else the agent's. */
-export const capacityOf = (node: Node): Amounts | undefined => node.given ?? node.agent.observed;
+/** What may be booked on a node: the user's word and, where the user said nothing, the agent's. */
+export const capacityOf = (node: Node): NodeResources | undefined => offered(node.given, node.agent.observed);
 
 /** How many workloads the deployment shall have. */
 export const targetOf = (deployment: Deployment): number =>

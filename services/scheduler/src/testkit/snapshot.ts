@@ -1,13 +1,14 @@
-import type { Amounts } from "../domain/amounts.ts";
-import { addToSpread, emptyZone, type Zone } from "../domain/zone.ts";
+import { Books } from "@eru/resources";
+import { addToSpread, capacityOf, emptyZone, type Zone } from "../domain/zone.ts";
 
 /** A zone as plain sorted data, to compare two. */
 export function snapshot(zone: Zone): unknown {
   const sorted = <T>(map: ReadonlyMap<string, T>, show: (value: T) => unknown) =>
     [...map].map(([key, value]) => [key, show(value)] as const).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
-    nodes: sorted(zone.nodes, ({ workloads, ...node }) => ({
+    nodes: sorted(zone.nodes, ({ workloads, books, ...node }) => ({
       ...node,
+      books: books.lines(),
       workloads: [...workloads].map(({ id }) => id).sort(),
     })),
     deployments: sorted(zone.deployments, ({ workloads, contents, ...deployment }) => ({
@@ -35,24 +36,27 @@ export function snapshot(zone: Zone): unknown {
 /** What is kept as sums must equal what it sums up: resources are returned exactly once. */
 export function recount(zone: Zone): { kept: string; counted: string } {
   const spread = emptyZone();
-  const booked = new Map([...zone.nodes.keys()].map((node) => [node, { milli: 0, mib: 0 }]));
-  for (const { deployment, node, amounts, counted } of zone.workloads.values()) {
-    const sum = booked.get(node.name);
-    if (sum) {
-      sum.milli += amounts.milli;
-      sum.mib += amounts.mib;
-    }
+  const booked = new Map(
+    [...zone.nodes].map(([name, node]) => [name, Books.open(capacityOf(node) ?? { cpu: 0, memoryMib: 0 })]),
+  );
+  for (const { deployment, node, amounts, granted, counted } of zone.workloads.values()) {
+    booked.get(node.name)?.book(amounts, granted);
     if (counted) addToSpread(spread, deployment.key, node.name, 1);
   }
-  const show = (nodes: ReadonlyMap<string, Amounts>, counts: Zone["spread"]): string =>
+  const show = (nodes: ReadonlyMap<string, Books>, counts: Zone["spread"]): string =>
     [
-      ...[...nodes].map(([node, { milli, mib }]) => `${node} books ${milli} milli-cores, ${mib} MiB`),
+      ...[...nodes].flatMap(([node, books]) =>
+        books
+          .lines()
+          .filter((line) => line.booked !== 0)
+          .map(({ name, booked: many, unit }) => `${node} books ${many} ${unit} of ${name}`),
+      ),
       ...[...counts].flatMap(([key, on]) => [...on].map(([node, count]) => `${count} of ${key} on ${node}`)),
     ]
       .sort()
       .join("; ");
   return {
-    kept: show(new Map([...zone.nodes].map(([name, node]) => [name, node.booked])), zone.spread),
+    kept: show(new Map([...zone.nodes].map(([name, node]) => [name, node.books])), zone.spread),
     counted: show(booked, spread.spread),
   };
 }

@@ -291,12 +291,9 @@ export class World {
   }
 
   #checkRoom(): void {
-    for (const node of this.zone.nodes.values()) {
-      const capacity = capacityOf(node);
-      if (!capacity) continue;
-      const fits = node.booked.milli <= capacity.milli && node.booked.mib <= capacity.mib;
-      assert(fits, `${node.name} is over-committed`);
-    }
+    for (const node of this.zone.nodes.values())
+      for (const { name, booked, size } of capacityOf(node) ? node.books.lines() : [])
+        assert(booked <= size, `${node.name} is over-committed: ${booked} of ${size} of ${name}`);
   }
 }
 

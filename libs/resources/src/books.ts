@@ -1,0 +1,151 @@
+import { assert, type Granted, type NodeResources } from "@eru/events";
+import { type CpuFree, cpu, sharedCores } from "./cpu/cpu.ts";
+import type { Demand } from "./demand.ts";
+import type { EngineOrder, EngineSettings } from "./engine.ts";
+import { gpu } from "./gpu/gpu.ts";
+import type { KindName, Lack, Line, ResourceKind } from "./kind.ts";
+import { type MemoryFree, memory } from "./memory/memory.ts";
+import { port } from "./port/port.ts";
+import { storage } from "./storage/storage.ts";
+import { volume } from "./volume/volume.ts";
+
+/** Every kind, in the order in which rejections are told. A new kind is its folder and its name here. */
+const kinds: readonly ResourceKind<unknown>[] = [cpu, memory, storage, volume, gpu, port];
+const cpuAt = kinds.indexOf(cpu as ResourceKind<unknown>);
+const memoryAt = kinds.indexOf(memory as ResourceKind<unknown>);
+
+/** The names of the kinds, in their order. */
+export const kindNames: readonly KindName[] = kinds.map(({ name }) => name);
+
+/** What the engine is told, of every kind. */
+export const engineSettings = (order: EngineOrder): EngineSettings =>
+  Object.assign({}, ...kinds.map((kind) => kind.engine(order))) as EngineSettings;
+
+/** Kinds that say how full a node is whatever is asked for. */
+const always: ReadonlySet<KindName> = new Set(["cpu", "memory"]);
+
+/** No part in particular. */
+const nothing: Granted = {};
+
+/** What is booked on one node, of every kind. */
+export class Books {
+  readonly #free: readonly unknown[];
+
+  private constructor(free: readonly unknown[]) {
+    this.#free = free;
+  }
+
+  /** A node on which nothing is booked. */
+  static open(node: NodeResources): Books {
+    return new Books(kinds.map((kind) => kind.open(node)));
+  }
+
+  /** The same, to try something in. */
+  copy(): Books {
+    return new Books(kinds.map((kind, at) => kind.copy(this.#free[at])));
+  }
+
+  /** How many more workloads of the demand fit, up to `most`. */
+  room(demand: Demand, most: number): number {
+    let room = most;
+    for (const [at, kind] of kinds.entries())
+      if (room > 0 && kind.asks(demand)) room = kind.room(this.#free[at], demand, room);
+    return room;
+  }
+
+  /** True when not one more fits for this kind. */
+  rejects(name: KindName, demand: Demand): boolean {
+    const at = kindNames.indexOf(name);
+    const kind = kinds[at];
+    return kind?.asks(demand) === true && kind.room(this.#free[at], demand, 1) < 1;
+  }
+
+  /** Why not one more fits, with the amounts. */
+  why(name: KindName, demand: Demand): string {
+    const at = kindNames.indexOf(name);
+    return kinds[at]?.why(this.#free[at], demand) ?? name;
+  }
+
+  /** What must become free for one more, of each kind that has too little. */
+  lacks(demand: Demand): Lack[] {
+    return kinds.flatMap((kind, at) => (kind.asks(demand) ? (kind.lacks(this.#free[at], demand) ?? []) : []));
+  }
+
+  /**
+   * Which parts each of `many` workloads gets, `many` being within `room`; nothing is booked. What one `held` before it
+   * gets again where that is possible.
+   */
+  choose(demand: Demand, many: number, held?: Granted): Granted[] {
+    const chosen = kinds.flatMap((kind, at) => {
+      const parts = kind.asks(demand) ? kind.choose(this.#free[at], demand, many, held) : undefined;
+      return parts ? [parts] : [];
+    });
+    if (chosen.length === 0) return Array.from<Granted>({ length: many }).fill(nothing);
+    return Array.from({ length: many }, (_, index) => {
+      const parts = chosen.map((one) => {
+        const part = one[index];
+        assert(part, `no part for workload ${index + 1} of ${many}, which were to fit`);
+        return part;
+      });
+      return Object.assign({}, ...parts) as Granted;
+    });
+  }
+
+  /** Chooses for `many` workloads, `many` being within `room`, and books them. */
+  take(demand: Demand, many: number): Granted[] {
+    const granted = this.choose(demand, many);
+    // A million that are alike are booked at once.
+    if (granted.every((one) => one === nothing)) this.#book(demand, nothing, many);
+    else for (const one of granted) this.#book(demand, one, 1);
+    return granted;
+  }
+
+  /** Books a workload. Total, whatever is free: what is recorded happened. */
+  book(demand: Demand, granted: Granted = nothing): void {
+    this.#book(demand, granted, 1);
+  }
+
+  /** Returns what `book` took, with the same arguments. */
+  giveBack(demand: Demand, granted: Granted = nothing): void {
+    this.#book(demand, granted, -1);
+  }
+
+  #book(demand: Demand, granted: Granted, times: number): void {
+    for (const [at, kind] of kinds.entries()) kind.book(this.#free[at], demand, granted, times);
+  }
+
+  /**
+   * How full the node is once `more` workloads of the demand are on it and `leaving` are gone: the weighted mean of its
+   * kinds. Computed from whole amounts, never added up, so that equal nodes stay exactly equal.
+   */
+  usage(demand: Demand, leaving: number): (more: number) => number {
+    const loads = kinds.flatMap((kind, at) => {
+      if (!always.has(kind.name) && !kind.asks(demand)) return [];
+      const weight = kind.weight(demand);
+      return weight > 0 ? [{ weight, ...kind.load(this.#free[at], demand) }] : [];
+    });
+    const weights = loads.reduce((sum, { weight }) => sum + weight, 0);
+    return (more) =>
+      loads.reduce((sum, { weight, size, booked, each }) => {
+        const part = size > 0 ? Math.max(0, booked + each * (more - leaving)) / size : 1;
+        return sum + weight * part;
+      }, 0) / weights;
+  }
+
+  /** Cores and memory that are booked, in whole numbers. */
+  get booked(): { milli: number; mib: number } {
+    const { booked: milli } = this.#free[cpuAt] as CpuFree;
+    const { booked: mib } = this.#free[memoryAt] as MemoryFree;
+    return { milli, mib };
+  }
+
+  /** The cores for workloads that are not bound; none: every core. */
+  sharedCores(): string[] {
+    return sharedCores(this.#free[cpuAt] as CpuFree);
+  }
+
+  /** Everything that can be booked, with what is booked, for people. */
+  lines(): Line[] {
+    return kinds.flatMap((kind, at) => kind.lines(this.#free[at]));
+  }
+}
