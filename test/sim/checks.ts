@@ -13,6 +13,7 @@ import type { SimElb } from "./sim-elb.ts";
 import type { Entry } from "./sim-log.ts";
 import type { SimNode } from "./sim-node.ts";
 
+type Changed = Extract<DecisionEvent, { type: "ChangeDecided" }>;
 type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>;
 
 /** How long after its start a load balancer may still be unknown to a scheduler. */
@@ -25,6 +26,7 @@ export class Checks {
   readonly #placedOn = new Map<string, string>();
   readonly #generation = new Map<string, number>();
   readonly #drains = new Map<string, { event: Removal; atMs: number }>();
+  readonly #changes = new Map<string, { event: Changed; atMs: number }>();
   readonly #drainedBy = new Map<string, Set<string>>();
   /** The machines and load balancers as they really are. */
   world: { nodes: ReadonlyMap<string, SimNode>; elbs: readonly SimElb[] } = { nodes: new Map(), elbs: [] };
@@ -85,6 +87,14 @@ export class Checks {
       case "RemovalDecided":
         demand(!this.#drains.has(event.workload), `removal of ${event.workload} is decided twice`);
         this.#drains.set(event.workload, { event, atMs });
+        this.#drainedBy.delete(event.workload);
+        break;
+      case "ChangeDecided":
+        this.#changes.set(event.workload, { event, atMs });
+        this.#drainedBy.delete(event.workload);
+        break;
+      case "ChangeOrdered":
+        this.#stop(event.workload, event.because, atMs, this.#changes.get(event.workload));
         break;
       case "EndpointDrained":
         this.#drainedBy.set(
@@ -100,8 +110,12 @@ export class Checks {
   }
 
   /** Nobody who may still send requests to a running workload has not let go of it, unless its time is over. */
-  #stop(workload: string, because: string, atMs: number): void {
-    const drain = this.#drains.get(workload);
+  #stop(
+    workload: string,
+    because: string,
+    atMs: number,
+    drain: { event: Removal | Changed; atMs: number } | undefined = this.#drains.get(workload),
+  ): void {
     if (because === "drain_deadline") {
       const waited = atMs - (drain?.atMs ?? atMs);
       const deadline = drain?.event.drainDeadlineMs ?? 0;
@@ -138,7 +152,8 @@ export class Checks {
       (one) => !one.going && one.phase === "healthy" && one.node.liveness !== "lost",
     );
     const left = healthy.filter(({ id }) => !going.has(id)).length;
-    const wanted = Math.min(targetOf(deployment), healthy.length);
+    const stopped = [...deployment.workloads.values()].filter((one) => !one.going && one.stopped).length;
+    const wanted = Math.min(targetOf(deployment) - stopped, healthy.length);
     demand(left >= wanted, `${deployment.id} keeps ${left} healthy of ${healthy.length}, ${wanted} wanted`);
   }
 }

@@ -21,7 +21,9 @@ export class SimElb {
   /** Workloads that it may send requests to. */
   readonly endpoints = new Set<string>();
   readonly #going = new Set<string>();
-  readonly #draining = new Map<string, number>();
+  readonly #draining = new Map<string, { dueMs: number; cause: string }>();
+  /** The generation of the newest order: what is said of an older container says nothing. */
+  readonly #generations = new Map<string, number>();
   /** Since when it has been up. */
   upSinceMs = 0;
 
@@ -46,6 +48,7 @@ export class SimElb {
     this.endpoints.clear();
     this.#going.clear();
     this.#draining.clear();
+    this.#generations.clear();
   }
 
   async step(rough: boolean): Promise<void> {
@@ -55,7 +58,7 @@ export class SimElb {
     let changed = this.#cursor.at === 0;
     const some = rough && chance.may(0.5) ? { upTo: chance.between(0, 9), again: 0 } : undefined;
     for (const { events } of this.#cursor.take(log, some))
-      for (const { event } of events) changed = this.#learn(event) || changed;
+      for (const { event, id } of events) changed = this.#learn(event, id) || changed;
     if (changed || before !== this.endpoints.size)
       await this.#say({
         type: "RouteTableApplied",
@@ -65,10 +68,10 @@ export class SimElb {
         changedPools: 1,
         changedHosts: 0,
       });
-    for (const [workload, dueMs] of this.#draining)
+    for (const [workload, { dueMs, cause }] of this.#draining)
       if (dueMs <= log.nowMs) {
         this.#draining.delete(workload);
-        await this.#say({ type: "EndpointDrained", elb: this.name, workload, inFlight: 0 });
+        await this.#say({ type: "EndpointDrained", elb: this.name, workload, inFlight: 0 }, cause);
       }
     if (log.nowMs >= this.#beatAtMs) {
       this.#beatAtMs = log.nowMs + beatEveryMs;
@@ -77,23 +80,35 @@ export class SimElb {
   }
 
   /** True when the table changes. */
-  #learn(event: EruEvent): boolean {
+  #learn(event: EruEvent, id: string): boolean {
     const { log, chance } = this.#deps;
     switch (event.type) {
       case "ContainerHealthy":
         if (!event.workload.startsWith(`${routedApp}-`) || this.#going.has(event.workload)) return false;
+        if (event.generation < (this.#generations.get(event.workload) ?? 0)) return false;
         this.endpoints.add(event.workload);
         return true;
       case "ContainerUnhealthy":
       case "ContainerExited":
       case "ContainerFailed":
+      case "ContainerStopped":
       case "ContainerRemoved":
         return this.endpoints.delete(event.workload);
+      case "WorkloadAssigned":
+        this.#draining.delete(event.workload);
+        this.#generations.set(event.workload, event.generation);
+        return this.endpoints.delete(event.workload);
+      case "ChangeDecided":
+        if (!event.drain) return false;
+        this.endpoints.delete(event.workload);
+        this.#draining.set(event.workload, { dueMs: log.nowMs + chance.between(0, 7_000), cause: id });
+        return true;
       case "RemovalDecided":
         this.#going.add(event.workload);
         this.endpoints.delete(event.workload);
         // Requests in flight may take longer than the drain may.
-        if (event.drain) this.#draining.set(event.workload, log.nowMs + chance.between(0, 7_000));
+        if (event.drain)
+          this.#draining.set(event.workload, { dueMs: log.nowMs + chance.between(0, 7_000), cause: id });
         return true;
       case "StopDecided":
         this.#draining.delete(event.workload);
@@ -106,9 +121,9 @@ export class SimElb {
     }
   }
 
-  async #say(event: ElbEvent): Promise<void> {
+  async #say(event: ElbEvent, causationId?: string): Promise<void> {
     const id = this.#deps.log.nextId();
-    const cause = { correlationId: id, causationId: id };
+    const cause = { correlationId: id, causationId: causationId ?? id };
     await this.#deps.log.append(subjects.elb(this.name), `elb:${this.name}`, [{ event, cause }]);
   }
 }

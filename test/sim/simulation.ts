@@ -126,7 +126,7 @@ export class Simulation {
     const deployment = chance.pick(wished);
     const node = chance.pick([...this.#checks.truth.nodes.values()]);
     const release = this.#release();
-    switch (deployment ? chance.between(0, 9) : 0) {
+    switch (deployment ? chance.between(0, 12) : 0) {
       case 0:
       case 1:
         if (wished.length < 4) await this.#deploy(release);
@@ -154,9 +154,24 @@ export class Simulation {
       case 7:
         await this.#request({ type: "RemovalRequested", deployment: deployment?.id ?? "" });
         return;
+      case 8:
+      case 9:
+      case 10: {
+        const workload = chance.pick([...(deployment?.workloads.values() ?? [])]);
+        if (deployment && workload) await this.#change(deployment.id, workload.id);
+        return;
+      }
       default:
         if (node) await this.#nodeCommand(node);
     }
+  }
+
+  /** A user asks something of one workload, also of one that is going. */
+  async #change(deployment: string, workload: string): Promise<void> {
+    const chance = this.#chance;
+    const change = chance.pick(["restart", "restart", "stop", "start", "replace"] as const) ?? "restart";
+    const ignoreHooks = chance.may(0.2);
+    await this.#request({ type: "WorkloadChangeRequested", deployment, workload, change, ignoreHooks });
   }
 
   async #deploy(release: Release): Promise<void> {
@@ -281,7 +296,12 @@ export class Simulation {
       const all = [...workloads.values()];
       if (all.some(({ going }) => going)) return `${id} has workloads on their way out`;
       const target = targetOf(deployment);
-      const healthy = all.filter(({ phase }) => phase === "healthy").length;
+      // What does not get healthy again holds the changes after it back, for ever if need be.
+      const sick = all.some(({ change, phase }) => change && phase === "unhealthy");
+      if (!sick && all.some(({ change, asked }) => change || asked))
+        return `${id} has a workload that is being changed`;
+      // One that a user stopped counts like one that runs: it shall be as it is.
+      const healthy = all.filter(({ phase }) => phase === "healthy" || phase === "stopped").length;
       if (rollout && rollout.step !== "halted") {
         // An upgrade may wait for room for one more; meanwhile the old ones do what they can.
         const underWay = all.some(({ phase }) => ["assigned", "created", "started"].includes(phase));

@@ -127,6 +127,15 @@ export const Workload = z.looseObject({
   retryInMs: z.int().nullable(),
   placedBecause: z.string().nullable(),
   leavingBecause: z.string().nullable(),
+  /** The last change that a user asked of it alone. */
+  change: z
+    .looseObject({
+      change: z.string(),
+      step: z.enum(["asked", "draining", "ordered", "done", "refused"]),
+      seq: z.int(),
+      detail: z.string().nullable(),
+    })
+    .nullable(),
   placedAt: z.string(),
   startedAt: z.string().nullable(),
   healthyAt: z.string().nullable(),

@@ -16,6 +16,13 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
     resources: Resources,
     /** Which parts of the node it gets: nothing is left to choose. */
     granted: Granted.optional(),
+    /**
+     * What becomes of the workload's container, when it has one: it shall run, begin anew after this order, or be stopped
+     * and kept. Absent: a new container takes its place.
+     */
+    keep: z.enum(["running", "restarted", "stopped"]).optional(),
+    /** Failures of hooks do not count. */
+    ignoreHooks: z.boolean().optional(),
   }),
   z.strictObject({
     type: z.literal("WorkloadStopAssigned"),

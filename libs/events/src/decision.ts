@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { WorkloadChange } from "./change.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
 import { Granted, Resources } from "./resources.ts";
 
@@ -121,6 +122,42 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     workload: WorkloadId,
     node: NodeName,
     because: z.enum(["drained", "drain_deadline", "not_routed", "node_lost", "node_removed"]),
+    /** Requests and connections that the load balancers still counted at the deadline; absent when none of them said. */
+    inFlight: z.int().min(0).optional(),
+  }),
+  /** What a user asked of a workload begins: its endpoint drains first when traffic may reach it. */
+  z.strictObject({
+    type: z.literal("ChangeDecided"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    node: NodeName,
+    change: WorkloadChange,
+    /** The sequence of the request. */
+    requestSeq: z.int().min(1),
+    drain: z.boolean(),
+    drainDeadlineMs: z.int().min(0),
+    /** Why it is not without downtime; empty when it is. */
+    risk: z.string(),
+  }),
+  /** The order was sent to the node. */
+  z.strictObject({
+    type: z.literal("ChangeOrdered"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    node: NodeName,
+    change: WorkloadChange,
+    because: z.enum(["drained", "drain_deadline", "not_routed"]),
+    inFlight: z.int().min(0).optional(),
+  }),
+  /** It will not be done; `detail` says why and what to do. */
+  z.strictObject({
+    type: z.literal("ChangeRefused"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    node: NodeName,
+    change: WorkloadChange,
+    requestSeq: z.int().min(1),
+    detail: z.string(),
   }),
   /** One step of an upgrade. Absolute numbers: how many of each release there are after the step. */
   z.strictObject({

@@ -1,7 +1,16 @@
 import { z } from "zod";
 import { ImageRef } from "./app.ts";
+import { WorkloadChange } from "./change.ts";
 import { Constraint, constraintsMax } from "./constraint.ts";
-import { AppName, DeploymentId, EntrypointName, NodeName, PodName, ReleaseName } from "./names.ts";
+import {
+  AppName,
+  DeploymentId,
+  EntrypointName,
+  NodeName,
+  PodName,
+  ReleaseName,
+  WorkloadId,
+} from "./names.ts";
 import { Labels } from "./node.ts";
 import { Resources } from "./resources.ts";
 import { Entrypoint, Env } from "./spec.ts";
@@ -68,5 +77,14 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     surge: z.int().min(1).max(1_000),
   }),
   z.strictObject({ type: z.literal("RemovalRequested"), deployment: DeploymentId }),
+  /** Something is asked of one workload alone; the count stays. */
+  z.strictObject({
+    type: z.literal("WorkloadChangeRequested"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    change: WorkloadChange,
+    /** Hooks run, but their failures do not count. */
+    ignoreHooks: z.boolean().optional(),
+  }),
 ]);
 export type DeploymentEvent = z.infer<typeof DeploymentEvent>;

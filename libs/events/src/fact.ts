@@ -81,6 +81,14 @@ export const FactEvent = z.discriminatedUnion("type", [
     retryInMs: z.int().min(0).optional(),
     folded: z.int().min(1).optional(),
   }),
+  /** Stopped by order and kept: `start` runs it again. */
+  z.strictObject({
+    type: z.literal("ContainerStopped"),
+    ...of,
+    attempt: z.int().min(1),
+    /** Absent when there is no container. */
+    exitCode: z.int().optional(),
+  }),
   /** Nothing of the workload is left on the node: its resources are free. */
   z.strictObject({
     type: z.literal("ContainerRemoved"),

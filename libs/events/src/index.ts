@@ -1,6 +1,7 @@
 export * from "./app.ts";
 export * from "./assignment.ts";
 export * from "./certificate.ts";
+export * from "./change.ts";
 export * from "./constraint.ts";
 export * from "./decider.ts";
 export * from "./decision.ts";

@@ -9,6 +9,7 @@ import { Occupancy } from "./domain/occupancy.ts";
 import { pod } from "./domain/pod.ts";
 import { route } from "./domain/route.ts";
 import { user } from "./domain/user.ts";
+import { Workloads } from "./domain/workload.ts";
 
 /** The names of what a command made or changed, as its answer shows them. */
 export type Ids = Readonly<Record<string, string>>;
@@ -51,6 +52,7 @@ export class Intent {
   readonly certificates = new States(certificate);
   readonly users = new States(user);
   readonly occupancy = new Occupancy();
+  readonly workloads = new Workloads();
   readonly tokens = new Tokens();
   readonly #lastSeq = new Map<string, number>();
   readonly #answers = new Map<string, Answer>();
@@ -128,6 +130,10 @@ export class Intent {
       case "WorkloadStopAssigned":
       case "ContainerRemoved":
         this.occupancy.apply(event);
+        this.workloads.apply(event);
+        break;
+      case "WorkloadChangeRequested":
+        this.workloads.apply(event);
         break;
       default: // What the scheduler, the agents and the load balancers tell each other.
     }
@@ -137,6 +143,8 @@ export class Intent {
 /** What the answer to a command names: read from its first event, so that a repeated key gets the same. */
 function idsOf(event: EruEvent): Ids {
   if (event.type === "ReleaseRegistered") return { app: event.app, release: event.release };
+  if (event.type === "WorkloadChangeRequested")
+    return { deployment: event.deployment, workload: event.workload };
   if ("deployment" in event) return { deployment: event.deployment };
   if ("node" in event) return { node: event.node };
   if ("pod" in event && event.pod !== undefined) return { pod: event.pod };

@@ -177,6 +177,20 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r) =>
       `the id made for this deployment, ${quoted(r.deployment)}, is taken by another one: send it again under another Idempotency-Key`,
   },
+  workload_unknown: {
+    status: 404,
+    field: "workload",
+    value: (r) => r.workload,
+    say: (r) =>
+      `there is no workload ${quoted(r.workload)}${r.gone ? " any more: it is gone" : ""}; its deployment has ${list(r.there) || "none"}`,
+  },
+  workload_leaving: {
+    status: 409,
+    field: "workload",
+    value: (r) => r.workload,
+    say: (r) =>
+      `workload ${quoted(r.workload)} is being removed and cannot be changed any more; its deployment has ${list(r.there)}`,
+  },
   route_unknown: {
     status: 404,
     field: "host",

@@ -127,6 +127,8 @@ export function summary(fact: FactEvent): string {
       return `g${fact.generation} ${fact.hook} #${fact.attempt} ${commandFault(fact.ran) ?? "ok"}`;
     case "ContainerExited":
       return `g${fact.generation} exited #${fact.attempt} ${fact.exitCode}${retry(fact.retryInMs)}${folded(fact.folded)}`;
+    case "ContainerStopped":
+      return `g${fact.generation} stopped #${fact.attempt} ${fact.exitCode ?? "-"}`;
     case "ContainerFailed":
       return `g${fact.generation} failed #${fact.attempt} ${fact.step}: ${fact.error}${retry(fact.retryInMs)}`;
     case "ContainerRemoved":

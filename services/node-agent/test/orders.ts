@@ -21,6 +21,8 @@ export type OrderParts = {
   publish?: number[];
   env?: Record<string, string>;
   healthcheck?: Partial<HealthCheck> & Pick<HealthCheck, "tcpPorts">;
+  keep?: "running" | "restarted" | "stopped";
+  ignoreHooks?: boolean;
   hooks?: Partial<Hooks>;
   restart?: Partial<RestartPolicy>;
   network?: "bridge" | "host";
@@ -57,6 +59,8 @@ export function assigned(parts: OrderParts = {}): Assigned {
       },
     }),
     resources: { cpu: parts.cpu ?? 0.1, memoryMib: parts.memoryMib ?? 32 },
+    ...(parts.keep && { keep: parts.keep }),
+    ...(parts.ignoreHooks && { ignoreHooks: true }),
   };
 }
 

@@ -20,6 +20,8 @@ export type DrainsDeps = {
 };
 
 type Watched = {
+  /** Which removal. */
+  seq: number;
   sinceMs: number;
   /** Workers that saw this change cannot choose the endpoint any more. */
   barrier: { bootId: string; token: number } | undefined;
@@ -56,7 +58,7 @@ export class Drains {
     for (const workload of this.#watched.keys()) if (!pending.has(workload)) this.#watched.delete(workload);
     const quiet: string[] = [];
     for (const [workload, { seq, deadlineMs, cause }] of pending) {
-      const watched = this.#watch(workload);
+      const watched = this.#watch(workload, seq);
       if (watched.reported) continue;
       if (this.#deps.nowMs() - watched.sinceMs >= deadlineMs) this.#report(workload, watched, cause);
       else if (this.#isOut(workload, seq)) quiet.push(workload);
@@ -65,11 +67,11 @@ export class Drains {
       await this.#look(quiet.slice(at, at + endpointsMax), pending);
   }
 
-  #watch(workload: string): Watched {
+  #watch(workload: string, seq = this.#deps.pending().get(workload)?.seq ?? 0): Watched {
     const known = this.#watched.get(workload);
-    if (known) return known;
+    if (known?.seq === seq) return known;
     const sinceMs = this.#deps.nowMs();
-    const watched: Watched = { sinceMs, barrier: undefined, zeros: 0, inFlight: 0, reported: false };
+    const watched: Watched = { seq, sinceMs, barrier: undefined, zeros: 0, inFlight: 0, reported: false };
     this.#watched.set(workload, watched);
     return watched;
   }

@@ -152,8 +152,8 @@ export class SchedulerCore {
     const elbs = this.heartbeats.liveElbs(this.zone.elbs, now);
     const over = (key: string, ms: number): boolean => this.#stopwatch.elapsed(key, now) >= ms;
     const expired = new Set<string>();
-    for (const { id, going } of pod.draining)
-      if (over(`drain ${id}`, going?.deadlineMs ?? 0)) expired.add(id);
+    for (const { id, drain, going, change } of pod.draining)
+      if (over(`drain ${id} ${drain}`, (going ?? change)?.deadlineMs ?? 0)) expired.add(id);
     const stalled = new Set<string>();
     for (const deployment of this.zone.rollouts) {
       const waiting = deployment.pod === pod.name ? waitsForHealth(deployment) : undefined;

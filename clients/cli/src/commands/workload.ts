@@ -6,6 +6,7 @@ import { type Column, details } from "../render/table.ts";
 import { oneLine } from "../render/text.ts";
 import { inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
+import { addChanges, stepWords } from "./workload-change.ts";
 
 type ListOptions = { deployment?: string; node?: string; app?: string; state?: string; all?: true };
 
@@ -42,6 +43,7 @@ export function addWorkload(cli: Cli): void {
         cli.answer(one, () => details(workloadDetails(cli, one), cli.look));
       }),
     );
+  addChanges(cli, workload);
 }
 
 /** How workloads are listed. */
@@ -76,6 +78,7 @@ function workloadDetails(cli: Cli, one: Workload) {
         ? undefined
         : `${moment(healthyAt)}, ${showSpan(Date.parse(healthyAt) - Date.parse(placedAt))} after`,
     ],
+    ["last change", one.change === null ? undefined : stepWords(one)],
     ["leaving", one.leavingBecause === null ? undefined : `because ${one.leavingBecause}`],
     ["removed", one.removedAt === null ? undefined : moment(one.removedAt)],
     ["last error", lastError === null ? undefined : oneLine(lastError)],

@@ -48,6 +48,7 @@ export const aWorkload = (changes: Partial<Workload> = {}): Workload => ({
   containerId: null,
   lastError: null,
   exitCode: null,
+  change: null,
   retryInMs: null,
   placedBecause: "deployed",
   leavingBecause: null,

@@ -67,6 +67,8 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentEvent,
         return { ...state, count: event.count };
       case "UpgradeRequested":
         return { ...state, template: event.template };
+      case "WorkloadChangeRequested":
+        return state; // It asks nothing of the deployment.
       case "RemovalRequested":
         return { phase: "removed", pod: state.pod };
       default:

@@ -42,6 +42,8 @@ type Reason =
   | { code: "nothing_published"; app: string; entrypoint: string }
   | { code: "deployment_unknown"; deployment: string; removed: boolean }
   | { code: "deployment_id_taken"; deployment: string }
+  | { code: "workload_unknown"; workload: string; gone: boolean; there: Names }
+  | { code: "workload_leaving"; workload: string; there: Names }
   | { code: "route_unknown"; host: string }
   | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined }
   | { code: "certificate_unknown"; certificate: string }

@@ -169,7 +169,8 @@ function change(deployment: string, wish: (intent: Intent) => DeploymentCommand)
   };
 }
 
-const turnOf = (deployment: string): string => `deployment ${deployment}`;
+/** The key under which commands about a deployment and its workloads follow each other. */
+export const turnOf = (deployment: string): string => `deployment ${deployment}`;
 
 /** Asks the scheduler what it would decide; refused like the command itself when it could not be recorded. */
 async function plan(deps: RouteDeps, live: Live, { body, commandId }: DeploymentInput): Promise<PlanReply> {

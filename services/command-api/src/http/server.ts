@@ -17,6 +17,7 @@ import { Gate } from "./gate.ts";
 import { nodeRoutes } from "./node.ts";
 import { podRoutes } from "./pod.ts";
 import { routeRoutes } from "./route.ts";
+import { workloadRoutes } from "./workload.ts";
 
 /** What the HTTP side needs. */
 export type ServerDeps = {
@@ -53,6 +54,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   deploymentRoutes(routes, broker.live);
   routeRoutes(routes);
   certificateRoutes(routes, deps.seal);
+  workloadRoutes(routes);
   return app;
 }
 

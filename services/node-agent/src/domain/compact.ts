@@ -34,6 +34,7 @@ function overtake(overtaken: Overtaken, fact: WorkloadFact): boolean {
   switch (fact.type) {
     case "ContainerRemoved":
     case "ContainerStarted":
+    case "ContainerStopped":
       overtaken.upTo = generation;
       return true;
     case "ContainerCreated":

@@ -2,6 +2,7 @@ import { containerName, type OwnContainer } from "./container.ts";
 import { type Loop, noLoop } from "./crash-loop.ts";
 import type { Order } from "./desired.ts";
 import type { Health } from "./health.ts";
+import { keptBy } from "./keep.ts";
 import type { Known } from "./known.ts";
 import type { Action, View } from "./reconcile.ts";
 
@@ -50,8 +51,8 @@ export const newEntry = (workload: string): Entry => ({
 });
 
 /** The container that the order asks for. */
-export const keptContainer = ({ order, containers }: Entry): OwnContainer | undefined =>
-  order?.kind === "run" ? containers.find((one) => one.generation === order.generation) : undefined;
+export const keptContainer = ({ order, containers }: Pick<Entry, "order" | "containers">) =>
+  order?.kind === "run" ? keptBy(order.assigned, containers) : undefined;
 
 /** Everything to ask the engine for, to know all of the workload's containers again. */
 export const lookRefs = (entry: Entry): string[] => {

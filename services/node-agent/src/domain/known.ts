@@ -1,4 +1,5 @@
 import { commandFault, type Endpoint, type FactEvent, unreachable } from "@eru/events";
+import { carriedOn } from "./keep.ts";
 import { backOffMs, steadyMs } from "./restart.ts";
 
 /** Facts about a workload. */
@@ -9,11 +10,22 @@ export type NodeFact = Exclude<FactEvent, WorkloadFact>;
 /** What the log has been told about a workload at its newest generation, and what follows from it. */
 export type Known = {
   generation: number;
-  phase: "none" | "created" | "started" | "healthy" | "unhealthy" | "exited" | "failed" | "removed";
+  phase:
+    | "none"
+    | "created"
+    | "started"
+    | "healthy"
+    | "unhealthy"
+    | "exited"
+    | "failed"
+    | "stopped"
+    | "removed";
   /** The container that was reported and not yet reported as removed. */
   containerId: string | undefined;
   /** The newest start that was tried. */
   attempt: number;
+  /** The generation of the newest start. */
+  startedGeneration: number;
   /** Wall clock, the engine's start of `attempt` or a little later; 0 when it never started. */
   startedAtMs: number;
   endpoints: readonly Endpoint[];
@@ -51,6 +63,7 @@ export const unknown = (generation: number): Known => ({
   phase: "none",
   containerId: undefined,
   attempt: 0,
+  startedGeneration: 0,
   startedAtMs: 0,
   endpoints: [],
   sinceMs: 0,
@@ -67,7 +80,7 @@ export const unknown = (generation: number): Known => ({
 /** The state after a fact; the same function serves the own history at start and every fact as it is made. */
 export function evolve(current: Known | undefined, fact: WorkloadFact, time: FactTime): Known {
   if (current && fact.generation < current.generation) return current;
-  const before = current && fact.generation === current.generation ? current : unknown(fact.generation);
+  const before = knownBefore(current, fact);
   switch (fact.type) {
     case "ContainerCreated":
       return { ...before, phase: "created", containerId: fact.containerId };
@@ -77,6 +90,7 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
         phase: "started",
         containerId: fact.containerId,
         attempt: fact.attempt,
+        startedGeneration: fact.generation,
         startedAtMs: time.startedAtMs,
         endpoints: fact.endpoints,
         sinceMs: time.atMs,
@@ -100,11 +114,26 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
         fact,
         time.atMs,
       );
+    case "ContainerStopped":
+      return { ...settled(before, time.atMs), phase: "stopped" };
     case "ContainerRemoved":
       return removed(settled(before, time.atMs), fact.ordered, time.atMs);
     default:
       return unreachable(fact);
   }
+}
+
+/** A newer order may go on with the same container; a new one begins with nothing known. */
+function knownBefore(current: Known | undefined, fact: WorkloadFact): Known {
+  if (!current) return unknown(fact.generation);
+  if (fact.generation === current.generation) return current;
+  return isAnother(current, fact) ? unknown(fact.generation) : carriedOn(current, fact.generation);
+}
+
+function isAnother({ containerId }: Known, fact: WorkloadFact): boolean {
+  if (fact.type === "ContainerStarted") return fact.containerId !== containerId;
+  if (fact.type === "ContainerFailed") return fact.step === "pull" || fact.step === "create";
+  return fact.type === "ContainerCreated" || fact.type === "ContainerRemoved";
 }
 
 const steady = ({ healthySinceMs }: Known, atMs: number): boolean =>

@@ -3,6 +3,7 @@ import { probeAddress } from "./endpoints.ts";
 import { type Entry, keptContainer } from "./entry.ts";
 import { afterProbe, beginHealth, type ProbeResult, type Turn } from "./health.ts";
 import { dueAfterStart } from "./hooks.ts";
+import { stopDue } from "./keep.ts";
 
 /** A question to a running workload: is it healthy? */
 export type Probe = {
@@ -23,6 +24,7 @@ export function watchHealth(entry: Entry, nowMs: number): void {
   const asked = checkOf(entry) !== undefined && kept?.state === "running";
   if (!asked || !known || order?.kind !== "run") entry.health = undefined;
   // Nothing may reach a workload before its after-start hook is over.
+  else if (stopDue(order.assigned, known)) entry.health = undefined;
   else if (dueAfterStart(order.assigned, known, kept) || known.hookFault !== undefined)
     entry.health = undefined;
   else if (entry.health?.attempt !== known.attempt) {

@@ -5,6 +5,7 @@ import { provenAtMs } from "./crash-loop.ts";
 import type { Assigned, Order } from "./desired.ts";
 import { type Addressing, endpoints, sameEndpoints } from "./endpoints.ts";
 import { dueAfterStart, dueBeforeStop, type HookAction } from "./hooks.ts";
+import { carriedOn, keptBy, restartDue, stopDue } from "./keep.ts";
 import { evolve, type Known, retriesNow, unknown, type WorkloadFact } from "./known.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
 
@@ -56,13 +57,13 @@ export type RunStep = "pull" | "create" | "start";
  */
 export function reconcile(view: View, nowMs: number): Verdict {
   const { order, containers } = view;
-  const kept =
-    order?.kind === "run" ? containers.find((one) => one.generation === order.generation) : undefined;
+  const kept = order?.kind === "run" ? keptBy(order.assigned, containers) : undefined;
   const surplus = containers.filter((one) => one !== kept);
   const report = new Report(view, nowMs);
   if (surplus.length === 0) report.gone();
   const running = order?.kind === "run" ? order.assigned : undefined;
   if (running && kept) report.seen(running, kept);
+  else if (running?.keep === "stopped") report.stopped(running, undefined);
   const next =
     surplus[0] !== undefined ? clear(surplus[0], report) : running ? advance(running, kept, report) : {};
   return { facts: report.facts, known: report.known, ...next };
@@ -77,7 +78,7 @@ function clear(container: OwnContainer, { view, nowMs, known }: Report): Next {
   if (state === "removing") return {}; // Its end comes as an event, or at the next full look.
   if (stuckUntilMs !== undefined && stuckUntilMs > nowMs) return { wakeAtMs: stuckUntilMs };
   if (state !== "running") return { action: { do: "remove", workload, containerId } };
-  const hook = dueBeforeStop(container, known);
+  const hook = dueBeforeStop(container, known, order?.kind === "run" && order.assigned.ignoreHooks);
   if (hook) return { action: hook };
   const graceSeconds = order?.kind === "stop" ? order.graceSeconds : container.graceSeconds;
   return { action: { do: "stop", workload, containerId, graceSeconds } };
@@ -87,7 +88,9 @@ function clear(container: OwnContainer, { view, nowMs, known }: Report): Next {
 function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Report): Next {
   const { workload, addressing, image } = report.view;
   const known = report.now(assigned.generation);
-  if (kept?.state === "running") return accompany(assigned, kept, report);
+  if (kept?.state === "running")
+    return stopDue(assigned, known) ? halt(assigned, kept, report) : accompany(assigned, kept, report);
+  if (assigned.keep === "stopped" && kept?.state !== "dead") return {};
   if (kept?.state === "removing" || known.ended) return {};
   if (known.retryAtMs !== undefined && known.retryAtMs > report.nowMs) return { wakeAtMs: known.retryAtMs };
   // The engine cannot start a dead container, only take it away.
@@ -100,6 +103,16 @@ function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Rep
   }
   if (image === "missing") return { action: { do: "pull", image: assigned.template.image } };
   return { action: { do: "create", workload, spec: answer.spec } };
+}
+
+/** A container that is kept, but shall not run on: stopped with its grace after its hook. */
+function halt(assigned: Assigned, kept: OwnContainer, report: Report): Next {
+  const { stuckUntilMs, workload } = report.view;
+  if (stuckUntilMs !== undefined && stuckUntilMs > report.nowMs) return { wakeAtMs: stuckUntilMs };
+  const hook = dueBeforeStop(kept, report.known, assigned.ignoreHooks);
+  if (hook) return { action: hook };
+  const { id: containerId, graceSeconds } = kept;
+  return { action: { do: "stop", workload, containerId, graceSeconds } };
 }
 
 /** What is left to do with a container that runs: its hook, or its end when the hook had to succeed and did not. */
@@ -162,7 +175,13 @@ class Report {
 
   /** What is known about a generation: nothing yet when the facts are about an older one. */
   now(generation: number): Known {
-    return this.known?.generation === generation ? this.known : unknown(generation);
+    const { known } = this;
+    if (known?.generation === generation) return known;
+    const { order } = this.view;
+    const keeps = order?.kind === "run" && order.assigned.keep !== undefined;
+    return known && keeps && known.generation < generation
+      ? carriedOn(known, generation)
+      : unknown(generation);
   }
 
   failed(assigned: Assigned, step: RunStep, error: string, hope: "retry" | "for good"): void {
@@ -194,8 +213,8 @@ class Report {
       return;
     }
     if (this.known?.containerId === undefined) return;
-    const { generation } = this.known;
-    if (containers.some((one) => one.generation === generation)) return;
+    const { generation, containerId } = this.known;
+    if (containers.some(({ id }) => id === containerId)) return;
     const ordered = order?.generation !== generation;
     this.#add({ type: "ContainerRemoved", node, workload, generation, ...(ordered && exit), ordered });
   }
@@ -206,6 +225,7 @@ class Report {
     const { workload, generation } = assigned;
     const of = { node, workload, generation, containerId: kept.id };
     if (this.now(generation).containerId !== kept.id) this.#add({ type: "ContainerCreated", ...of });
+    if (assigned.keep === "stopped" && kept.state === "created") this.stopped(assigned, kept);
     if (kept.state !== "running" && kept.state !== "exited") return;
     const known = this.now(generation);
     const reached = endpoints(assigned, kept, addressing);
@@ -224,16 +244,36 @@ class Report {
     const { workload, generation, template } = assigned;
     const known = this.now(generation);
     const { attempt, phase, hookFault } = known;
+    if (stopDue(assigned, known)) return;
     if (phase !== "started" || template.entrypoint.healthcheck !== undefined) return;
     if (hookFault !== undefined || dueAfterStart(assigned, known, kept)) return;
     if (provenAtMs(known, this.nowMs) <= this.nowMs)
       this.#add({ type: "ContainerHealthy", node, workload, generation, attempt });
   }
 
-  #exited({ workload, generation, template }: Assigned, kept: OwnContainer): void {
+  /** A container that is kept has been stopped, or is not there at all. */
+  stopped(assigned: Assigned, kept: OwnContainer | undefined): void {
     const { node } = this.view;
+    const { workload, generation } = assigned;
+    const { phase, attempt } = this.now(generation);
+    if (phase === "stopped" && this.known?.generation === generation) return;
+    const exitCode = kept?.exitCode;
+    this.#add({
+      type: "ContainerStopped",
+      ...{ node, workload, generation, attempt: Math.max(1, attempt) },
+      ...(exitCode !== undefined && { exitCode }),
+    });
+  }
+
+  #exited(assigned: Assigned, kept: OwnContainer): void {
+    const { node } = this.view;
+    const { workload, generation, template } = assigned;
     const known = this.now(generation);
-    if (!up(known)) return;
+    if (assigned.keep === "stopped") {
+      this.stopped(assigned, kept);
+      return;
+    }
+    if (!up(known) || restartDue(assigned, known)) return;
     const exitCode = kept.exitCode ?? 0;
     const { attempt } = known;
     if (known.hookFault !== undefined) {

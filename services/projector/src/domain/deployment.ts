@@ -81,7 +81,17 @@ const sum = (counts: WorkloadCounts, ...states: readonly WorkloadState[]): numbe
 
 /** The counts people ask for from the counts by state. */
 export const totalsOf = (counts: WorkloadCounts): Totals => ({
-  placed: sum(counts, "assigned", "created", "started", "healthy", "unhealthy", "exited", "failed"),
+  placed: sum(
+    counts,
+    "assigned",
+    "created",
+    "started",
+    "healthy",
+    "unhealthy",
+    "exited",
+    "failed",
+    "stopped",
+  ),
   running: sum(counts, "started", "healthy", "unhealthy"),
   healthy: sum(counts, "healthy"),
   failed: sum(counts, "exited", "failed"),

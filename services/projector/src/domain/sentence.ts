@@ -22,6 +22,7 @@ function words(event: EruEvent): string {
     case "HookEnded":
     case "ContainerExited":
     case "ContainerFailed":
+    case "ContainerStopped":
     case "ContainerRemoved":
       return ofFact(event);
     case "PlacementDecided":
@@ -29,6 +30,9 @@ function words(event: EruEvent): string {
     case "PlacementRefused":
     case "RemovalDecided":
     case "StopDecided":
+    case "ChangeDecided":
+    case "ChangeOrdered":
+    case "ChangeRefused":
     case "RolloutStepped":
     case "DeploymentHalted":
     case "DeploymentSteady":
@@ -80,12 +84,17 @@ function ofFact(event: FactEvent): string {
       return `${event.workload} exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""} on ${event.node}, ${retry(event.retryInMs)}${folded(event.folded)}`;
     case "ContainerFailed":
       return `${event.workload} failed to ${event.step} on ${event.node}, ${retry(event.retryInMs)}${folded(event.folded)}: ${event.error}`;
+    case "ContainerStopped":
+      return `${event.workload} is stopped on ${event.node} and kept`;
     case "ContainerRemoved":
       return `${event.workload} is gone from ${event.node}${event.ordered ? "" : ", nobody ordered it"}`;
     default:
       return unreachable(event);
   }
 }
+
+/** What the load balancers still counted at a drain's deadline. */
+const inFlight = (count: number | undefined): string => (count === undefined ? "" : `, ${count} in flight`);
 
 function ofDecision(event: DecisionEvent): string {
   switch (event.type) {
@@ -101,7 +110,13 @@ function ofDecision(event: DecisionEvent): string {
     case "RemovalDecided":
       return `${event.workload} shall go from ${event.node} (${event.because})${event.drain ? ", drains first" : ""}`;
     case "StopDecided":
-      return `${event.workload} shall stop on ${event.node} (${event.because})`;
+      return `${event.workload} shall stop on ${event.node} (${event.because}${inFlight(event.inFlight)})`;
+    case "ChangeDecided":
+      return `${event.workload}: ${event.change} on ${event.node} begins${event.drain ? ", drains first" : ""}${event.risk === "" ? "" : `; ${event.risk}`}`;
+    case "ChangeOrdered":
+      return `${event.workload}: ${event.change} is ordered on ${event.node} (${event.because}${inFlight(event.inFlight)})`;
+    case "ChangeRefused":
+      return `${event.workload}: no ${event.change}: ${event.detail}`;
     case "RolloutStepped":
       return `${event.deployment}: upgrade to ${event.release} ${event.step}, ${event.fresh} new, ${event.stale} old${event.detail === "" ? "" : `: ${event.detail}`}`;
     case "DeploymentHalted":
@@ -176,8 +191,10 @@ function ofWish(event: Wish): string {
       return `${event.deployment}: upgrade to ${event.template.release} wanted, ${event.surge} at a time`;
     case "RemovalRequested":
       return `${event.deployment}: removal wanted`;
+    case "WorkloadChangeRequested":
+      return `${event.workload}: ${event.change} wanted${event.ignoreHooks ? ", whatever its hooks say" : ""}`;
     case "WorkloadAssigned":
-      return `${event.node} shall run ${event.workload}, generation ${event.generation}`;
+      return `${event.node} shall ${event.keep === "stopped" ? "stop and keep" : event.keep === "restarted" ? "restart" : "run"} ${event.workload}, generation ${event.generation}`;
     case "WorkloadStopAssigned":
       return `${event.node} shall stop ${event.workload} within ${event.graceSeconds} s`;
     case "RouteDeclared":

@@ -9,6 +9,7 @@ type Observed =
   | "unhealthy"
   | "exited"
   | "failed"
+  | "stopped"
   | "removed";
 
 /** All states of a workload, in the order of its life. */
@@ -20,6 +21,7 @@ export const workloadStates = [
   "unhealthy",
   "exited",
   "failed",
+  "stopped",
   "draining",
   "stopping",
   "lost",
@@ -58,6 +60,8 @@ export type Workload = {
   retryInMs: number | null;
   placedBecause: string | null;
   leavingBecause: string | null;
+  /** JSON of the last change that a user asked of it; null when there was none. */
+  change: string | null;
   placedSeq: number;
   placedAt: string;
   changedSeq: number;
@@ -126,6 +130,7 @@ export function place(
     outOfMemory: 0,
     retryInMs: null,
     leavingBecause: null,
+    change: null,
     placedSeq: at.seq,
     placedAt: at.time,
     changedSeq: at.seq,
@@ -234,6 +239,14 @@ export function observe(current: Workload, fact: ContainerFact, at: At): Workloa
       return fact.ok
         ? current
         : change(current, at, failure(at, `${fact.hook.replace("_", "-")} hook: ${commandFault(fact.ran)}`));
+    case "ContainerStopped":
+      return change(current, at, {
+        observed: "stopped",
+        attempt: fact.attempt,
+        endpoints: "[]",
+        retryInMs: null,
+        ...(fact.exitCode !== undefined && { exitCode: fact.exitCode }),
+      });
     case "ContainerExited":
       return change(current, at, {
         observed: fact.retryInMs === undefined ? "failed" : "exited",

@@ -1,4 +1,5 @@
 import type { RecordedEvent } from "@eru/events";
+import { ask, finish, goOn } from "../domain/change.ts";
 import {
   assign,
   books,
@@ -42,6 +43,7 @@ const columns = [
   "retryInMs integer",
   "placedBecause text",
   "leavingBecause text",
+  "change text",
   "placedSeq integer not null",
   "placedAt text not null",
   "changedSeq integer not null",
@@ -106,15 +108,24 @@ export const workloads: Projection = {
         case "WorkloadStopAssigned":
           rows.change(event.workload, (current) => current && stop(current, at));
           break;
+        case "WorkloadChangeRequested":
+          rows.change(event.workload, (current) => current && ask(current, event, at));
+          break;
+        case "ChangeDecided":
+        case "ChangeOrdered":
+        case "ChangeRefused":
+          rows.change(event.workload, (current) => current && goOn(current, event, at));
+          break;
         case "ContainerCreated":
         case "ContainerStarted":
         case "ContainerHealthy":
         case "ContainerUnhealthy":
         case "HookEnded":
+        case "ContainerStopped":
         case "ContainerExited":
         case "ContainerFailed":
         case "ContainerRemoved":
-          rows.change(event.workload, (current) => current && observe(current, event, at));
+          rows.change(event.workload, (current) => current && finish(observe(current, event, at), event, at));
           break;
         case "NodeLost":
         case "NodeRecovered":

@@ -1,5 +1,6 @@
-import { AppName, DeploymentId, type Endpoint, NodeName, WorkloadId } from "@eru/events";
+import { AppName, DeploymentId, type Endpoint, NodeName, WorkloadChange, WorkloadId } from "@eru/events";
 import { z } from "zod";
+import { type Change, changeSteps } from "../domain/change.ts";
 import { deploymentOf } from "../domain/objects.ts";
 import { type Workload, workloadStates } from "../domain/workload.ts";
 import { kysely } from "../view.ts";
@@ -33,6 +34,15 @@ export const WorkloadView = z.object({
   retryInMs: z.int().nullable().describe("When the agent said it would try again; null when it does not"),
   placedBecause: z.string().nullable(),
   leavingBecause: z.string().nullable(),
+  change: z
+    .object({
+      change: WorkloadChange,
+      step: z.enum(changeSteps).describe("asked: waits for its turn; ordered: sent to the node"),
+      seq: z.int().describe("Where it was asked"),
+      detail: z.string().nullable().describe("Why it costs requests, or why it was refused"),
+    })
+    .nullable()
+    .describe("The last restart, stop, start or replacement that a user asked for"),
   placedSeq: z.int(),
   placedAt: z.string(),
   startedAt: z.string().nullable(),
@@ -50,6 +60,7 @@ export function showWorkload(row: Workload): z.infer<typeof WorkloadView> {
     ...rest,
     resources: amounts({ cpuMilli, memoryMib }),
     endpoints: parsed<Endpoint[]>(row.endpoints),
+    change: row.change === null ? null : parsed<Change>(row.change),
     outOfMemory: row.outOfMemory === 1,
   };
 }

@@ -1,6 +1,7 @@
 import { type EruEvent, rulesFrom, subjects } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import { certificateStep } from "./certificate-history.ts";
+import { changeStep } from "./change-histories.ts";
 import { factStep } from "./facts.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
 
@@ -308,9 +309,10 @@ const removeWorkload = withOne(
     workload.going = now.includes(stop) ? "stopping" : "draining";
     world.append(subjects.decision(deployment.pod), "scheduler", now);
     if (workload.going === "draining") return;
-    workload.generation = 2;
+    workload.generation++;
+    const { generation } = workload;
     world.append(subjects.assignment(node), "scheduler", [
-      { type: "WorkloadStopAssigned", node, workload: id, generation: 2, graceSeconds: 10 },
+      { type: "WorkloadStopAssigned", node, workload: id, generation, graceSeconds: 10 },
     ]);
   },
 );
@@ -351,6 +353,7 @@ const addUser: Step = (world, choose) => {
   world.append(subjects.user(user), "command-api", events.slice(choose(2)));
 };
 
+const change: Step = withOne((world) => world.workloads.filter(({ going }) => going === "no"), changeStep);
 const facts: Step = withOne((world) => world.workloads, factStep);
 
 // A step that is listed twice is taken twice as often.
@@ -358,6 +361,6 @@ const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReports, addUser],
   certificateStep,
-  ...[placeSome, placeSome, removeWorkload, removeWorkload, facts, facts, facts, facts, facts, facts],
+  ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

@@ -241,3 +241,39 @@ test("a workload that turns healthy touches its pool also when no port fits, so 
   fold.apply(record(healthy("hello-web-1")));
   expect([...fold.takeChanges().touched]).toEqual(["p:hello/web:1"]);
 });
+
+const changed = (workload: string, drain = true): EruEvent => ({
+  ...{ type: "ChangeDecided", deployment: "hello-web", workload, node: "n1", change: "restart" },
+  ...{ requestSeq: 1, drain, drainDeadlineMs: 5_000, risk: "" },
+});
+const again = (workload: string): EruEvent => ({
+  ...(assigned(workload, "n1") as Extract<EruEvent, { type: "WorkloadAssigned" }>),
+  generation: 2,
+  keep: "restarted",
+});
+
+test("a workload that is restarted drains, is out until the new start is healthy, and is back", () => {
+  const events = [helloRoute, ...up("hello-web-1"), ...up("hello-web-2"), changed("hello-web-1")];
+  const draining = folded(...events);
+  expect(pool(draining)).toEqual(["hello-web-2", "hello-web-1 draining"]);
+  expect([...draining.drains.keys()]).toEqual(["hello-web-1"]);
+  const ordered = folded(...events, again("hello-web-1"));
+  expect(pool(ordered)).toEqual(["hello-web-2"]);
+  expect(ordered.drains.size).toBe(0);
+  const old = folded(...events, again("hello-web-1"), healthy("hello-web-1", "n1"));
+  expect(pool(old)).toEqual(["hello-web-2"]);
+  const anew = [started("hello-web-1", "n1"), healthy("hello-web-1", "n1")].map(
+    (event) => ({ ...event, generation: 2 }) as EruEvent,
+  );
+  expect(pool(folded(...events, again("hello-web-1"), ...anew))).toEqual(["hello-web-1", "hello-web-2"]);
+});
+
+test("the end of the container that another one replaces is not the end of the workload", () => {
+  const replaced = { ...again("hello-web-1"), keep: undefined } as EruEvent;
+  const gone = removed("hello-web-1", "n1");
+  const anew = [started("hello-web-1", "n1"), healthy("hello-web-1", "n1")].map(
+    (event) => ({ ...event, generation: 2 }) as EruEvent,
+  );
+  const old = { ...gone, generation: 1, ordered: true } as EruEvent;
+  expect(pool(folded(helloRoute, ...up("hello-web-1"), replaced, old, ...anew))).toEqual(["hello-web-1"]);
+});

@@ -98,7 +98,10 @@ export class RouteFold {
           for (const pool of this.#routes.trackedPools()) this.#touch(`p:${pool}`);
         break;
       case "WorkloadAssigned":
-        this.#put(assign(this.#workloads.get(event.workload), event));
+        this.#assign(event);
+        break;
+      case "ChangeDecided":
+        this.#takeOut(event, recorded);
         break;
       case "WorkloadStopAssigned":
       case "StopDecided":
@@ -133,6 +136,23 @@ export class RouteFold {
     else this.#delete(workload);
   }
 
+  #assign(event: Assigned): void {
+    const before = this.#workloads.get(event.workload);
+    const after = assign(before, event);
+    if (before === after) return;
+    this.#drains.delete(event.workload);
+    this.#put(after);
+  }
+
+  /** What shall come back, or only be stopped, leaves the traffic as what shall go does. */
+  #takeOut(event: Extract<DecisionEvent, { type: "ChangeDecided" }>, recorded: RecordedEvent): void {
+    const workload = this.#workloads.get(event.workload);
+    if (!event.drain || !workload) return;
+    const { drainDeadlineMs: deadlineMs } = event;
+    this.#drains.set(event.workload, { seq: recorded.seq, deadlineMs, cause: causedBy(recorded) });
+    this.#put({ ...workload, draining: true });
+  }
+
   /** A stopped workload is gone, except that on a lost node nobody knows: its address stays as the last resort. */
   #stop(id: string): void {
     this.#drains.delete(id);
@@ -145,7 +165,8 @@ export class RouteFold {
   #fact(event: ContainerFact, { meta }: RecordedEvent): void {
     const before = this.#workloads.get(event.workload);
     if (!before) return;
-    if (event.type === "ContainerRemoved" && event.ordered) {
+    // Of an older container it is only the end of that one: another takes its place.
+    if (event.type === "ContainerRemoved" && event.ordered && event.generation > before.assigned) {
       this.#drains.delete(before.id);
       this.#delete(before);
       return;
@@ -218,6 +239,7 @@ export class RouteFold {
   }
 }
 
+type Assigned = Extract<EruEvent, { type: "WorkloadAssigned" }>;
 type ContainerFact = Extract<FactEvent, { workload: string }>;
 
 const isContainerFact = (event: EruEvent): event is ContainerFact => event.type.startsWith("Container");

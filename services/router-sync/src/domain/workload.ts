@@ -31,7 +31,7 @@ export type Workload = {
 type Assigned = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>;
 type ContainerFact = Extract<FactEvent, { workload: string }>;
 
-/** The workload an assignment makes, or the one before when the assignment is not newer. */
+/** The workload an assignment makes, or the one before when the assignment is not newer. Every order begins it anew. */
 export function assign(before: Workload | undefined, event: Assigned): Workload {
   if (before && before.assigned >= event.generation) return before;
   const { template } = event;
@@ -44,12 +44,13 @@ export function assign(before: Workload | undefined, event: Assigned): Workload 
     release: template.release,
     firstPort: template.entrypoint.publish[0],
     assigned: event.generation,
-    generation: before?.generation ?? 0,
-    attempt: before?.attempt ?? 0,
-    endpoints: before?.endpoints ?? [],
-    healthy: before?.healthy ?? false,
-    healthySince: before?.healthySince,
-    draining: before?.draining ?? false,
+    // Of the container as it was before the order, facts may still come: they say nothing any more.
+    generation: event.generation > 1 ? event.generation : (before?.generation ?? 0),
+    attempt: 0,
+    endpoints: [],
+    healthy: false,
+    healthySince: undefined,
+    draining: false,
     abandoned: before?.abandoned ?? false,
   };
 }
@@ -79,6 +80,8 @@ export function observe(before: Workload, event: ContainerFact): Workload {
         ? known
         : { ...known, healthy: false };
     case "ContainerRemoved":
+      return { ...known, healthy: false };
+    case "ContainerStopped":
       return { ...known, healthy: false };
     case "ContainerCreated":
     case "HookEnded": // Nothing is healthy before its hook is over.

@@ -1,5 +1,6 @@
 import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
 import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
+import { beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
 import { causeOf, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
@@ -57,6 +58,15 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
       break;
     case "StopDecided":
       if (workload) stopping(pod, workload, causeOf(recorded));
+      break;
+    case "ChangeDecided":
+      beginChange(zone, recorded, event);
+      break;
+    case "ChangeOrdered":
+      orderChange(zone, recorded, event);
+      break;
+    case "ChangeRefused":
+      refuseChange(zone, event);
       break;
     case "RolloutStepped":
       stepped(zone, deployment, event);
@@ -116,7 +126,12 @@ function placed(
       failure: "",
       going: undefined,
       stopping: false,
-      drainedBy: new Set(),
+      asked: undefined,
+      change: undefined,
+      stopped: false,
+      drain: undefined,
+      pastDrains: new Set(),
+      drainedBy: new Map(),
       counted: true,
     };
     zone.workloads.set(id, workload);
@@ -146,6 +161,8 @@ function recordWaiting(
 
 function going(zone: Zone, recorded: RecordedEvent, workload: Workload, event: Of<"RemovalDecided">): void {
   const { deployment } = workload;
+  dropChange(zone, workload, recorded.id);
+  podOf(zone, deployment.pod).draining.delete(workload);
   workload.going = { drain: event.drain, deadlineMs: event.drainDeadlineMs, cause: causeOf(recorded) };
   if (event.drain) podOf(zone, deployment.pod).draining.add(workload);
   if (event.because === "failed") {

@@ -1,5 +1,6 @@
 import type { FactEvent, RecordedEvent } from "@eru/events";
 import { rebook } from "./amounts.ts";
+import { endChange } from "./apply-change.ts";
 import { causeOf, forgetWorkload } from "./changes.ts";
 import { agentOf, type Phase, podOf, touch, type Workload, type Zone } from "./zone.ts";
 
@@ -28,7 +29,8 @@ export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void 
   if (event.type === "ContainerRemoved") {
     // Removed by hand it is made again, so it keeps its room. Only the answer to the stop returns it.
     if (workload.stopping && event.generation >= workload.generation) forgetWorkload(zone, workload);
-    else workload.phase = "assigned";
+    else if (event.generation >= workload.generation || !workload.change)
+      workload.phase = workload.stopped ? "stopped" : "assigned";
     return;
   }
   advance(zone, workload, recorded, event);
@@ -40,6 +42,8 @@ type ContainerFact = Exclude<
 >;
 
 function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event: ContainerFact): void {
+  // Of the container as it was before the newest order, which says nothing about it as it shall be.
+  if (!workload.stopping && event.generation < workload.generation) return;
   const phase = phaseAfter(event);
   if (!phase) return;
   workload.phase = phase;
@@ -48,6 +52,7 @@ function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event:
   if (event.type === "ContainerFailed")
     workload.failure = `${event.step}: ${event.error}`.slice(0, failureMax);
   if (event.type === "ContainerExited") workload.failure = exitInWords(workload, event);
+  endChange(zone, workload, event);
   if (workload.going) return;
   if (phase === "failed") workload.deployment.cause = causeOf(recorded);
   // Passes act on health and on giving up; the steps towards them change no decision.
@@ -74,6 +79,8 @@ function phaseAfter(event: ContainerFact): Phase | undefined {
       return "healthy";
     case "ContainerUnhealthy":
       return "unhealthy";
+    case "ContainerStopped":
+      return "stopped";
     case "ContainerExited":
       return event.retryInMs === undefined ? "failed" : "exited";
     case "ContainerFailed":

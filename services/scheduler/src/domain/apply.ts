@@ -11,6 +11,7 @@ import {
 import { Books } from "@eru/resources";
 import { selectorsOf } from "@eru/routing";
 import { amountsOf, rebook } from "./amounts.ts";
+import { askChange } from "./apply-change.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
 import { causeOf, forgetWorkload, settleHold } from "./changes.ts";
@@ -121,6 +122,10 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
     if (!zone.deployments.has(event.deployment)) addDeployment(zone, recorded, event);
     return;
   }
+  if (event.type === "WorkloadChangeRequested") {
+    askChange(zone, recorded, event);
+    return;
+  }
   const deployment = zone.deployments.get(event.deployment);
   if (!deployment || deployment.removed) return;
   deployment.cause = causeOf(recorded);
@@ -214,13 +219,15 @@ function applyRoute(zone: Zone, event: RouteEvent): void {
   touchReplacing(zone);
 }
 
-function applyElb(zone: Zone, { event, subject }: RecordedEvent<ElbEvent>): void {
+function applyElb(zone: Zone, { event, subject, cause }: RecordedEvent<ElbEvent>): void {
   // A load balancer speaks for itself only, whatever its message says.
   if (subject !== `eru.elb.${event.elb}`) return;
   if (event.type === "RouteTableApplied") {
     zone.elbs.set(event.elb, event.appliedSeq);
     touchReplacing(zone);
   } else if (event.type === "EndpointDrained") {
-    zone.workloads.get(event.workload)?.drainedBy.add(event.elb);
+    const workload = zone.workloads.get(event.workload);
+    if (workload && !workload.pastDrains.has(cause.causationId))
+      workload.drainedBy.set(event.elb, event.inFlight);
   }
 }

@@ -11,6 +11,7 @@ export function forgetWorkload(zone: Zone, workload: Workload): void {
   node.workloads.delete(workload);
   deployment.workloads.delete(workload.id);
   pod.draining.delete(workload);
+  zone.changing.delete(workload);
   pod.changed = true;
   touch(zone, deployment);
 }

@@ -57,6 +57,8 @@ export class Draft {
   readonly decisions: Decided[] = [];
   readonly orders: Order[] = [];
   readonly going = new Set<Workload>();
+  /** Workloads whose change this pass began. */
+  readonly began = new Set<Workload>();
   /** Deployments the pass had no room left for. */
   readonly unfinished = new Set<Deployment>();
   /** A node that is looked at as if it were being drained: a forecast. */
@@ -68,6 +70,7 @@ export class Draft {
   readonly #books = new Map<string, Books>();
   readonly #moves = new Map<Node, number>();
   readonly #spread = new Map<string, Map<string, number>>();
+  readonly #ordered = new Map<Workload, number>();
 
   constructor(zone: Zone, pod: Pod, signals: Signals, options: PassOptions) {
     this.zone = zone;
@@ -102,6 +105,13 @@ export class Draft {
 
   order(event: AssignmentEvent, decision: number): void {
     this.orders.push({ event, decision });
+  }
+
+  /** The generation of the next order about a workload: a pass may give one to change it and one to stop it. */
+  nextGeneration(workload: Workload): number {
+    const generation = (this.#ordered.get(workload) ?? workload.generation) + 1;
+    this.#ordered.set(workload, generation);
+    return generation;
   }
 
   setLiveness(node: string, liveness: Liveness): void {

@@ -20,7 +20,8 @@ export function parted(draft: Draft, workloads: readonly Workload[]): Parted {
  * are going.
  */
 export function retireMoved(draft: Draft, { moving, settled }: Parted, target: number): Set<Workload> {
-  const serving = settled.filter((one) => serves(draft, one)).length;
+  // One that a user stopped serves nobody, as it shall.
+  const serving = settled.filter((one) => one.phase === "stopped" || serves(draft, one)).length;
   return removeSurplus(draft, moving, moving.length + serving - target, "drained_node");
 }
 

@@ -2,6 +2,7 @@ import { type Decided, Draft, type Order, type PassOptions, type Signals } from 
 import { graceSecondsDefault, remove, stop } from "./remove.ts";
 import { rollOut } from "./rollout.ts";
 import { keepCount } from "./steady.ts";
+import { changeWorkloads, orderDrained } from "./verbs.ts";
 import type { Deployment, Pod, Zone } from "./zone.ts";
 
 /** What a pass decided: one atomic batch, or nothing. */
@@ -115,8 +116,13 @@ function takeBackOrphans(draft: Draft): void {
 function stopDrained(draft: Draft): void {
   for (const [id, because] of draft.signals.stops) {
     const workload = draft.zone.workloads.get(id);
-    if (!workload?.going || workload.stopping || workload.deployment.pod !== draft.pod.name) continue;
+    if (!workload || workload.stopping || workload.deployment.pod !== draft.pod.name) continue;
     if (draft.affordable(1) < 1) return;
+    if (!workload.going) {
+      // On a lost node it waits: the order of its removal comes, or the node does.
+      if (because !== "node_lost") orderDrained(draft, workload, because);
+      continue;
+    }
     draft.spend(1);
     stop(draft, workload, because, workload.going.cause);
   }
@@ -133,4 +139,5 @@ function follow(draft: Draft, deployment: Deployment): void {
   } else {
     keepCount(draft, deployment, staying);
   }
+  changeWorkloads(draft, deployment);
 }

@@ -1,5 +1,6 @@
 import type { DecisionEvent } from "@eru/events";
 import type { Decided, Draft } from "./draft.ts";
+import { inFlightOf } from "./drains.ts";
 import { barrier } from "./serves.ts";
 import { mayServe, templateAt, type Workload } from "./zone.ts";
 
@@ -56,6 +57,7 @@ export function stop(draft: Draft, workload: Workload, because: Stop, cause: Dec
       workload: workload.id,
       node: workload.node.name,
       because,
+      ...(because === "drain_deadline" && inFlightOf(workload)),
     },
     cause,
   );
@@ -64,7 +66,7 @@ export function stop(draft: Draft, workload: Workload, because: Stop, cause: Dec
       type: "WorkloadStopAssigned",
       node: workload.node.name,
       workload: workload.id,
-      generation: workload.generation + 1,
+      generation: draft.nextGeneration(workload),
       graceSeconds: templateAt(workload.deployment, workload.version).entrypoint.graceSeconds,
     },
     decision,

@@ -8,6 +8,7 @@ import {
   type Resources,
   type Strategy,
   type Template,
+  type WorkloadChange,
 } from "@eru/events";
 import { type Books, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
@@ -35,8 +36,16 @@ export type Node = {
   readonly workloads: Set<Workload>;
 };
 
-/** How far the agent has brought a workload. `exited` is tried again, `failed` is given up. */
-export type Phase = "assigned" | "created" | "started" | "healthy" | "unhealthy" | "exited" | "failed";
+/** How far the agent has brought a workload. `exited` is tried again, `failed` is given up, `stopped` was asked for. */
+export type Phase =
+  | "assigned"
+  | "created"
+  | "started"
+  | "healthy"
+  | "unhealthy"
+  | "exited"
+  | "failed"
+  | "stopped";
 
 export type Workload = {
   readonly id: string;
@@ -50,7 +59,7 @@ export type Workload = {
   readonly amounts: Amounts;
   /** Which parts of the node it got. */
   readonly granted: Granted;
-  /** Of its newest order: 1 to run, 2 to stop. */
+  /** Of its newest order: it grows with each. */
   generation: number;
   phase: Phase;
   /** Sequence of the fact that said healthy, while it is. */
@@ -60,8 +69,17 @@ export type Workload = {
   /** Where the removal stands; a workload never comes back from it. */
   going: { drain: boolean; deadlineMs: number; cause: Cause } | undefined;
   stopping: boolean;
-  /** Load balancers that reported its endpoint drained. */
-  readonly drainedBy: Set<string>;
+  /** What a user asks of it, not begun yet. */
+  asked: AskedChange | undefined;
+  /** What is being done to it because a user asked. */
+  change: Change | undefined;
+  /** A user asked to stop and keep it. */
+  stopped: boolean;
+  /** The decision that its endpoint shall drain, and those before. */
+  drain: string | undefined;
+  readonly pastDrains: Set<string>;
+  /** Load balancers that reported its endpoint drained, and what they still counted. */
+  readonly drainedBy: Map<string, number>;
   /** It counts for the spread of its app and entrypoint. */
   counted: boolean;
 };
@@ -71,6 +89,18 @@ export type Content = {
   readonly template: Template;
   readonly resources: Resources;
   readonly amounts: Amounts;
+};
+
+/** What users ask of a single workload. */
+type AskedChange = { verb: WorkloadChange; ignoreHooks: boolean; seq: number; cause: Cause };
+
+/** A change under way: until the endpoint has drained, then until the agent has carried out the order. */
+export type Change = {
+  verb: WorkloadChange;
+  ignoreHooks: boolean;
+  step: "draining" | "ordered";
+  deadlineMs: number;
+  cause: Cause;
 };
 
 /** An upgrade that is not completed. */
@@ -168,6 +198,8 @@ export type Zone = {
   readonly rollouts: Set<Deployment>;
   /** Nodes that are being drained. */
   readonly drains: Set<Node>;
+  /** Workloads that users asked to change, until that is over. */
+  readonly changing: Set<Workload>;
 };
 
 /** A zone before the first event. */
@@ -184,6 +216,7 @@ export const emptyZone = (): Zone => ({
   elbs: new Map(),
   rollouts: new Set(),
   drains: new Set(),
+  changing: new Set(),
 });
 
 /** A pod nobody has said anything about. */
@@ -235,10 +268,10 @@ export const isRouted = (zone: Zone, { key, pod }: Deployment): boolean =>
 
 /**
  * Whether requests may reach the workload, now or by the time a decision about it is recorded: one that is only starting
- * may be healthy and routed before that. Only one that was given up never serves again.
+ * may be healthy and routed before that. Only one that was given up or stopped never serves again.
  */
 export const mayServe = (zone: Zone, { deployment, phase }: Workload): boolean =>
-  phase !== "failed" && isRouted(zone, deployment);
+  phase !== "failed" && phase !== "stopped" && isRouted(zone, deployment);
 
 /** What a request asked to run; kept as long as a workload or the deployment needs it. */
 export function contentAt(deployment: Deployment, version: number): Content {
@@ -278,4 +311,5 @@ export const touchNode = (zone: Zone, node: Node): void => {
 export const touchReplacing = (zone: Zone): void => {
   for (const deployment of zone.rollouts) touch(zone, deployment);
   for (const node of zone.drains) touchNode(zone, node);
+  for (const { deployment } of zone.changing) touch(zone, deployment);
 };

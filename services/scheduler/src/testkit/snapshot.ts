@@ -16,11 +16,12 @@ export function snapshot(zone: Zone): unknown {
       templates: [...contents.keys()],
       workloads: [...workloads.keys()],
     })),
-    workloads: sorted(zone.workloads, ({ deployment, node, drainedBy, ...workload }) => ({
+    workloads: sorted(zone.workloads, ({ deployment, node, drainedBy, pastDrains, ...workload }) => ({
       ...workload,
       deployment: deployment.id,
       node: node.name,
       drainedBy: [...drainedBy],
+      pastDrains: [...pastDrains],
     })),
     pods: sorted(zone.pods, ({ name, decisionSeq, held, waiting, draining, orphans }) => ({
       ...{ name, decisionSeq, held, orphans: [...orphans.values()] },

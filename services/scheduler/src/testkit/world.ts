@@ -1,6 +1,7 @@
 import {
   type AssignmentEvent,
   assert,
+  type Cause,
   type DecisionEvent,
   type DeploymentEvent,
   decodeMessage,
@@ -57,11 +58,21 @@ export class World {
     return this.#append(subject, events, undefined);
   }
 
-  #append(subject: string, events: readonly EruEvent[], pass: number | undefined): number {
+  /** The same, as the consequence of something. */
+  appendCaused(subject: string, event: EruEvent, cause: Cause): number {
+    return this.#append(subject, [event], undefined, cause);
+  }
+
+  #append(
+    subject: string,
+    events: readonly EruEvent[],
+    pass: number | undefined,
+    cause: Cause = { correlationId: "c", causationId: "c" },
+  ): number {
     const seq = ++this.#seq;
     const body = encodeMessage(subject, {
       meta: { id: `m${seq}`, time: "2026-01-01T00:00:00.000Z", actor: "test" },
-      events: events.map((event) => ({ event, cause: { correlationId: "c", causationId: "c" } })),
+      events: events.map((event) => ({ event, cause })),
     });
     const recorded = decodeMessage({ subject, seq, body });
     for (const one of recorded) apply(this.zone, one);

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WorkloadChange } from "@eru/events";
+import type { Command } from "commander";
+import type { Api, Recorded } from "../api.ts";
+import type { Cli } from "../cli.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import { showSpan } from "../quantities.ts";
+import { oneLine } from "../render/text.ts";
+import { Workload } from "../views.ts";
+import { path, recorded } from "./common.ts";
+import { option } from "./options.ts";
+
+/** Between two looks at a change, in milliseconds. */
+const lookMs = 300;
+
+type Options = { ignoreHooks?: true; wait?: true; timeout: number };
+
+const descriptions: Readonly<Record<WorkloadChange, string>> = {
+  restart: "drain a workload, stop its container and start it again in place",
+  stop: "drain a workload and stop it; container and booking stay, nothing replaces it",
+  start: "start a workload that was stopped",
+  replace: "drain a workload and put a new container of the same template in its place",
+};
+
+/** `eru workload restart|stop|start|replace`. */
+export function addChanges(cli: Cli, workload: Command): void {
+  for (const change of ["restart", "stop", "start", "replace"] as const)
+    workload
+      .command(change)
+      .description(descriptions[change])
+      .argument("<workload>")
+      .option("--ignore-hooks", "go on when a hook fails that must succeed")
+      .addOption(option.wait())
+      .addOption(option.timeout())
+      .action((id: string, options: Options) =>
+        cli.withApi((api) => changeWorkload(cli, api, { id, change, options })),
+      );
+}
+
+type Asked = { id: string; change: WorkloadChange; options: Options };
+
+async function changeWorkload(cli: Cli, api: Api, { id, change, options }: Asked): Promise<void> {
+  const body = options.ignoreHooks ? { ignoreHooks: true } : {};
+  const answer = await api.order("POST", path`/v1/workloads/${id}/${change}`, body);
+  if (!options.wait || !answer.changed) {
+    await recorded(cli, api, answer, `${id}: ${change} asked for`);
+    return;
+  }
+  const begun = performance.now();
+  const after = await untilOver(cli, api, { id, answer, timeoutMs: options.timeout });
+  const took = showSpan(performance.now() - begun);
+  cli.answer(after, () => `${id}: ${change} done in ${took}, it is ${after.state} on ${after.node}\n`);
+}
+
+/** Looks until the change is over. What it costs is said as soon as it is known. */
+async function untilOver(
+  cli: Cli,
+  api: Api,
+  { id, answer, timeoutMs }: { id: string; answer: Recorded; timeoutMs: number },
+): Promise<Workload> {
+  let risk: string | undefined;
+  for (const endMs = performance.now() + timeoutMs; ; ) {
+    const one = await api.query(path`/v1/workloads/${id}`, Workload, { after: answer.seq });
+    const { change } = one;
+    const newer = change !== null && change.seq > answer.seq;
+    if (change?.step === "done" || newer) return one;
+    if (change?.step === "refused")
+      throw new CliError(exitCodes.notTrue, `${id}: ${change.detail ?? "refused"}`, {
+        next: `run \`eru why ${id}\` for what happened`,
+      });
+    if (one.state === "removed" || one.state === "failed")
+      throw new CliError(
+        exitCodes.notTrue,
+        `${id} is ${one.state}: ${oneLine(one.lastError ?? "it was replaced")}`,
+        {
+          next: `run \`eru why ${id}\` for what happened`,
+        },
+      );
+    if (change?.detail && change.detail !== risk) {
+      risk = change.detail;
+      cli.say(`not without downtime: ${risk}\n`);
+    }
+    if (performance.now() > endMs)
+      throw new CliError(
+        exitCodes.notTrue,
+        `${id} is not there after ${showSpan(timeoutMs)}: ${stepWords(one)}`,
+        {
+          next: `it goes on: \`eru workload show ${id}\`, \`eru why ${id}\``,
+        },
+      );
+    await sleep(lookMs, undefined, { signal: cli.io.signal });
+  }
+}
+
+/** How far the last change of a workload is, for people. */
+export function stepWords({ change, state }: Workload): string {
+  if (change === null) return state;
+  const { change: verb, step, detail } = change;
+  const how = {
+    asked: "waits for its turn",
+    draining: "its requests are drained",
+    ordered: "ordered, the node is at it",
+    done: "done",
+    refused: "refused",
+  }[step];
+  return `${verb} ${how}${detail === null ? "" : ` (${detail})`}`;
+}

@@ -1,0 +1,78 @@
+import { subjects, type WorkloadChange, WorkloadId } from "@eru/events";
+import { z } from "zod";
+import { decideChange, deploymentOf } from "../domain/workload.ts";
+import { about, type Command } from "../handle.ts";
+import { commandRoute, type RouteDeps } from "./command-route.ts";
+import { turnOf } from "./deployment.ts";
+
+const params = z.strictObject({ workload: WorkloadId });
+const ids = { deployment: z.string(), workload: WorkloadId };
+const Body = z
+  .strictObject({
+    ignoreHooks: z
+      .boolean()
+      .default(false)
+      .describe("Hooks run, but a hook that must succeed and does not counts as if it need not."),
+  })
+  .prefault({});
+
+const texts: Readonly<Record<WorkloadChange, { name: string; summary: string; description: string }>> = {
+  restart: {
+    name: "RestartWorkload",
+    summary: "Restart a workload in place",
+    description:
+      "Its endpoint drains at every load balancer, the same container is stopped with its grace and started again. Several of one deployment restart one after another, each when the one before serves again. A stopped one starts.",
+  },
+  stop: {
+    name: "StopWorkload",
+    summary: "Stop a workload and keep it",
+    description:
+      "Its endpoint drains, the container is stopped and kept with its booking on the node. It is not replaced; its deployment is degraded until it is started again.",
+  },
+  start: {
+    name: "StartWorkload",
+    summary: "Start a workload that was stopped",
+    description: "The container that was kept runs again and is routed when it is healthy.",
+  },
+  replace: {
+    name: "ReplaceWorkload",
+    summary: "Put a new container in a workload's place",
+    description:
+      "Of the same template, on the same node and with the same booking. Its endpoint drains before the old container is stopped and removed; several of one deployment go one after another.",
+  },
+};
+
+/** Commands about a single workload. */
+export function workloadRoutes(deps: RouteDeps): void {
+  for (const change of ["restart", "stop", "start", "replace"] as const)
+    commandRoute(deps, {
+      ...texts[change],
+      method: "POST",
+      url: `/v1/workloads/:workload/${change}`,
+      tag: "workloads",
+      params,
+      body: Body,
+      ids,
+      command: ({ params: { workload }, body: { ignoreHooks } }) =>
+        changeWorkload({ workload, change, ignoreHooks }),
+    });
+}
+
+function changeWorkload(wish: Parameters<typeof decideChange>[2]): Command {
+  const { workload } = wish;
+  const deployment = deploymentOf(workload);
+  return {
+    reads: [],
+    writes: [turnOf(deployment)],
+    decide: (intent) => {
+      const state = intent.deployments.get(deployment);
+      const decision = decideChange(intent.workloads, state, wish);
+      if (state.phase === "absent")
+        return {
+          ok: false,
+          refusal: { code: "deployment_unknown", deployment, removed: false, at: "workload" },
+        };
+      return about(subjects.deployment(state.pod, deployment), { deployment, workload }, decision);
+    },
+  };
+}

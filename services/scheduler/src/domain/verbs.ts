@@ -1,0 +1,169 @@
+import { type AssignmentEvent, type DecisionEvent, unreachable } from "@eru/events";
+import type { Decided, Draft } from "./draft.ts";
+import { inFlightOf } from "./drains.ts";
+import { serves } from "./serves.ts";
+import { contentAt, type Deployment, isRouted, mayServe, type Workload } from "./zone.ts";
+
+type Verb = Extract<DecisionEvent, { type: "ChangeDecided" }>["change"];
+type Because = Extract<DecisionEvent, { type: "ChangeOrdered" }>["because"];
+type Keep = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>["keep"];
+
+/**
+ * Begins what users asked of single workloads. What serves is taken away one at a time per deployment, the next when the
+ * one before serves again, so that restarting all of them at once never leaves none.
+ */
+export function changeWorkloads(draft: Draft, deployment: Deployment): void {
+  for (const workload of deployment.workloads.values()) {
+    const { asked } = workload;
+    if (!asked || workload.change) continue;
+    if (draft.affordable(1) < 1) {
+      draft.unfinished.add(deployment);
+      return;
+    }
+    const refusal = refusalOf(draft, workload);
+    if (refusal !== undefined) refuse(draft, workload, refusal);
+    else if (draft.livenessOf(workload.node) === "alive" && mayBegin(draft, workload)) begin(draft, workload);
+  }
+}
+
+/** Why it will never be done. */
+function refusalOf(draft: Draft, workload: Workload): string | undefined {
+  const { deployment, node, asked } = workload;
+  if (deployment.removed || workload.going || draft.going.has(workload))
+    return "it is being removed: see what its deployment has instead";
+  if (draft.livenessOf(node) === "lost")
+    return `node ${node.name} is lost: its workloads are replaced elsewhere; ask again when it is back`;
+  if (asked?.verb === "start" && !workload.stopped && workload.phase !== "failed")
+    return "it is not stopped: there is nothing to start; restart it instead";
+  if (draft.drains(node) && asked?.verb === "replace")
+    return `node ${node.name} is being drained: everything there is replaced elsewhere`;
+  return undefined;
+}
+
+const takesAway = (verb: Verb): boolean => verb === "restart" || verb === "replace";
+
+/** Stopping is a wish for fewer; what shall come back waits until everything else that is healthy serves. */
+function mayBegin(draft: Draft, workload: Workload): boolean {
+  const { asked, deployment, phase } = workload;
+  if (!asked || !takesAway(asked.verb) || phase !== "healthy") return true;
+  for (const other of draft.staying(deployment)) {
+    if (other === workload) continue;
+    if (draft.began.has(other)) return false;
+    if (other.change && takesAway(other.change.verb) && other.phase !== "failed") return false;
+    if (other.phase === "healthy" && draft.livenessOf(other.node) === "alive" && !serves(draft, other))
+      return false;
+  }
+  return true;
+}
+
+function begin(draft: Draft, workload: Workload): void {
+  const { asked, deployment, node } = workload;
+  if (!asked) return;
+  draft.spend(1);
+  draft.began.add(workload);
+  const drain = asked.verb !== "start" && workload.phase !== "stopped" && mayServe(draft.zone, workload);
+  const decision = draft.decide(
+    {
+      type: "ChangeDecided",
+      deployment: deployment.id,
+      workload: workload.id,
+      node: node.name,
+      change: asked.verb,
+      requestSeq: asked.seq,
+      drain,
+      drainDeadlineMs: drain ? draft.options.drainDeadlineMs : 0,
+      risk: drain ? riskOf(draft, workload) : "",
+    },
+    asked.cause,
+  );
+  if (!drain) order(draft, workload, { ...asked, because: "not_routed" }, decision);
+}
+
+function riskOf(draft: Draft, workload: Workload): string {
+  const { deployment, asked } = workload;
+  if (!isRouted(draft.zone, deployment) || workload.phase !== "healthy") return "";
+  const others = draft.staying(deployment).some((one) => one !== workload && serves(draft, one));
+  if (others) return "";
+  return asked?.verb === "stop"
+    ? "no other workload of the deployment serves: requests fail from now on"
+    : "no other workload of the deployment serves: requests fail until it is healthy again";
+}
+
+function refuse(draft: Draft, workload: Workload, detail: string): void {
+  const { asked, deployment, node, id } = workload;
+  if (!asked) return;
+  draft.spend(1);
+  const { verb: change, seq: requestSeq, cause } = asked;
+  draft.decide(
+    {
+      type: "ChangeRefused",
+      deployment: deployment.id,
+      workload: id,
+      node: node.name,
+      ...{ change, requestSeq, detail },
+    },
+    cause,
+  );
+}
+
+/** The endpoint of a workload that is being changed is out of traffic: the order goes to its node. */
+export function orderDrained(draft: Draft, workload: Workload, because: Because): void {
+  const { change } = workload;
+  if (change?.step !== "draining") return;
+  draft.spend(1);
+  order(draft, workload, { ...change, because }, change.cause);
+}
+
+function order(
+  draft: Draft,
+  workload: Workload,
+  { verb, ignoreHooks, because }: { verb: Verb; ignoreHooks: boolean; because: Because },
+  cause: Decided["cause"],
+): void {
+  const { deployment, node, id } = workload;
+  const decision = draft.decide(
+    {
+      type: "ChangeOrdered",
+      deployment: deployment.id,
+      workload: id,
+      node: node.name,
+      change: verb,
+      because,
+      ...(because === "drain_deadline" && inFlightOf(workload)),
+    },
+    cause,
+  );
+  const { template, resources } = contentAt(deployment, workload.version);
+  const keep = keepOf(verb);
+  draft.order(
+    {
+      type: "WorkloadAssigned",
+      node: node.name,
+      pod: deployment.pod,
+      workload: id,
+      deployment: deployment.id,
+      generation: draft.nextGeneration(workload),
+      template,
+      resources,
+      ...(Object.keys(workload.granted).length > 0 && { granted: workload.granted }),
+      ...(keep && { keep }),
+      ...(ignoreHooks && { ignoreHooks }),
+    },
+    decision,
+  );
+}
+
+function keepOf(verb: Verb): Keep {
+  switch (verb) {
+    case "restart":
+      return "restarted";
+    case "stop":
+      return "stopped";
+    case "start":
+      return "running";
+    case "replace":
+      return undefined;
+    default:
+      return unreachable(verb);
+  }
+}

@@ -1,0 +1,183 @@
+// Verbs on single workloads, hooks and checks by command, on real engines and through a real load balancer.
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { startLoad } from "@eru/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { Api } from "../../infra/local/src/demo/api.ts";
+import { type DemoResult, demo } from "../../infra/local/src/demo/demo.ts";
+import { down } from "../../infra/local/src/down.ts";
+
+const world = process.env["RIG"];
+if (!process.env["ERU_RIG_WORLD"] || !world) throw new Error("run it in a world: npm run test:e2e");
+const home = mkdtempSync(join(world, "home-"));
+const host = "hello.localhost";
+const run = promisify(execFile);
+
+let first: DemoResult;
+let api: Api;
+
+beforeAll(async () => {
+  first = await demo({ home, nodes: 2, elbs: 2, say: () => {}, tell: () => {} });
+  const context = z.object({ token: z.string() }).parse(JSON.parse(readFileSync(first.contextFile, "utf8")));
+  api = new Api(first, context.token);
+}, 240_000);
+
+afterAll(() => down({ home, purge: true }), 120_000);
+
+async function eru(...parameters: string[]): Promise<string> {
+  const bin = join(import.meta.dirname, "../../clients/cli/bin/eru");
+  const env = { ...process.env, ERU_CONTEXT: first.contextFile };
+  const { stdout, stderr } = await run(bin, parameters, { env }).catch(
+    (error: { stdout?: string; stderr?: string }) => ({
+      stdout: error.stdout ?? "",
+      stderr: error.stderr ?? "",
+    }),
+  );
+  return stdout + stderr;
+}
+
+const Workload = z.looseObject({
+  workload: z.string(),
+  node: z.string(),
+  state: z.string(),
+  attempt: z.number(),
+  generation: z.number(),
+  containerId: z.string().nullable(),
+  lastError: z.string().nullable(),
+});
+const workloadsOf = (deployment: string) => api.list("/v1/workloads", { deployment }, Workload);
+const one = async (id: string) =>
+  (await workloadsOf(id.replace(/-\d+$/, ""))).find(({ workload }) => workload === id);
+
+async function until<T>(
+  ask: () => Promise<T>,
+  wanted: (answer: T) => boolean,
+  withinMs = 60_000,
+): Promise<T> {
+  for (const end = performance.now() + withinMs; ; ) {
+    const answer = await ask();
+    if (wanted(answer)) return answer;
+    if (performance.now() > end)
+      throw new Error(`not within ${withinMs} ms; last: ${JSON.stringify(answer)}`);
+    await sleep(50);
+  }
+}
+
+const traffic = () => {
+  const url = new URL(first.elbUrl);
+  const targets = [{ address: url.hostname, port: Number(url.port) }];
+  return startLoad({ targets, host, clients: 4, uploads: 2, uploadMs: 300, webSockets: 0 });
+};
+
+test("restarting every workload at once loses no request, and keeps each in its container", async () => {
+  const before = await workloadsOf(first.deployment);
+  const load = traffic();
+  const said = await Promise.all(
+    before.map(({ workload }) => eru("workload", "restart", workload, "--wait", "--timeout", "90s")),
+  );
+  const verdict = await load.stop();
+  for (const text of said) expect(text).toMatch(/restart done in .* it is healthy on n[12]/);
+  expect(verdict.failures).toEqual([]);
+  expect(verdict.requests).toBeGreaterThan(50);
+  for (const { workload, containerId, attempt } of before)
+    expect(await one(workload)).toMatchObject({ state: "healthy", containerId, attempt: attempt + 1 });
+});
+
+test("replacing a workload puts a new container in its place, and loses no request", async () => {
+  const [before] = await workloadsOf(first.deployment);
+  const id = before?.workload ?? "";
+  const load = traffic();
+  expect(await eru("workload", "replace", id, "--wait")).toMatch(/replace done/);
+  expect((await load.stop()).failures).toEqual([]);
+  const after = await one(id);
+  expect(after).toMatchObject({ state: "healthy", node: before?.node });
+  expect(after?.containerId).not.toBe(before?.containerId);
+});
+
+test("a stopped workload is kept and not replaced, and loses no request; a start brings it back", async () => {
+  const before = await workloadsOf(first.deployment);
+  const id = before[0]?.workload ?? "";
+  const load = traffic();
+  expect(await eru("workload", "stop", id, "--wait")).toMatch(/stop done/);
+  expect(await eru("workload", "stop", id)).toContain("it was so already");
+  expect(await one(id)).toMatchObject({ state: "stopped", containerId: before[0]?.containerId });
+  expect(await workloadsOf(first.deployment)).toHaveLength(before.length);
+  expect(await eru("why", id)).toMatch(/is stopped on n[12] and kept/);
+  expect(await eru("workload", "start", id, "--wait")).toMatch(/start done/);
+  expect((await load.stop()).failures).toEqual([]);
+  expect(await eru("workload", "show", id)).toMatch(/last change +start done/);
+});
+
+test("what is not there is refused with what there is", async () => {
+  expect(await eru("workload", "restart", `${first.deployment}-99`)).toMatch(
+    /there is no workload .*; its deployment has/,
+  );
+  expect(await eru("workload", "restart", "nothing-web-abc123-1")).toMatch(/there is no deployment/);
+});
+
+const hooked = (spec: string) => `appname: hooked
+entrypoints:
+  web:
+    command: [/hello]
+    healthcheck: { command: [/hello, check], intervalMs: 300, unhealthyAfter: 2 }
+    restart: { policy: always, retriesMax: 0 }
+${spec}`;
+
+test("hooks and checks by command decide about a start, and say why", async () => {
+  const image = `hello:${first.release}`;
+  await eru("app", "register", "hooked");
+  const register = async (release: string, spec: string) => {
+    const file = join(home, `${release}.yaml`);
+    writeFileSync(file, hooked(spec));
+    return await eru("release", "register", "hooked", "--file", file, "--image", image, "--release", release);
+  };
+  await register(
+    "good",
+    "    hooks: { afterStart: [[/hello, exit, '0']], beforeStop: [[/hello, sleep, '600']], timeoutMs: 1000 }\n",
+  );
+  await register("bad", "    hooks: { afterStart: [[/hello, exit, '9']], force: true }\n");
+  expect(await register("wrong", "    publish: [8080]\n    hooks: {}\n")).toMatch(
+    /hooks need afterStart or beforeStop/,
+  );
+  const deploy = async (release: string) => {
+    const text = await eru(
+      "deploy",
+      "hooked",
+      "--release",
+      release,
+      "--pod",
+      "demo",
+      "--count",
+      "1",
+      "--cpu",
+      "0.1",
+      "--memory",
+      "32M",
+      "--json",
+    );
+    return /hooked-web-[a-z0-9]{6}/.exec(text)?.[0] ?? text;
+  };
+  const good = await deploy("good");
+  await until(
+    () => workloadsOf(good),
+    (all) => all[0]?.state === "healthy",
+  );
+  expect(await eru("why", `${good}-1`)).toMatch(/the after-start hook ran, 1 command/);
+  await eru("remove", good, "--wait");
+  expect(await eru("events", "--object", `workload:${good}-1`)).toMatch(
+    /before-stop hook failed.*"sleep","600".*not over after 1000 ms: it was ended/,
+  );
+  const bad = await deploy("bad");
+  const failed = await until(
+    () => workloadsOf(bad),
+    (all) => /exit code 9/.test(all[0]?.lastError ?? ""),
+  );
+  expect(failed[0]?.lastError).toMatch(
+    /after-start hook: \["\/hello","exit","9"\]: exit code 9: exiting on demand/,
+  );
+  await eru("remove", bad, "--wait");
+}, 180_000);
