@@ -11,6 +11,8 @@ export const NodeRejection = z.strictObject({
     "excluded",
     "label",
     "constraint",
+    "taint",
+    "affinity",
     "cordoned",
     "draining",
     "not_alive",
@@ -40,6 +42,10 @@ export const NodeScore = z.strictObject({
   placed: z.int(),
   /** The part of its cores and memory that is booked, on average, where the strategy looks at it: 0.5 is half full. */
   usage: z.number().optional(),
+  /** The weights of the preferences it meets, less those of what it should avoid; only when there are any. */
+  preference: z.int().optional(),
+  /** Its value of the label that the workloads are spread over. */
+  spread: z.string().optional(),
 });
 export type NodeScore = z.infer<typeof NodeScore>;
 

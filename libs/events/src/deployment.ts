@@ -14,6 +14,7 @@ import {
 import { Labels } from "./node.ts";
 import { Resources } from "./resources.ts";
 import { Entrypoint, Env } from "./spec.ts";
+import { Affinity, Preference, Spread, TaintName, whereMax } from "./where.ts";
 
 /** The largest number of workloads one deployment may ask for. */
 export const countMax = 1_000_000;
@@ -28,6 +29,14 @@ export const NodeFilter = z.strictObject({
   labels: Labels.default({}),
   /** Conditions on labels, all of which a node must meet. Absent in requests from before there were any. */
   constraints: z.array(Constraint).max(constraintsMax).optional(),
+  /** Taints that do not keep these workloads away; `*` for all. */
+  tolerates: z
+    .array(z.union([TaintName, z.literal("*")]))
+    .max(whereMax)
+    .optional(),
+  affinity: z.array(Affinity).max(whereMax).optional(),
+  prefer: z.array(Preference).max(whereMax).optional(),
+  spread: Spread.optional(),
 });
 export type NodeFilter = z.infer<typeof NodeFilter>;
 

@@ -22,3 +22,4 @@ export * from "./spec.ts";
 export * from "./subjects.ts";
 export * from "./upcasters.ts";
 export * from "./user.ts";
+export * from "./where.ts";

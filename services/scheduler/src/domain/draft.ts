@@ -154,6 +154,11 @@ export class Draft {
     return (this.zone.spread.get(key)?.get(node) ?? 0) + (this.#spread.get(key)?.get(node) ?? 0);
   }
 
+  /** Every `<app>/<entrypoint>` of which workloads may be somewhere. */
+  spreadKeys(): Set<string> {
+    return new Set([...this.zone.spread.keys(), ...this.#spread.keys()]);
+  }
+
   spread(key: string, node: string, change: number): void {
     const nodes = this.#spread.get(key) ?? new Map<string, number>();
     this.#spread.set(key, nodes);

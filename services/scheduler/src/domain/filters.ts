@@ -1,15 +1,20 @@
 import {
+  type Affinity,
   type Constraint,
   meets,
   type NodeFilter,
   type NodeRejection,
+  type Preference,
+  type Spread,
   type Strategy,
   wantedBy,
 } from "@eru/events";
 import { kindNames } from "@eru/resources";
+import { affinityText, type Nearness, nearness } from "./affinity.ts";
 import type { Amounts } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
 import { capacityMax } from "./limits.ts";
+import { untolerated } from "./taints.ts";
 import { capacityOf, type Node } from "./zone.ts";
 
 /** What shall be placed. */
@@ -24,6 +29,11 @@ export type Wish = {
   excludes: ReadonlySet<string>;
   labels: NodeFilter["labels"];
   constraints: readonly Constraint[];
+  /** Taints that do not matter. */
+  tolerates: readonly string[];
+  affinity: readonly Affinity[];
+  prefer: readonly Preference[];
+  spread: Spread | undefined;
   /** Workloads per node that an upgrade is about to retire: they count neither for the spread nor for nodesLimit. */
   retiring: ReadonlyMap<string, number>;
 };
@@ -50,6 +60,20 @@ const labelOf = ({ labels }: Node, name: string): string | undefined =>
 
 const unmet = (node: Node, { constraints }: Wish): Constraint | undefined =>
   constraints.find((constraint) => !meets(constraint, labelOf(node, constraint.label)));
+
+const nearnessOf = new WeakMap<Wish, readonly Nearness[]>();
+
+/** Where the workloads are that the wish's affinities are about; seen once for a wish, which is for one placing. */
+export function affinitiesOf(wish: Wish, draft: Draft): readonly Nearness[] {
+  const known = nearnessOf.get(wish) ?? nearness(draft, wish.affinity, wish.key);
+  nearnessOf.set(wish, known);
+  return known;
+}
+
+const unlike = (node: Node, wish: Wish, draft: Draft): Nearness | undefined =>
+  affinitiesOf(wish, draft).find(
+    ({ affinity: { rule }, near }) => (rule === "must" && !near(node)) || (rule === "must_not" && near(node)),
+  );
 
 /** Characters of a constraint in a reason: it may list many values. */
 const wantedMax = 300;
@@ -92,6 +116,22 @@ const filters: readonly Filter[] = [
     detail: (node, wish) => {
       const constraint = unmet(node, wish);
       return constraint ? unmetText(node, constraint) : "constraint";
+    },
+  },
+  {
+    name: "taint",
+    fails: ({ labels }, { tolerates }) => untolerated(labels, tolerates) !== undefined,
+    detail: ({ labels }, { tolerates }) =>
+      `taint ${untolerated(labels, tolerates)}: not tolerated by the request`,
+  },
+  {
+    name: "affinity",
+    fails: (node, wish, draft) => unlike(node, wish, draft) !== undefined,
+    detail: (node, wish, draft) => {
+      const found = unlike(node, wish, draft);
+      if (!found) return "affinity";
+      const { affinity } = found;
+      return `affinity: ${affinity.rule === "must" ? affinityText(affinity) : `no ${affinityText(affinity).slice(2)}`} wanted`;
     },
   },
   {

@@ -46,6 +46,10 @@ export function wishOf(
     excludes: new Set(deployment.filter.excludes),
     labels: deployment.filter.labels,
     constraints: deployment.filter.constraints ?? [],
+    tolerates: deployment.filter.tolerates ?? [],
+    affinity: deployment.filter.affinity ?? [],
+    prefer: deployment.filter.prefer ?? [],
+    spread: deployment.filter.spread,
     retiring: perNode,
   };
 }

@@ -1,13 +1,23 @@
 import type { Granted, NodeRejection, NodeScore, Reasons, Resources } from "@eru/events";
 import type { Draft } from "./draft.ts";
-import { countFor, detailOf, type FilterName, filterNames, verdictOn, type Wish } from "./filters.ts";
+import {
+  affinitiesOf,
+  countFor,
+  detailOf,
+  type FilterName,
+  filterNames,
+  verdictOn,
+  type Wish,
+} from "./filters.ts";
 import { rejectedMax, runnersUpMax, scoresMax } from "./limits.ts";
-import { byName, type Candidate, limited, type Rule, type Share } from "./strategies/candidate.ts";
+import { preferenceOf } from "./preference.ts";
+import { shareOut, type WeighedCandidate } from "./share-out.ts";
+import { byName, limited, type Rule, type Share } from "./strategies/candidate.ts";
 import { rules } from "./strategies/index.ts";
 import { wouldHelp } from "./would-help.ts";
 import type { Node } from "./zone.ts";
 
-type NodeCandidate = Candidate & { at: Node };
+type NodeCandidate = WeighedCandidate & { at: Node };
 type Rejected = { node: Node; filter: FilterName };
 export type Verdicts = { open: NodeCandidate[]; rejected: Rejected[] };
 
@@ -30,7 +40,16 @@ export function verdicts(draft: Draft, wish: Wish): Verdicts {
       const count = countFor(wish, at, draft);
       // What an upgrade is about to retire is as good as gone.
       const usage = draft.booksOf(at).usage(wish.amounts, wish.retiring.get(at.name) ?? 0);
-      open.push({ at, node: at.name, count, capacity: verdict.capacity, usage });
+      const preference = preferenceOf(at, wish.prefer, affinitiesOf(wish, draft));
+      open.push({
+        at,
+        node: at.name,
+        count,
+        capacity: verdict.capacity,
+        usage,
+        preference,
+        place: placeOf(at, wish),
+      });
     }
   }
   return { open, rejected };
@@ -53,7 +72,8 @@ export function place(
   const before = verdicts(draft, wish);
   const room = roomIn(before, wish.nodesLimit);
   const rule = rules[wish.strategy];
-  const shares = rule.shares(before.open, now, wish.nodesLimit);
+  const { nodesLimit, spread } = wish;
+  const shares = shareOut(before.open, { rule, need: now, nodesLimit, spread, there: thereBy(wish, draft) });
   const placed = shares
     .filter((share) => share.placed > 0)
     .map(({ candidate: { at: node }, placed: count }) => {
@@ -73,7 +93,7 @@ export function place(
     resources,
     nodesTotal: draft.pod.nodes.size,
     candidatesTotal: before.open.length,
-    scores: scoresOf(rule, shares),
+    scores: scoresOf(rule, wish, shares),
     rejectedTotals: totals,
     rejected: rejectionsOf(rejected, wish, draft),
     wouldHelp: told ? wouldHelp(draft, wish, rejected) : [],
@@ -81,20 +101,41 @@ export function place(
   return { placed, short: told ? short : 0, reasons };
 }
 
-function scoresOf(rule: Rule, shares: readonly Share<NodeCandidate>[]): NodeScore[] {
+/** The node's value of the label that is spread over. */
+const placeOf = ({ labels }: Node, { spread }: Wish): string =>
+  spread && Object.hasOwn(labels, spread.label) ? (labels[spread.label] ?? "") : "";
+
+/** Workloads that are there already, by place. */
+function thereBy(wish: Wish, draft: Draft): Map<string, number> {
+  const there = new Map<string, number>();
+  if (!wish.spread) return there;
+  for (const node of draft.pod.nodes.values()) {
+    const place = placeOf(node, wish);
+    there.set(place, (there.get(place) ?? 0) + countFor(wish, node, draft));
+  }
+  return there;
+}
+
+function scoresOf(rule: Rule, wish: Wish, shares: readonly Share<NodeCandidate>[]): NodeScore[] {
+  const weighs =
+    wish.prefer.length > 0 || wish.affinity.some(({ rule: of }) => of === "prefer" || of === "avoid");
   const chosen = shares
     .filter(({ placed }) => placed > 0)
     .sort((a, b) => b.placed - a.placed || byName(a.candidate, b.candidate));
   const others = shares
     .filter(({ placed }) => placed === 0)
-    .sort((a, b) => rule.compare(a.candidate, b.candidate));
+    .sort(
+      (a, b) => b.candidate.preference - a.candidate.preference || rule.compare(a.candidate, b.candidate),
+    );
   return [...chosen.slice(0, scoresMax), ...others.slice(0, runnersUpMax)].map(
-    ({ candidate: { node, count, capacity, usage }, placed }) => ({
+    ({ candidate: { node, count, capacity, usage, preference, place: at }, placed }) => ({
       node,
       count,
       capacity,
       placed,
       ...(rule.byUsage && { usage: Number(usage(0).toFixed(usageDecimals)) }),
+      ...(weighs && { preference }),
+      ...(wish.spread && { spread: at }),
     }),
   );
 }

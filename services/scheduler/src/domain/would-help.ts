@@ -38,6 +38,11 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
     onlyBy("constraint"),
     (nodes) => `give ${nodes} labels that meet the constraints, or drop constraints from the request`,
   );
+  say(
+    onlyBy("taint"),
+    (nodes) => `tolerate the taints of ${nodes} in the request, or remove the labels taint/… there`,
+  );
+  say(onlyBy("affinity"), (nodes) => `drop affinities from the request that keep ${nodes} out`);
   say(onlyBy("not_included"), (nodes) => `include ${nodes}`);
   say(onlyBy("excluded"), (nodes) => `no longer exclude ${nodes}`);
   if (help.length === 0) {
