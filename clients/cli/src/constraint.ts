@@ -6,13 +6,14 @@ const help =
 
 /** Conditions on labels of a repeatable option, checked as the server checks each. */
 export function collectConstraint(text: string, before: readonly Constraint[] = []): Constraint[] {
-  const parsed = Constraint.safeParse(read(text));
+  const parsed = Constraint.safeParse(readConstraint(text));
   if (parsed.success) return [...before, parsed.data];
   const [fault] = parsed.error.issues;
   throw new InvalidArgumentError(`${fault ? `${fault.path.join(".")}: ${fault.message}. ` : ""}${help}`);
 }
 
-function read(text: string): unknown {
+/** A condition as it is written, not yet checked. */
+export function readConstraint(text: string): unknown {
   const [, label, not, presence] = /^\s*(\S+?)\s+(not\s+)?(exists)\s*$/.exec(text) ?? [];
   if (presence) return { label, op: not ? "not_exists" : "exists" };
   const [, of, without, list] = /^\s*(\S+?)\s+(not\s+)?in\s+(.*)$/.exec(text) ?? [];

@@ -1,4 +1,4 @@
-import { type Constraint, PlanReply } from "@eru/events";
+import { type Affinity, type Constraint, PlanReply, type Preference, type Spread } from "@eru/events";
 import type { Command } from "commander";
 import { z } from "zod";
 import { type Api, Recorded } from "../api.ts";
@@ -27,6 +27,13 @@ type DeployOptions = WaitOptions & {
   exclude?: string[];
   label?: Record<string, string>;
   constraint?: Constraint[];
+  tolerate?: string[];
+  near?: Affinity[];
+  apart?: Affinity[];
+  prefer?: Preference[];
+  preferNear?: Affinity[];
+  preferApart?: Affinity[];
+  spread?: Spread;
   strategy?: string;
   nodesLimit?: number;
   env?: Record<string, string>;
@@ -50,6 +57,13 @@ export function addDeploy(cli: Cli): void {
     .addOption(option.names("--exclude <node>", "not these nodes"))
     .addOption(option.label("only nodes with this label"))
     .addOption(option.constraint())
+    .addOption(option.tolerate())
+    .addOption(option.near())
+    .addOption(option.apart())
+    .addOption(option.prefer())
+    .addOption(option.preferNear())
+    .addOption(option.preferApart())
+    .addOption(option.spread())
     .addOption(option.strategy())
     .option(
       "--nodes-limit <n>",
@@ -68,6 +82,8 @@ export function addDeploy(cli: Cli): void {
 
 function bodyOf(app: string, options: DeployOptions) {
   const { entrypoint, release, pod, count, cpu, memory, env, strategy, nodesLimit } = options;
+  const { near = [], apart = [], preferNear = [], preferApart = [] } = options;
+  const affinity = [...near, ...apart, ...preferNear, ...preferApart];
   return {
     app,
     entrypoint,
@@ -83,6 +99,10 @@ function bodyOf(app: string, options: DeployOptions) {
       ...(options.exclude && { excludes: options.exclude }),
       ...(options.label && { labels: options.label }),
       ...(options.constraint && { constraints: options.constraint }),
+      ...(options.tolerate && { tolerates: options.tolerate }),
+      ...(affinity.length > 0 && { affinity }),
+      ...(options.prefer && { prefer: options.prefer }),
+      ...(options.spread && { spread: options.spread }),
     },
     onShortage: options.waitForRoom ? "wait" : "refuse",
   };

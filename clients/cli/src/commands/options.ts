@@ -9,6 +9,7 @@ import {
   parseMemory,
   parseWhole,
 } from "../quantities.ts";
+import { collectAffinity, collectPreference, parseSpread } from "../where.ts";
 
 /** The most workloads a deployment may ask for, as the server has it. */
 export const countMax = 1_000_000;
@@ -38,6 +39,40 @@ export const option = {
       "--constraint <condition>",
       "only nodes whose labels meet it, as 'zone in a,b', 'zone not in a,b', 'gpu exists', 'gpu not exists', 'cores > 7', 'cores < 64' or 'kernel >= 6.10'; repeatable",
     ).argParser(collectConstraint),
+  tolerate: () =>
+    new Option(
+      "--tolerate <taint>",
+      "taint (a label taint/<name> of nodes) that does not matter, * for all; repeatable",
+    ).argParser(collectNames),
+  near: () =>
+    new Option(
+      "--near <app>",
+      "only on nodes with workloads of an app, as db or shop/cache; with ~label, on nodes that share it, as db~zone; repeatable",
+    ).argParser(collectAffinity("must")),
+  apart: () =>
+    new Option("--apart <app>", "only on nodes without workloads of it, as --near; repeatable").argParser(
+      collectAffinity("must_not"),
+    ),
+  preferNear: () =>
+    new Option(
+      "--prefer-near <app>",
+      "nodes with workloads of it come first, as --near, with =weight if wished; repeatable",
+    ).argParser(collectAffinity("prefer")),
+  preferApart: () =>
+    new Option(
+      "--prefer-apart <app>",
+      "nodes with workloads of it come last, as --prefer-near; repeatable",
+    ).argParser(collectAffinity("avoid")),
+  prefer: () =>
+    new Option(
+      "--prefer <condition>",
+      "nodes whose labels meet it come first, as --constraint, with =weight if wished; repeatable",
+    ).argParser(collectPreference),
+  spread: () =>
+    new Option(
+      "--spread <label>",
+      "share out evenly over the values of a label, as zone, or by weight, as zone:a=2,b=1",
+    ).argParser(parseSpread),
   names: (flags: string, description: string) =>
     new Option(flags, `${description}; repeatable`).argParser(collectNames),
   port: () =>

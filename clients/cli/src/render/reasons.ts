@@ -43,13 +43,24 @@ const usageColumn = {
   align: "right",
 } as const;
 
+const preferenceColumn = {
+  title: "preferred",
+  cell: ({ preference }: Score) => preference,
+  align: "right",
+} as const;
+const spreadColumn = { title: "place", cell: ({ spread }: Score) => spread || "none" } as const;
+
 function scoresText({ scores, candidatesTotal }: Reasons, look: Look): string {
   if (scores.length === 0) return "";
   const chosen = scores.filter(({ placed }) => placed > 0).length;
   const shown = scores.slice(0, chosen + runnersUpMax);
-  const columns = scores.some(({ usage }) => usage !== undefined)
-    ? [...scoreColumns, usageColumn]
-    : scoreColumns;
+  const has = (name: "usage" | "preference" | "spread") => scores.some((score) => score[name] !== undefined);
+  const columns = [
+    ...scoreColumns,
+    ...(has("usage") ? [usageColumn] : []),
+    ...(has("preference") ? [preferenceColumn] : []),
+    ...(has("spread") ? [spreadColumn] : []),
+  ];
   return `\n${table(columns, shown, look)}${more(candidatesTotal - shown.length, "candidate")}`;
 }
 

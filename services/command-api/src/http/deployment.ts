@@ -1,4 +1,5 @@
 import {
+  type Affinity,
   AppName,
   contradiction,
   DeploymentEvent,
@@ -30,28 +31,45 @@ import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
 
 const requested = DeploymentEvent.options[0].shape;
-const NewDeployment = z.strictObject({
-  app: AppName,
-  release: ReleaseName.optional().describe("Absent: the newest one registered."),
-  entrypoint: EntrypointName,
-  pod: PodName,
-  count: requested.count.describe(
-    "How many workloads there shall be; 0 is a deployment that waits to be scaled.",
-  ),
-  resources: Resources.pick({ cpu: true, memoryMib: true }).describe("What each workload books."),
-  strategy: Strategy.default("auto").describe(
-    "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first.",
-  ),
-  nodesLimit: requested.nodesLimit.default(0),
-  filter: NodeFilter.superRefine((filter, { addIssue }) => {
-    const found = contradiction(filter);
-    if (found)
-      addIssue({ code: "custom", path: ["constraints", found.at], message: found.message, input: filter });
-  }).prefault({}),
-  env: Env.default({}),
-  onShortage: requested.onShortage.default("wait"),
-});
+const NewDeployment = z
+  .strictObject({
+    app: AppName,
+    release: ReleaseName.optional().describe("Absent: the newest one registered."),
+    entrypoint: EntrypointName,
+    pod: PodName,
+    count: requested.count.describe(
+      "How many workloads there shall be; 0 is a deployment that waits to be scaled.",
+    ),
+    resources: Resources.pick({ cpu: true, memoryMib: true }).describe("What each workload books."),
+    strategy: Strategy.default("auto").describe(
+      "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first.",
+    ),
+    nodesLimit: requested.nodesLimit.default(0),
+    filter: NodeFilter.superRefine((filter, { addIssue }) => {
+      const found = contradiction(filter);
+      if (found)
+        addIssue({ code: "custom", path: ["constraints", found.at], message: found.message, input: filter });
+    }).prefault({}),
+    env: Env.default({}),
+    onShortage: requested.onShortage.default("wait"),
+  })
+  .superRefine(({ app, entrypoint, filter }, { addIssue }) => {
+    const at = ownAffinity(filter.affinity ?? [], app, entrypoint);
+    if (at >= 0)
+      addIssue({
+        code: "custom",
+        path: ["filter", "affinity", at, "to"],
+        message: aboutItself,
+        input: filter,
+      });
+  });
 type NewDeployment = z.output<typeof NewDeployment>;
+
+/** Workloads of one entrypoint are kept apart, or shared out, by other means than an affinity to themselves. */
+const ownAffinity = (affinity: readonly Affinity[], app: string, entrypoint: string): number =>
+  affinity.findIndex(({ to }) => to.app === app && to.entrypoint === entrypoint);
+const aboutItself =
+  "an affinity to the deployment's own entrypoint: use nodesLimit 1 for one per node, spread for places, a constraint for one place";
 
 const Upgrade = z.strictObject({
   release: ReleaseName,
