@@ -154,8 +154,8 @@ test("a pattern that explodes is no match, is counted, and stalls nobody", async
       {},
       {
         "hello.org": [
-          ...Array.from({ length: 50 }, (_, index) =>
-            named(`bad"${index}`, { headers: { "x-a": { regex: `^(a|aa|a?)+b${index}$` } } }),
+          ...Array.from({ length: 100 }, (_, index) =>
+            named(`bad"${index}`, { headers: { "x-a": { regex: `^(a+)+(x{${index}})?$` } } }),
           ),
           named("rest"),
         ],
@@ -163,9 +163,9 @@ test("a pattern that explodes is no match, is counted, and stalls nobody", async
     ),
   );
   const startedMs = performance.now();
-  const answer = await ask(elb, header("x-a", "a".repeat(6_000)));
+  const answer = await ask(elb, header("x-a", `${"a".repeat(60)}!`));
   expect(answer).toMatchObject({ status: 200, text: "rest" });
-  expect(performance.now() - startedMs).toBeLessThan(1_000);
+  expect(performance.now() - startedMs).toBeLessThan(2_500);
   await until("it is counted", async () =>
     (await elb.call("GET", "/metrics")).text.includes(
       'eru_elb_regex_failures_total{route="hello.org",rule="bad\\"7"} 1',

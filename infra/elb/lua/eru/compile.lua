@@ -56,7 +56,6 @@ end
 function _M.host(json, route)
   local declared = cjson.decode(json)
   local host = {
-    app = declared.app,
     redirect_http = declared.tls and declared.tls.redirectHttp or false,
     rules = {},
     exact = nothing,
@@ -75,7 +74,6 @@ function _M.host(json, route)
         position = position,
         rule = rule,
         checks = conditions.checks(of, match, false),
-        regex = match.path and match.path.regex,
       }
       index(host, entry, match.path)
     end
