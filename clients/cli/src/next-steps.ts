@@ -13,7 +13,7 @@ const steps: Readonly<Record<string, string>> = {
   route_unknown: "run `eru route list`",
   certificate_unknown: "run `eru cert list`",
   certificate_in_use: "change the route with `eru route set`, or remove it",
-  acme_wildcard: "name single hosts, or store one with `eru cert put`",
+  acme_unavailable: "store one with `eru cert put`",
   node_exists: "use `eru node label` or `eru node resources`",
   idempotency_key_reused: "leave --command-id out, or name another one",
   conflict: "run it again",

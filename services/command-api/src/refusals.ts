@@ -226,12 +226,12 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r) =>
       `certificate ${quoted(r.certificate)} is not good for ${quoted(r.host)}, but for ${list(r.hosts)} (a wildcard stands for one label): name another, or store one that is`,
   },
-  acme_wildcard: {
+  acme_unavailable: {
     status: 422,
-    field: "hosts",
+    field: "tls",
     value: (r) => r.host,
     say: (r) =>
-      `${quoted(r.host)} is a wildcard: over HTTP a directory proves single hosts only; name them, or store a certificate you got elsewhere`,
+      `this zone gets no certificates by itself: store one that is good for ${quoted(r.host)} with PUT /v1/certificates/<name>, and name it`,
   },
 };
 

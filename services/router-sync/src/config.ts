@@ -1,4 +1,4 @@
-import { ElbName } from "@eru/events";
+import { ElbGroup, ElbName } from "@eru/events";
 import { serviceConfig } from "@eru/service";
 import { z } from "zod";
 
@@ -30,9 +30,15 @@ export const routerSyncConfig = {
     .enum(["1", "3"])
     .default("1")
     .transform((text) => (text === "3" ? 3 : 1)),
+  /** A route may name the groups of load balancers that serve it. */
+  ERU_ELB_GROUP: ElbGroup.default("default"),
+  /** The zone's seal keys, a file of mode 0600; absent: hosts have no certificates here. */
+  ERU_SEAL_KEY_FILE: z.string().min(1).optional(),
   ERU_ELB_NAME: ElbName.default("elb"),
   /** Where the load balancer takes requests: addresses with ports, separated by commas. */
   ERU_ELB_LISTEN: listens("127.0.0.1:8080"),
+  /** Where it is served over TLS; empty: nowhere. */
+  ERU_ELB_TLS_LISTEN: listens(""),
   /** Where it takes HTTP/2 without TLS, and only that. */
   ERU_ELB_LISTEN_H2C: listens(""),
   /** Proxies in front of it, whose X-Forwarded-For is believed: addresses and blocks, separated by commas. */

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { connectBroker } from "@eru/log";
 import { createHttp, createLog, createMetrics, listen, readConfig, runMain } from "@eru/service";
 import { ulid } from "ulid";
+import { keyOpener } from "./boot-keys.ts";
 import { routerSyncConfig } from "./config.ts";
 import { findNginx, NginxProcess } from "./nginx-process.ts";
 import { RouterSync, usualTimes } from "./router-sync.ts";
@@ -17,6 +18,8 @@ await runMain(name, async (signal) => {
     dir: config.ERU_ELB_DIR,
     elbDir: fileURLToPath(new URL("../../../infra/elb", import.meta.url)).replace(/\/$/, ""),
     listens: config.ERU_ELB_LISTEN,
+    tlsListens: config.ERU_ELB_TLS_LISTEN,
+    openKey: keyOpener(config.ERU_SEAL_KEY_FILE),
     h2cListens: config.ERU_ELB_LISTEN_H2C,
     trustedProxies: config.ERU_ELB_TRUSTED_PROXIES,
     tableSize: `${config.ERU_ELB_TABLE_MIB}m`,
@@ -24,6 +27,7 @@ await runMain(name, async (signal) => {
   });
   const sync = new RouterSync({
     elb: config.ERU_ELB_NAME,
+    group: config.ERU_ELB_GROUP,
     nginx,
     onStop: config.ERU_ELB_ON_STOP,
     connect: () =>

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { AppError, type ExplainQuestion, Explanation } from "@eru/events";
 import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
+import { type KeyOpener, withKey } from "./boot-keys.ts";
 import { encodeLine, type Line, parseTable, type Table } from "./domain/table.ts";
 
 /** nginx does not answer on its admin socket. */
@@ -62,8 +63,11 @@ const chunkCharactersMax = 2 * 1024 * 1024;
 /** The admin calls of one nginx over its unix socket: docs/elb.md. Throws NginxUnreachableError from every call. */
 export class NginxAdmin {
   readonly #pool: Dispatcher;
+  readonly #openKey: KeyOpener;
 
-  constructor(socketPath: string) {
+  /** `openKey` is asked for private keys at the moment they are sent. */
+  constructor(socketPath: string, openKey: KeyOpener) {
+    this.#openKey = openKey;
     this.#pool = new Pool("http://elb", {
       socketPath,
       connections: 4,
@@ -109,17 +113,21 @@ export class NginxAdmin {
     header: { epoch: string; base: number; seq: number },
     lines: readonly Line[],
   ): Promise<WriteAnswer> {
-    const body = `${JSON.stringify(header)}\n${lines.map(encodeLine).join("")}`;
+    const whole = this.#withKeys(lines);
+    if (!Array.isArray(whole)) return whole;
+    const body = `${JSON.stringify(header)}\n${whole.map(encodeLine).join("")}`;
     return this.#written(await this.#call("POST", "/v1/delta", body));
   }
 
   /** Replaces the whole table in one step. What was uploaded of a refused one is given up. */
   async generation(header: { epoch: string; seq: number }, lines: readonly Line[]): Promise<WriteAnswer> {
+    const whole = this.#withKeys(lines);
+    if (!Array.isArray(whole)) return whole;
     const opened = await this.#call("POST", "/v1/gen");
     if (opened.status !== 200) return this.#written(opened);
     const { gen } = this.#parse(Generation, opened);
     const hashes: string[] = [];
-    for (const [number, chunk] of chunksOf(lines).entries()) {
+    for (const [number, chunk] of chunksOf(whole).entries()) {
       const answer = await this.#call("PUT", `/v1/gen/${gen}/chunk/${number}`, chunk);
       if (answer.status !== 200) {
         await this.#call("DELETE", `/v1/gen/${gen}`);
@@ -130,6 +138,20 @@ export class NginxAdmin {
     const sha256 = createHash("sha256").update(hashes.join("")).digest("hex");
     const commit = { ...header, chunks: hashes.length, count: lines.length, sha256 };
     return this.#written(await this.#call("POST", `/v1/gen/${gen}/commit`, JSON.stringify(commit)));
+  }
+
+  /** A key that cannot be opened is a line that nginx cannot have. */
+  #withKeys(lines: readonly Line[]): Line[] | Extract<WriteAnswer, { why: "line" }> {
+    const whole: Line[] = [];
+    for (const line of lines) {
+      try {
+        whole.push(withKey(line, this.#openKey));
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        return { ok: false, why: "line", key: line.key, reason: error.message };
+      }
+    }
+    return whole;
   }
 
   #written(answer: Answer): WriteAnswer {

@@ -22,6 +22,12 @@ export type NginxConf = {
   logDir: string;
   tempDir: string;
   bootFile: string;
+  /** Where nginx finds private keys as it starts, or `none`. */
+  keysFile: string;
+  /** Addresses that are served over TLS, with the certificate for names there is none for. */
+  tls?: { listens: readonly string[]; certFile: string; keyFile: string } | undefined;
+  /** From 1.25.1 on HTTP/2 is a directive of its own. */
+  http2Directive: boolean;
   pidFile: string;
   socket: string;
 };
@@ -44,6 +50,8 @@ export function renderConf(elbDir: string, conf: NginxConf): string {
     luaDir: safe(conf.luaDir),
     logDir: safe(conf.logDir),
     bootFile: safe(conf.bootFile),
+    keysFile: safe(conf.keysFile),
+    tls: conf.tls ? tlsBlock(conf.tls, conf.http2Directive) : "",
     pidFile: safe(conf.pidFile),
     socket: safe(conf.socket),
     tempPaths: temps.map((name) => `  ${name}_temp_path ${safe(tempDir)}/${name};\n`).join(""),
@@ -60,6 +68,27 @@ export function renderConf(elbDir: string, conf: NginxConf): string {
     if (value === undefined) throw new RangeError(`nginx.conf.template names the unknown value ${name}`);
     return value;
   });
+}
+
+function tlsBlock(tls: NonNullable<NginxConf["tls"]>, http2Directive: boolean): string {
+  const { listens, certFile, keyFile } = tls;
+  return [
+    ...listens.map((listen) => `listen ${safe(listen, /[[\]*]/g)} ssl${http2Directive ? "" : " http2"};`),
+    ...(http2Directive ? ["http2 on;"] : []),
+    // Served to names without a certificate; nobody trusts it.
+    `ssl_certificate ${safe(certFile)};`,
+    `ssl_certificate_key ${safe(keyFile)};`,
+    "ssl_protocols TLSv1.2 TLSv1.3;",
+    "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;",
+    "ssl_prefer_server_ciphers off;",
+    "ssl_session_cache shared:eru_tls:10m;",
+    "ssl_session_timeout 1h;",
+    "ssl_session_tickets off;",
+    'ssl_client_hello_by_lua_block { require("eru.tls").client_hello() }',
+    'ssl_certificate_by_lua_block { require("eru.tls").certificate() }',
+  ]
+    .map((line) => `    ${line}\n`)
+    .join("");
 }
 
 /** nginx has no quoting that keeps `$`, so values with any character of its syntax are refused. */

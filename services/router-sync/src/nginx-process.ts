@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   access,
@@ -17,6 +17,8 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@eru/events";
+import { placeholderCertificate } from "@eru/tls";
+import { bootKeys, type KeyOpener, openForOne } from "./boot-keys.ts";
 import { renderConf } from "./nginx-conf.ts";
 
 /** nginx refused to start. The message holds what it said. */
@@ -37,6 +39,10 @@ export type NginxSettings = {
   bin: string;
   /** Holds everything of this nginx; made when it is missing. */
   dir: string;
+  /** Addresses served over TLS. */
+  tlsListens: readonly string[];
+  /** Opens private keys as they are needed; they are never written to a disk. */
+  openKey: KeyOpener;
   /** The repository's infra/elb. */
   elbDir: string;
   listens: readonly string[];
@@ -72,6 +78,11 @@ export class NginxProcess {
     this.tempDir = join(tmpdir(), `eru-elb-${name}`);
   }
 
+  /** Opens private keys. */
+  get openKey(): KeyOpener {
+    return this.#settings.openKey;
+  }
+
   /** Replaces the file nginx reads its first table from. A crash leaves the one before or the new one. */
   async writeBootFile(text: string): Promise<void> {
     await mkdir(this.#settings.dir, { recursive: true });
@@ -99,12 +110,19 @@ export class NginxProcess {
     await chmod(join(dir, "run"), 0o750);
     const conf = join(dir, "nginx.conf");
     // An older nginx that is still finishing requests deletes its pid file when it ends, so each has its own.
-    await writeFile(`${conf}.new`, await this.#conf(bootId, join(dir, "run", `nginx-${bootId}.pid`)));
+    const keys = bootKeys(await readFile(this.bootFile, "utf8").catch(() => ""), this.#settings.openKey);
+    const pidFile = join(dir, "run", `nginx-${bootId}.pid`);
+    await writeFile(`${conf}.new`, await this.#conf(bootId, pidFile, keys !== undefined));
     await rename(`${conf}.new`, conf);
     // A killed nginx leaves its socket, and the next one would not start.
     await rm(this.socket, { force: true });
-    const said = await run(bin, ["-c", conf, "-e", join(this.#logDir, "error.log")]);
-    if (said !== undefined) throw new NginxStartError(said);
+    const secret = keys === undefined ? undefined : await openForOne(keys);
+    try {
+      const said = await run(bin, ["-c", conf, "-e", join(this.#logDir, "error.log")], secret?.fd);
+      if (said !== undefined) throw new NginxStartError(said);
+    } finally {
+      await secret?.close();
+    }
   }
 
   /** Notes the serving master for people and supervisors. */
@@ -154,7 +172,18 @@ export class NginxProcess {
     }
   }
 
-  async #conf(bootId: string, pidFile: string): Promise<string> {
+  /** The placeholder is made anew with each start, so no copy of its key is of use. */
+  async #tls() {
+    const { dir, tlsListens: listens } = this.#settings;
+    if (listens.length === 0) return undefined;
+    const [certFile, keyFile] = [join(dir, "run", "placeholder.pem"), join(dir, "run", "placeholder.key")];
+    const { certPem, keyPem } = placeholderCertificate(Date.now());
+    await writeFile(certFile, certPem);
+    await writeFile(keyFile, keyPem, { mode: 0o600 });
+    return { listens, certFile, keyFile };
+  }
+
+  async #conf(bootId: string, pidFile: string, withKeys: boolean): Promise<string> {
     const { dir, elbDir, listens, h2cListens, trustedProxies, tableSize, workers } = this.#settings;
     const user = process.getuid?.() === 0 ? await workerUser() : undefined;
     const tempDir =
@@ -172,10 +201,23 @@ export class NginxProcess {
       logDir: this.#logDir,
       tempDir,
       bootFile: this.bootFile,
+      keysFile: withKeys ? "/proc/self/fd/3" : "none",
+      tls: await this.#tls(),
+      http2Directive: hasHttp2Directive(await version(this.#settings.bin)),
       pidFile,
       socket: this.socket,
     });
   }
+}
+
+/** What a program says its version is; empty when it does not. */
+const version = (bin: string): Promise<string> =>
+  new Promise((resolve) => execFile(bin, ["-v"], (_error, stdout, stderr) => resolve(stdout + stderr)));
+
+/** Whether HTTP/2 is a directive of its own: from nginx 1.25.1 on, and openresty of the same number. */
+export function hasHttp2Directive(said: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = (/\/(\d+)\.(\d+)\.(\d+)/.exec(said) ?? []).slice(1).map(Number);
+  return major > 1 || (major === 1 && (minor > 25 || (minor === 25 && patch >= 1)));
 }
 
 /** Sends a signal; a process that is gone needs none. */
@@ -223,11 +265,22 @@ export async function findNginx(given: string | undefined, path: string): Promis
   );
 }
 
-/** Runs to the end; undefined when all went well, else what it said. */
-function run(bin: string, args: readonly string[]): Promise<string | undefined> {
+/** Runs to the end; undefined when all went well, else what it said. `fd` is its descriptor 3. */
+function run(bin: string, args: readonly string[], fd?: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(bin, args, { timeout: startTimeoutMs }, (error, stdout, stderr) =>
-      resolve(error ? `${stderr}${stdout}`.trim().slice(-4_000) || error.message : undefined),
+    const child = spawn(bin, args, {
+      timeout: startTimeoutMs,
+      stdio: ["ignore", "pipe", "pipe", ...(fd === undefined ? [] : [fd])],
+    });
+    let said = "";
+    for (const stream of [child.stderr, child.stdout])
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+      });
+    child.on("error", (error) => resolve(error.message));
+    // Not `close`: nginx's workers keep the streams.
+    child.on("exit", (code, signal) =>
+      resolve(code === 0 ? undefined : said.trim().slice(-4_000) || `it ended with ${code ?? signal}`),
     );
   });
 }

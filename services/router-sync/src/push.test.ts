@@ -60,7 +60,7 @@ class FakeNginx {
 
 function setting() {
   const nginx = new FakeNginx();
-  const fold = new RouteFold();
+  const fold = new RouteFold("default");
   const record = recorder();
   const rejections: Rejection[] = [];
   const log = createLog("test", "fatal");

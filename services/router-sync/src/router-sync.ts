@@ -11,6 +11,8 @@ import { Reporter } from "./report.ts";
 
 export type RouterSyncDeps = {
   elb: string;
+  /** Hosts that name groups are served by these alone. */
+  group: string;
   nginx: NginxProcess;
   onStop: "quit" | "keep";
   /** Rejects when the broker is not there. */
@@ -41,7 +43,7 @@ const bootFileEveryMs = 5_000;
 /** Follows the log and keeps one load balancer routing by it. */
 export class RouterSync {
   readonly #deps: RouterSyncDeps;
-  readonly #fold = new RouteFold();
+  readonly #fold: RouteFold;
   readonly #admin: NginxAdmin;
   readonly #pusher: Pusher;
   readonly #keeper: NginxKeeper;
@@ -56,7 +58,8 @@ export class RouterSync {
   constructor(deps: RouterSyncDeps) {
     const { nginx, log, newId, elb } = deps;
     this.#deps = deps;
-    this.#admin = new NginxAdmin(nginx.socket);
+    this.#fold = new RouteFold(deps.group);
+    this.#admin = new NginxAdmin(nginx.socket, nginx.openKey);
     this.#reporter = new Reporter({ elb, newId, log });
     this.#pusher = new Pusher({
       fold: this.#fold,
@@ -207,7 +210,8 @@ export class RouterSync {
   #rejected({ key, reason }: Rejection): void {
     const { elb, log } = this.#deps;
     const name = key.slice(2);
-    const hosts = key.startsWith("p:") ? this.#fold.hostsOf(name) : [name];
+    // A token is no host, and of no interest to anybody but who got it.
+    const hosts = key.startsWith("a:") ? [] : key.startsWith("p:") ? this.#fold.hostsOf(name) : [name];
     log.error({ key, reason, hosts }, "nginx refused a line of the route table");
     for (const host of hosts) this.#reporter.add({ type: "RouteRejected", elb, host, reason }, undefined);
   }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ulid } from "ulid";
+import { type KeyOpener, keyOpener } from "./boot-keys.ts";
 import type { PoolEndpoint } from "./domain/pool.ts";
 import { bootText, NginxAdmin, NginxUnreachableError, type Status } from "./nginx-admin.ts";
 import { findNginx, isRunning, NginxProcess, send } from "./nginx-process.ts";
@@ -84,6 +85,8 @@ export type Elb = {
   readonly port: number;
   /** Takes HTTP/2 without TLS. */
   readonly h2cPort: number;
+  /** Takes TLS. */
+  readonly tlsPort: number;
   readonly admin: NginxAdmin;
   readonly nginx: NginxProcess;
   /** Asks the admin socket whatever a test wants to ask. */
@@ -95,28 +98,41 @@ export type Elb = {
   stop(): Promise<void>;
 };
 
+const noKeys = keyOpener(undefined);
+
 /** A directory with an nginx that is not started. */
 export async function prepareElb(
-  options: { tableSize?: string; port?: number; dir?: string; trustedProxies?: string[] } = {},
+  options: {
+    tableSize?: string;
+    port?: number;
+    dir?: string;
+    trustedProxies?: string[];
+    openKey?: KeyOpener;
+  } = {},
 ): Promise<Elb> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "elb-test-")));
   const port = options.port ?? (await freePort());
   const h2cPort = await freePort();
+  const tlsPort = await freePort();
+  const openKey = options.openKey ?? noKeys;
   const nginx = new NginxProcess({
     bin: await findNginx(undefined, ""),
     dir,
     elbDir,
     listens: [`127.0.0.1:${port}`],
+    tlsListens: [`127.0.0.1:${tlsPort}`],
+    openKey,
     h2cListens: [`127.0.0.1:${h2cPort}`],
     trustedProxies: options.trustedProxies ?? [],
     tableSize: options.tableSize ?? "8m",
     workers: "2",
   });
-  const admin = new NginxAdmin(nginx.socket);
+  const admin = new NginxAdmin(nginx.socket, openKey);
   return {
     dir,
     port,
     h2cPort,
+    tlsPort,
     nginx,
     admin,
     call: (method, path, body) => callAdmin(nginx.socket, method, path, body),
@@ -131,7 +147,7 @@ export async function prepareElb(
 /** Starts nginx with a table as of sequence 10 of epoch `e1`. */
 export async function startElb(
   table: Map<string, string> = new Map(),
-  options: { tableSize?: string; trustedProxies?: string[] } = {},
+  options: { tableSize?: string; trustedProxies?: string[]; openKey?: KeyOpener } = {},
 ): Promise<Elb> {
   const elb = await prepareElb(options);
   await elb.nginx.writeBootFile(bootText({ epoch: "e1", seq: 10 }, table));

@@ -62,6 +62,7 @@ export async function run(
   const metrics = createMetrics("router-sync");
   const sync = new RouterSync({
     elb: "edge",
+    group: "default",
     nginx: elb.nginx,
     onStop: options.onStop ?? "keep",
     connect: options.connect ?? (async () => broker),

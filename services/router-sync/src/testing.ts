@@ -31,6 +31,10 @@ export function subjectOf(event: EruEvent): string {
   if (event.type === "RouteDeclared" || event.type === "RouteRemoved") return subjects.route(event.host);
   if (event.type === "WorkloadAssigned" || event.type === "WorkloadStopAssigned")
     return subjects.assignment(event.node);
+  if (event.type.startsWith("Certificate") && "certificate" in event)
+    return subjects.certificate(event.certificate);
+  if (event.type.startsWith("Acme"))
+    return "certificate" in event ? subjects.acme(event.certificate) : subjects.acmeAccount("test");
   if (event.type === "RemovalRequested") return subjects.deployment("demo", event.deployment);
   return event.type.startsWith("Container") && "node" in event
     ? subjects.fact(event.node)

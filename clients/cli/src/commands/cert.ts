@@ -3,7 +3,6 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
-import { collectNames } from "../quantities.ts";
 import { moment } from "../render/event.ts";
 import { details } from "../render/table.ts";
 import type { Tone } from "../render/text.ts";
@@ -32,17 +31,6 @@ export function addCert(cli: Cli): void {
       }),
     );
   cert
-    .command("acme")
-    .description("get a certificate from the ACME directory, and renew it in time")
-    .argument("<name>", "what routes name it by")
-    .requiredOption("--host <host>", "a host it shall be good for; repeatable", collectNames)
-    .action((name: string, { host }: { host: string[] }) =>
-      cli.withApi(async (api) => {
-        const answer = await api.order("PUT", path`/v1/certificates/${name}/acme`, { hosts: host });
-        await recorded(cli, api, answer, `certificate ${name} ordered for ${host.join(", ")}`);
-      }),
-    );
-  cert
     .command("remove")
     .alias("rm")
     .description("remove a certificate that no route names")
@@ -63,8 +51,7 @@ function addQueries(cli: Cli, cert: Command): void {
     .action(() =>
       cli.withApi(async (api) => {
         const all = await api.list("/v1/certificates", Certificate);
-        const empty =
-          "there are no certificates yet: store one with `eru cert put`, or order one with `eru cert acme`";
+        const empty = "there are no certificates yet: store one with `eru cert put`";
         answerList(cli, all, columns, empty);
       }),
     );

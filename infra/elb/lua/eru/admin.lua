@@ -4,6 +4,7 @@ local explain = require("eru.explain")
 local health = require("eru.health")
 local inflight = require("eru.inflight")
 local lines = require("eru.lines")
+local lines_tls = require("eru.lines.tls")
 local metrics = require("eru.metrics")
 local process = require("ngx.process")
 local store = require("eru.store")
@@ -261,7 +262,7 @@ calls["GET /v1/table"] = function()
     page = {}
   end
   store.each(ngx.var.arg_prefix or "", function(key, value)
-    page[#page + 1] = "+\t" .. key .. "\t" .. value .. "\n"
+    page[#page + 1] = "+\t" .. key .. "\t" .. lines_tls.public(key, value) .. "\n"
     if #page == lines.lines_max then
       send()
     end

@@ -1,6 +1,7 @@
 -- Start and end of the processes. nginx refuses to start without a table: a closed port makes clients try elsewhere, a
 -- port that answers 404 to everything does not.
 local cjson = require("cjson.safe")
+local ffi = require("ffi")
 local checks = require("eru.checks")
 local health = require("eru.health")
 local inflight = require("eru.inflight")
@@ -9,8 +10,11 @@ local metrics = require("eru.metrics")
 local proxy = require("eru.proxy")
 local sha256 = require("eru.sha256")
 local store = require("eru.store")
+local tls_lines = require("eru.lines.tls")
 local workers = require("eru.workers")
 require("eru.admin") -- All code is read here, by the master: workers may not be able to.
+
+ffi.cdef("int close(int);")
 
 local _M = {}
 
@@ -34,11 +38,27 @@ local function open(path)
   return file, header
 end
 
+-- Private keys by their sealed form. They come through a descriptor that nobody else has, and it is closed at once.
+local function read_keys(path)
+  local descriptor = path:match("^/proc/self/fd/(%d+)$")
+  if not descriptor then
+    return {}
+  end
+  local file, err = io.open(path, "rb")
+  if not file then
+    fail(path, err)
+  end
+  local keys = cjson.decode(file:read("*a"))
+  file:close()
+  ffi.C.close(tonumber(descriptor))
+  return keys or fail(path, "it is not JSON")
+end
+
 local block_bytes = 64 * 1024
 
 -- Piece by piece: LuaJIT finds a string among all that are alive by a few of its bytes, and the lines of a large table are
 -- so alike that keeping them would take minutes. What does not hold at the end stops nginx, so nobody sees half a table.
-local function load(path, boot_id)
+local function load(path, boot_id, keys)
   local file, header = open(path)
   local import, hash, count = store.import(boot_id, header), sha256.start(), 0
   local broken
@@ -47,7 +67,11 @@ local function load(path, boot_id)
     if broken then -- A damaged file has other faults than its line's: it is read to its end.
       return
     end
-    local change, reason, key = lines.parse(line)
+    local whole = tls_lines.with_key(line, keys)
+    if not whole then -- Its host has the placeholder until the log is there.
+      return
+    end
+    local change, reason, key = lines.parse(whole)
     if change then
       key, reason = change.key, import.put(change)
     end
@@ -78,9 +102,9 @@ local function load(path, boot_id)
 end
 
 --- In the master, before any socket is open. A reload keeps the table that is in shared memory.
-function _M.init(path, boot_id)
+function _M.init(path, boot_id, keys_path)
   if not store.token() then
-    load(path, boot_id)
+    load(path, boot_id, read_keys(keys_path))
   end
 end
 

@@ -5,6 +5,7 @@ local check = require("eru.lines.check")
 local cjson = require("cjson.safe")
 local host = require("eru.lines.host")
 local pool = require("eru.lines.pool")
+local tls = require("eru.lines.tls")
 
 local _M = {
   lines_max = 200, -- in one chunk of a generation
@@ -23,6 +24,10 @@ local kinds = {
     end,
   },
 }
+
+for kind, entry in pairs(tls.kinds) do
+  kinds[kind] = entry
+end
 
 --- One line as {op, key, json}; nil, reason and key for one that the table must not hold.
 function _M.parse(line)

@@ -15,6 +15,7 @@ local rewriting = require("eru.rewriting")
 local splitting = require("eru.splitting")
 local sticky = require("eru.sticky")
 local store = require("eru.store")
+local tls = require("eru.tls")
 local tries = require("eru.tries")
 local values = require("eru.values")
 local view = require("eru.view")
@@ -94,6 +95,9 @@ end
 --- Access phase: a request that has nowhere to go is answered here.
 function _M.access()
   local var = ngx.var
+  if tls.answer(var) then
+    return
+  end
   local request = { host = var.host, path = var.uri, tries = 0 }
   requests[current()] = request
   local reason = resolve(request)

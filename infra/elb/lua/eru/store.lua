@@ -37,7 +37,10 @@ end
 --- How long an open generation survives without a chunk, in seconds.
 _M.generation_lock_s = 10
 
-local flip_order = { ["+g"] = 1, ["+p"] = 2, ["+r"] = 3, ["-r"] = 4, ["-p"] = 5, ["-g"] = 6 }
+local flip_order = {}
+for place, kind in ipairs({ "+g", "+c", "+a", "+p", "+r", "+t", "-t", "-r", "-p", "-a", "-c", "-g" }) do
+  flip_order[kind] = place
+end
 
 -- Garbage of this worker: names to delete when no request can want them any more. Lost with the worker, found again by
 -- the sweep after the next generation.

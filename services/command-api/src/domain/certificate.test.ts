@@ -18,7 +18,6 @@ const name = "www";
 const store = (changes: Partial<CertificateMaterial> = {}) =>
   ({ type: "StoreCertificate", certificate: name, material: { ...material, ...changes } }) as const;
 const stored = { type: "CertificateStored", certificate: name, ...material } as const;
-const order = (...hosts: string[]) => ({ type: "OrderCertificate", certificate: name, hosts }) as const;
 const ordered = (...hosts: string[]) => ({ type: "CertificateOrdered", certificate: name, hosts }) as const;
 const remove = (...routes: string[]) => ({ type: "RemoveCertificate", certificate: name, routes }) as const;
 
@@ -40,18 +39,6 @@ test("another certificate, or another chain, replaces what was", () => {
   given(ordered("a.org")).when(store()).records(stored);
 });
 
-test("an order names each host once, in order, and is recorded once", () => {
-  given()
-    .when(order("b.org", "a.org", "b.org"))
-    .records(ordered("a.org", "b.org"));
-  given(ordered("a.org", "b.org")).when(order("b.org", "a.org")).recordsNothing();
-  given(stored).when(order("a.org")).records(ordered("a.org"));
-});
-
-test("a wildcard cannot be ordered", () => {
-  given().when(order("a.org", "*.a.org")).refuses({ code: "acme_wildcard", host: "*.a.org" });
-});
-
 test("a certificate is removed once, unless a route names it or it never was", () => {
   const removed = { type: "CertificateRemoved", certificate: name } as const;
   given(stored).when(remove()).records(removed);
@@ -63,7 +50,7 @@ test("a certificate is removed once, unless a route names it or it never was", (
     .refuses({ code: "certificate_in_use", hosts: { shown: ["a.org"], total: 1 } });
 });
 
-test("a route may name a certificate that is there and good for its host, and ACME for a single host", () => {
+test("a route may name a certificate that is there and good for its host, and no other", () => {
   const tls = (named: RouteTls["certificate"]): RouteTls => ({
     certificate: named,
     redirectHttp: false,
@@ -81,8 +68,7 @@ test("a route may name a certificate that is there and good for its host, and AC
   expect(tlsFault("a.org", tls({ name: "www" }), { phase: "removed" })).toMatchObject({
     code: "certificate_unknown",
   });
-  expect(tlsFault("a.org", tls({ acme: true }), { phase: "absent" })).toBeUndefined();
-  expect(tlsFault("*.a.org", tls({ acme: true }), { phase: "absent" })).toMatchObject({
-    code: "acme_wildcard",
+  expect(tlsFault("a.org", tls({ acme: true }), { phase: "absent" })).toMatchObject({
+    code: "acme_unavailable",
   });
 });

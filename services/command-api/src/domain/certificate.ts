@@ -9,7 +9,6 @@ import {
   unreachable,
 } from "@eru/events";
 import { names, type Refusal } from "./refusal.ts";
-import { same } from "./same.ts";
 
 /** A certificate as its history tells it. What ACME got for it is another history. */
 export type Certificate =
@@ -21,11 +20,10 @@ export type Certificate =
 /** What may be asked of a certificate. */
 export type CertificateCommand =
   | { type: "StoreCertificate"; certificate: string; material: CertificateMaterial }
-  | { type: "OrderCertificate"; certificate: string; hosts: string[] }
   /** `routes`: hosts whose route names it. */
   | { type: "RemoveCertificate"; certificate: string; routes: readonly string[] };
 
-/** Storing and ordering replace what was; the key of the same certificate is the same key. */
+/** Storing replaces what was; the key of the same certificate is the same key. */
 export const certificate: Decider<Certificate, CertificateCommand, CertificateEvent, Refusal> = {
   initial: { phase: "absent" },
 
@@ -55,13 +53,6 @@ export const certificate: Decider<Certificate, CertificateCommand, CertificateEv
           state.chainPem === material.chainPem;
         return known ? accept() : accept({ type: "CertificateStored", certificate, ...material });
       }
-      case "OrderCertificate": {
-        const hosts = [...new Set(command.hosts)].sort();
-        const wild = hosts.find((host) => host.startsWith("*"));
-        if (wild !== undefined) return refuse({ code: "acme_wildcard", host: wild, at: "hosts" });
-        if (state.phase === "ordered" && same(state.hosts, hosts)) return accept();
-        return accept({ type: "CertificateOrdered", certificate, hosts });
-      }
       case "RemoveCertificate":
         if (state.phase === "removed") return accept();
         if (state.phase === "absent") return refuse({ code: "certificate_unknown", certificate });
@@ -77,8 +68,7 @@ export const certificate: Decider<Certificate, CertificateCommand, CertificateEv
 /** Why a host cannot be served with the certificate its route names. */
 export function tlsFault(host: string, tls: RouteTls | undefined, state: Certificate): Refusal | undefined {
   if (!tls) return undefined;
-  if ("acme" in tls.certificate)
-    return host.startsWith("*") ? { code: "acme_wildcard", host, at: "tls.certificate.acme" } : undefined;
+  if ("acme" in tls.certificate) return { code: "acme_unavailable", host, at: "tls.certificate.acme" };
   const { name: certificate } = tls.certificate;
   const at = "tls.certificate.name";
   if (state.phase === "absent" || state.phase === "removed")

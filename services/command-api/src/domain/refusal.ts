@@ -49,4 +49,4 @@ type Reason =
   | { code: "certificate_unknown"; certificate: string }
   | { code: "certificate_in_use"; certificate: string; hosts: Names }
   | { code: "certificate_other_hosts"; certificate: string; host: string; hosts: Names }
-  | { code: "acme_wildcard"; host: string };
+  | { code: "acme_unavailable"; host: string };

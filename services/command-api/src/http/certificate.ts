@@ -1,4 +1,4 @@
-import { CertificateEvent, CertificateName, chainCharactersMax, type RouteTls, subjects } from "@eru/events";
+import { CertificateName, chainCharactersMax, type RouteTls, subjects } from "@eru/events";
 import { Problem } from "@eru/service";
 import { certificateOwner, checkCertificate, type SealKeys } from "@eru/tls";
 import { z } from "zod";
@@ -20,7 +20,6 @@ const Given = z.strictObject({
     .max(keyCharactersMax)
     .describe("The private key in PEM, not encrypted. It is sealed before anything is recorded."),
 });
-const Wanted = z.strictObject({ hosts: CertificateEvent.options[1].shape.hosts });
 const tag = "certificates";
 const params = z.strictObject({ certificate: CertificateName });
 const ids = { certificate: CertificateName };
@@ -44,20 +43,6 @@ export function certificateRoutes(deps: RouteDeps, seal: SealKeys | undefined): 
         certificate,
         material: sealed(certificate, body, seal, deps.handling.now()),
       }),
-  });
-  commandRoute(deps, {
-    name: "OrderCertificate",
-    method: "PUT",
-    url: "/v1/certificates/:certificate/acme",
-    tag,
-    summary: "Get a certificate from the ACME directory, and renew it in time",
-    description:
-      "The hosts must reach the load balancers on port 80: the directory asks each of them for a token. Wildcards cannot be proven like this.",
-    params,
-    body: Wanted,
-    ids,
-    command: ({ params: { certificate }, body: { hosts } }) =>
-      command(certificate, { type: "OrderCertificate", certificate, hosts }),
   });
   commandRoute(deps, {
     name: "RemoveCertificate",

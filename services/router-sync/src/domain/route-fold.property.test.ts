@@ -67,8 +67,8 @@ const pools = (fold: RouteFold) =>
 test("the table does not depend on where the log is cut into batches, and diffs along the way add up to it", () => {
   fc.assert(
     fc.property(history, fc.integer({ min: 1, max: 5 }), (events, every) => {
-      const whole = new RouteFold();
-      const cut = new RouteFold();
+      const whole = new RouteFold("default");
+      const cut = new RouteFold("default");
       let nginx = new Map<string, string>();
       for (const [index, recorded] of events.map(recorder()).entries()) {
         whole.apply(recorded);
@@ -86,7 +86,7 @@ test("the table does not depend on where the log is cut into batches, and diffs 
 test("every rule finds its pool, every pool has a rule, and no endpoint is twice in a pool", () => {
   fc.assert(
     fc.property(history, (events) => {
-      const fold = new RouteFold();
+      const fold = new RouteFold("default");
       for (const recorded of events.map(recorder())) fold.apply(recorded);
       const named = new Set(
         [...fold.table].flatMap(([key, json]) =>
@@ -107,7 +107,7 @@ test("losing a node takes no pool its last active endpoint", () => {
   fc.assert(
     fc.property(history, node, (events, lost) => {
       const record = recorder();
-      const fold = new RouteFold();
+      const fold = new RouteFold("default");
       for (const one of events) fold.apply(record(one));
       const active = () =>
         new Map(pools(fold).map(({ name, eps }) => [name, eps.some(({ s }) => s === "a")]));

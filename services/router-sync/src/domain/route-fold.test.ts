@@ -27,7 +27,7 @@ const up = (workload: string, node = "n1"): EruEvent[] => [
 const helloRoute = route("hello.org", "/ hello/web");
 
 function folded(...events: EruEvent[]): RouteFold {
-  const fold = new RouteFold();
+  const fold = new RouteFold("default");
   for (const recorded of events.map(recorder())) {
     fold.apply(recorded);
     fold.takeChanges(); // So that what an event changes is seen only if the event touches it.
@@ -218,7 +218,7 @@ test("an unhealthy workload is not held: its agent was heard", () => {
 });
 
 test("changes name what was recomputed, once, with the newest event that touched it", () => {
-  const fold = new RouteFold();
+  const fold = new RouteFold("default");
   const record = recorder();
   for (const event of [helloRoute, assigned("hello-web-1"), started("hello-web-1")])
     fold.apply(record(event));
@@ -233,7 +233,7 @@ test("changes name what was recomputed, once, with the newest event that touched
 });
 
 test("a workload that turns healthy touches its pool also when no port fits, so that who waits for it is answered", () => {
-  const fold = new RouteFold();
+  const fold = new RouteFold("default");
   const record = recorder();
   for (const event of [route("hello.org", "/ hello/web:1"), assigned("hello-web-1"), started("hello-web-1")])
     fold.apply(record(event));

@@ -1,4 +1,5 @@
 import type { Cause, DecisionEvent, EruEvent, FactEvent, RecordedEvent } from "@eru/events";
+import { Certificates } from "./certificates.ts";
 import { members } from "./pool.ts";
 import { Routes } from "./routes.ts";
 import type { Table } from "./table.ts";
@@ -13,6 +14,8 @@ export const routingSubjects = [
   "eru.fact.*",
   "eru.decision.*",
   "eru.deployment.*.*",
+  "eru.certificate.*",
+  "eru.acme.>",
 ];
 
 /** A removal that waits until no request goes to the workload any more. */
@@ -33,13 +36,20 @@ export class RouteFold {
   readonly #lostNodes = new Set<string>();
   readonly #routes = new Routes();
   readonly #tracks = new Tracks();
+  readonly #certificates = new Certificates();
   readonly #heldPools = new Set<string>();
   readonly #drains = new Map<string, PendingDrain>();
   readonly #table = new Map<string, string>([["g:forward", JSON.stringify(forward)]]);
+  readonly #group: string;
   #touched = new Set<string>(["g:forward"]);
   #touching = false;
   #cause: Cause | undefined;
   #seq = 0;
+
+  /** `group`: that of the load balancer; hosts of other groups alone are not in its table. */
+  constructor(group: string) {
+    this.#group = group;
+  }
 
   /** The sequence of the newest event seen. */
   get seq(): number {
@@ -83,8 +93,17 @@ export class RouteFold {
     if (this.#touching) this.#cause = causedBy(recorded);
   }
 
+  /** A route that is declared for other groups is one that is not there. */
+  #here(event: EruEvent): EruEvent {
+    const elsewhere =
+      event.type === "RouteDeclared" && event.groups !== undefined && !event.groups.includes(this.#group);
+    return elsewhere ? { type: "RouteRemoved", host: event.host } : event;
+  }
+
   #evolve(recorded: RecordedEvent): void {
-    const { event } = recorded;
+    const event = this.#here(recorded.event);
+    for (const key of this.#certificates.apply(event))
+      if (this.#certificates.json(key) !== this.#table.get(key)) this.#touch(key);
     switch (event.type) {
       case "RouteDeclared":
       case "RouteRemoved":
@@ -217,10 +236,15 @@ export class RouteFold {
   #recompute(): void {
     for (const key of this.#touched) {
       if (key.startsWith("g:")) continue;
-      const json = key.startsWith("r:") ? this.#routes.line(key.slice(2)) : this.#poolJson(key.slice(2));
+      const json = this.#json(key);
       if (json === undefined) this.#table.delete(key);
       else this.#table.set(key, json);
     }
+  }
+
+  #json(key: string): string | undefined {
+    if (key.startsWith("r:")) return this.#routes.line(key.slice(2));
+    return key.startsWith("p:") ? this.#poolJson(key.slice(2)) : this.#certificates.json(key);
   }
 
   #poolJson(name: string): string | undefined {

@@ -1,11 +1,14 @@
-/** A route table: what each key holds, as JSON. Keys are `p:<pool>`, `r:<host>` and `g:<setting>`. */
+/**
+ * A route table: what each key holds, as JSON. Keys are `p:<pool>`, `r:<host>`, `g:<setting>`,
+ * `c:<host>` (certificate), `t:<host>` (how it is served) and `a:<token>` (ACME).
+ */
 export type Table = ReadonlyMap<string, string>;
 
 /** One change of a table. Without `json` the key goes. */
 export type Line = { key: string; json?: string };
 
 // Make before break: what a rule names is there before the rule and goes after it.
-const order = ["+g", "+p", "+r", "-r", "-p", "-g"];
+const order = ["+g", "+c", "+a", "+p", "+r", "+t", "-t", "-r", "-p", "-a", "-c", "-g"];
 const rank = (line: Line): number => order.indexOf(`${line.json === undefined ? "-" : "+"}${line.key[0]}`);
 
 /** The lines that turn one table into another, looking only at `keys`, or at all. */
