@@ -62,7 +62,10 @@ test.each([
 test("workloads of the own entrypoint are no neighbours", () => {
   const world = new World().node("n1", cpus).node("n2", cpus);
   world.deploy("shop-web-a", 4, where({ affinity: [{ to: { app: "shop" }, rule: "must_not" }] }));
-  expect(placedOn(world)).toEqual(["n1", "n1", "n2", "n2"]);
+  world.settle();
+  expect(world.layout).toEqual({ n1: 2, n2: 2 });
+  world.scale("shop-web-a", 6).settle();
+  expect(world.layout).toEqual({ n1: 3, n2: 3 });
 });
 
 test("an affinity that no node meets is a reason with what was wanted", () => {
