@@ -30,6 +30,8 @@ const written = init({
   natsListen: { host: compose ? "0.0.0.0" : values.nats, port: 4222 },
   natsStoreDir: compose ? "/data" : "/var/lib/eru/nats",
   httpHost: compose ? "0.0.0.0" : "127.0.0.1",
+  // A container's user cannot read the file: infra/compose/README.md says how it can.
+  ...(!compose && { sealKeyFile: "/etc/eru/seal.json" }),
   rotateSealKey: values["rotate-seal-key"],
 });
 console.log(`${values.dir}: ${written.join(", ")}`);

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "vitest";
 import { type InitOptions, init } from "./init.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "eru-init-"));
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const options: InitOptions = {
   directory,
   nodes: ["n1"],
@@ -33,4 +33,22 @@ test("every process gets a file of its own with its own password, and nobody els
   init({ ...options, nodes: ["n1", "n2"] });
   expect({ scheduler: read("scheduler.env"), context: read("context.json") }).toEqual(before);
   expect(read("node-agent-n2.env")).toContain("ERU_NODE=n2");
+});
+
+test("seal keys are made once, named to who seals and opens, and a rotation keeps those before", () => {
+  const sealed = { ...options, sealKeyFile: "/etc/eru/seal.json" };
+  init(sealed);
+  const first = read("seal.json");
+  init(sealed);
+  expect(read("seal.json")).toBe(first);
+  const named = ["command-api", "scheduler", "projector", "router-sync-elb1", "node-agent-n1"].filter(
+    (name) => read(`${name}.env`).includes("ERU_SEAL_KEY_FILE=/etc/eru/seal.json"),
+  );
+  expect(named).toEqual(["command-api", "router-sync-elb1"]);
+  init({ ...sealed, rotateSealKey: true });
+  const [before, after] = [JSON.parse(first), JSON.parse(read("seal.json"))];
+  expect(after.keys).toMatchObject(before.keys);
+  expect(after.current).not.toBe(before.current);
+  init(options);
+  expect(read("command-api.env")).not.toContain("ERU_SEAL_KEY_FILE");
 });

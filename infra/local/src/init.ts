@@ -21,13 +21,13 @@ export type InitOptions = {
   natsStoreDir: string;
   /** What the HTTP listeners of command-api and projector bind. */
   httpHost: string;
+  /** Where command-api and router-sync find the seal keys; absent: they do without, and take no private keys. */
+  sealKeyFile?: string;
   /** Makes a new seal key the current one; those before stay, for what is sealed with them. */
   rotateSealKey?: boolean;
 };
 
 const Kept = z.strictObject({ passwords: z.record(z.string(), z.string()), adminToken: z.string() });
-/** Where services find the seal keys on their machines. */
-const sealKeyFile = "/etc/eru/seal.json";
 const random = () => randomBytes(24).toString("base64url");
 
 /**
@@ -84,20 +84,25 @@ function natsUsers({ nodes, elbs }: InitOptions, passwordOf: (user: string) => s
   ];
 }
 
-function environmentOf(user: NatsUser, { natsUrl, httpHost }: InitOptions, adminToken: string): string {
+function environmentOf(user: NatsUser, options: InitOptions, adminToken: string): string {
+  const { natsUrl } = options;
   const onNode = user.role === "agent" || user.role === "router-sync";
   const variables = {
     ERU_NATS_URL: onNode ? natsUrl.nodes : natsUrl.services,
     ERU_NATS_USER: user.name,
     ERU_NATS_PASSWORD: user.password,
-    ...ownVariables(user, httpHost, adminToken),
+    ...ownVariables(user, options, adminToken),
   };
   return Object.entries(variables)
     .map(([key, value]) => `${key}=${value}\n`)
     .join("");
 }
 
-function ownVariables(user: NatsUser, httpHost: string, adminToken: string): Record<string, string> {
+function ownVariables(
+  user: NatsUser,
+  { httpHost, sealKeyFile }: InitOptions,
+  adminToken: string,
+): Record<string, string> {
   switch (user.role) {
     case "setup":
     case "sim-nodes":
@@ -107,7 +112,7 @@ function ownVariables(user: NatsUser, httpHost: string, adminToken: string): Rec
         ERU_HTTP_HOST: httpHost,
         ERU_HTTP_PORT: "7370",
         ERU_ADMIN_TOKEN_HASH: tokenHash(adminToken),
-        ERU_SEAL_KEY_FILE: sealKeyFile,
+        ...(sealKeyFile !== undefined && { ERU_SEAL_KEY_FILE: sealKeyFile }),
       };
     case "projector":
       return {
@@ -122,7 +127,7 @@ function ownVariables(user: NatsUser, httpHost: string, adminToken: string): Rec
         ERU_ELB_NAME: user.elb,
         ERU_ELB_DIR: "/var/lib/eru/router-sync",
         ERU_HTTP_PORT: "7373",
-        ERU_SEAL_KEY_FILE: sealKeyFile,
+        ...(sealKeyFile !== undefined && { ERU_SEAL_KEY_FILE: sealKeyFile }),
       };
     case "agent":
       return { ERU_NODE: user.node, ERU_DOCKER_SOCKET: "/var/run/docker.sock", ERU_HTTP_PORT: "7374" };
