@@ -84,6 +84,9 @@ export class Checks {
         this.#generation.set(workload, generation);
         break;
       }
+      case "SharedCoresAssigned":
+        this.#sharedCores(event.node, event.generation);
+        break;
       case "RemovalDecided":
         demand(!this.#drains.has(event.workload), `removal of ${event.workload} is decided twice`);
         this.#drains.set(event.workload, { event, atMs });
@@ -107,6 +110,14 @@ export class Checks {
         break;
       default:
     }
+  }
+
+  /** Orders about shared cores only grow, and none is given twice. */
+  #sharedCores(node: string, generation: number): void {
+    const key = `shared cores of ${node}`;
+    const before = this.#generation.get(key) ?? 0;
+    demand(generation === before + 1, `generation of ${key} goes from ${before} to ${generation}`);
+    this.#generation.set(key, generation);
   }
 
   /** Nobody who may still send requests to a running workload has not let go of it, unless its time is over. */

@@ -161,7 +161,8 @@ export class SimNode {
     this.#lookAtMs = log.nowMs + lookEveryMs;
     const look = agent.beginLook();
     agent.listed(look, await this.engine.list());
-    agent.machine({ resources: { cpu: 4, memoryMib: 4_000 }, engine: "sim", agentVersion: "0" });
+    const cores = { "0": 100, "1": 100, "2": 100, "3": 100 };
+    agent.machine({ resources: { cpu: 4, memoryMib: 4_000, cores }, engine: "sim", agentVersion: "0" });
   }
 
   async #finish(agent: Agent, action: Action): Promise<void> {

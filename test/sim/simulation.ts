@@ -9,7 +9,7 @@ import { SimElb } from "./sim-elb.ts";
 import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
 import { SimScheduler } from "./sim-scheduler.ts";
-import { apps, isGood, type Release, releases, routedApp, template } from "./wishes.ts";
+import { apps, asks, isGood, offerOf, type Release, releases, routedApp, template } from "./wishes.ts";
 
 const stepMs = 250;
 const calmStepMs = 500;
@@ -99,7 +99,7 @@ export class Simulation {
     });
     this.#nodes.set(name, node);
     const cpu = this.#chance.between(1, 3);
-    const resources = this.#chance.may(0.7) ? { resources: { cpu, memoryMib: 2_000 } } : {};
+    const resources = this.#chance.may(0.7) ? { resources: offerOf(cpu) } : {};
     await this.#say(subjects.node(name), {
       type: "NodeAdded",
       node: name,
@@ -183,7 +183,7 @@ export class Simulation {
       pod: "p",
       template: template(app, release),
       count: chance.between(0, 4),
-      resources: { cpu: chance.pick([0.1, 0.5, 1]) ?? 1, memoryMib: 100 },
+      resources: chance.pick(asks) ?? { cpu: 1, memoryMib: 100 },
       strategy: chance.pick(["auto", "global", "drained"] as const) ?? "auto",
       nodesLimit: chance.may(0.2) ? 2 : 0,
       filter: { includes: [], excludes: [], labels: {} },

@@ -1,4 +1,4 @@
-import { Entrypoint, type Template } from "@eru/events";
+import { Entrypoint, type GivenResources, type Resources, type Template } from "@eru/events";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
 
 /** Releases by what is wrong with them. */
@@ -15,6 +15,33 @@ export const images = apps.flatMap((app) =>
 );
 
 export const isGood = (release: string): boolean => release.startsWith("good");
+
+/** What workloads ask for: of most nodes there is too little of something. */
+export const asks: readonly Resources[] = [
+  { cpu: 0.1, memoryMib: 100 },
+  { cpu: 0.5, memoryMib: 100 },
+  { cpu: 1, memoryMib: 100 },
+  { cpu: 1, memoryMib: 100, bind: true },
+  { cpu: 0.3, memoryMib: 100, bind: true },
+  { cpu: 1.5, memoryMib: 100, bind: true },
+  { cpu: 0.1, memoryMib: 100, volumes: [{ to: "/data", sizeMib: 300, readIops: 40 }], storageMib: 200 },
+  { cpu: 0.1, memoryMib: 100, volumes: [{ to: "/data", sizeMib: 300, alone: true }] },
+  { cpu: 0.1, memoryMib: 100, gpus: { "nvidia-3090": 1 }, ports: [{ hostPort: 80, port: 8080 }] },
+];
+
+/** What a user says of a node with so many cores, besides cores and memory. */
+export const offerOf = (cpu: number): GivenResources => ({
+  cpu,
+  memoryMib: 2_000,
+  cores: Object.fromEntries(Array.from({ length: cpu }, (_, core) => [String(core), 100])),
+  storageMib: 2_000,
+  volumes: [
+    { path: "/mnt/a", sizeMib: 500 },
+    { path: "/mnt/b", sizeMib: 1_000 },
+  ],
+  disks: [{ device: "/dev/sdb", mounts: ["/mnt"], readIops: 100 }],
+  gpus: { "nvidia-3090": ["0", "1"] },
+});
 
 export const template = (app: string, release: Release): Template => ({
   app,

@@ -16,7 +16,7 @@ const answerTimeoutMs = 30_000;
 const pageSize = 1_000;
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-type Method = "POST" | "PUT" | "DELETE";
+type Method = "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** What every command answers besides the names it is about: the sequence at which it is so, and whether it was new. */
 export const Recorded = z.looseObject({ seq: z.int(), changed: z.boolean() });

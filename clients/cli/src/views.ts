@@ -1,9 +1,10 @@
-import { Reasons, RouteContent } from "@eru/events";
+import { Granted, Reasons, Resources, RouteContent } from "@eru/events";
 import { z } from "zod";
 
 // What the query API answers, as far as this program reads it. Loose: a field more is no fault, a field less is.
 
 const Amounts = z.looseObject({ cpu: z.number(), memoryMib: z.number() });
+const Wished = z.looseObject(Resources.shape);
 
 export const Pod = z.looseObject({
   pod: z.string(),
@@ -38,6 +39,16 @@ export type Node = z.infer<typeof Node>;
 /** One node, with how far its drain is. */
 export const NodeDetail = z.looseObject({
   ...Node.shape,
+  resources: z.array(
+    z.looseObject({
+      kind: z.string(),
+      name: z.string(),
+      unit: z.string(),
+      size: z.number(),
+      booked: z.number(),
+      free: z.number(),
+    }),
+  ),
   drain: z
     .looseObject({
       left: z.int(),
@@ -103,7 +114,7 @@ export const Deployment = z.looseObject({
   state: z.string(),
   reason: z.string().nullable(),
   counts: Counts,
-  resources: Amounts,
+  resources: Wished,
   strategy: z.string(),
   requestedAt: z.string(),
   requestedBy: z.string(),
@@ -119,7 +130,8 @@ export const Workload = z.looseObject({
   node: z.string(),
   state: z.string(),
   attempt: z.int(),
-  resources: Amounts,
+  resources: Wished,
+  granted: z.looseObject(Granted.shape).nullable(),
   endpoints: z.array(z.looseObject({ port: z.int(), ip: z.string(), hostPort: z.int() })),
   containerId: z.string().nullable(),
   lastError: z.string().nullable(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Template } from "./deployment.ts";
 import { DeploymentId, NodeName, PodName, WorkloadId } from "./names.ts";
-import { Granted, Resources } from "./resources.ts";
+import { CoreId, Granted, Resources } from "./resources.ts";
 
 /** Orders to one node, at a generation that only grows per workload. An agent ignores what is not newer. */
 export const AssignmentEvent = z.discriminatedUnion("type", [
@@ -32,5 +32,15 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
     /** Seconds between SIGTERM and SIGKILL. */
     graceSeconds: z.int().min(0),
   }),
+  /** The cores for all workloads of the node that are not bound; none: every core. The newest generation counts. */
+  z.strictObject({
+    type: z.literal("SharedCoresAssigned"),
+    node: NodeName,
+    generation: z.int().min(1),
+    cores: z.array(CoreId),
+  }),
 ]);
 export type AssignmentEvent = z.infer<typeof AssignmentEvent>;
+
+/** An order about one workload. */
+export type WorkloadOrder = Extract<AssignmentEvent, { workload: string }>;

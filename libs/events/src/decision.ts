@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { WorkloadChange } from "./change.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
-import { Granted, Resources } from "./resources.ts";
+import { CoreId, Granted, Resources } from "./resources.ts";
 
 /** Why a node could not take one more workload. Amounts in the resource's own unit. */
 export const NodeRejection = z.strictObject({
@@ -194,6 +194,18 @@ export const DecisionEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("DeploymentSteady"), deployment: DeploymentId }),
   /** Nothing of a removed deployment is left anywhere: the last word about it. */
   z.strictObject({ type: z.literal("DeploymentEnded"), deployment: DeploymentId }),
+  /**
+   * Cores were bound or let go: from now on these are for the workloads of the node that are not bound. None: they may
+   * use every core.
+   */
+  z.strictObject({
+    type: z.literal("SharedCoresDecided"),
+    pod: PodName,
+    node: NodeName,
+    /** Counts these decisions about the node: it only grows. */
+    generation: z.int().min(1),
+    cores: z.array(CoreId),
+  }),
   /** A short silence: the node keeps its workloads and gets no new ones. */
   z.strictObject({
     type: z.literal("NodeSuspected"),

@@ -75,7 +75,7 @@ export const FactEvent = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("ContainerFailed"),
     ...of,
-    step: z.enum(["pull", "create", "start", "inspect", "stop", "remove"]),
+    step: z.enum(["pull", "create", "start", "update", "inspect", "stop", "remove"]),
     error: z.string(),
     attempt: z.int().min(1),
     retryInMs: z.int().min(0).optional(),

@@ -29,20 +29,27 @@ const nothing: Granted = {};
 
 /** What is booked on one node, of every kind. */
 export class Books {
-  readonly #free: readonly unknown[];
+  readonly #free: unknown[];
+  /** Of each kind, whether it is shared with a copy: then it is copied before it is written to. */
+  readonly #shared: boolean[];
 
-  private constructor(free: readonly unknown[]) {
+  private constructor(free: unknown[], shared: boolean) {
     this.#free = free;
+    this.#shared = free.map(() => shared);
   }
 
   /** A node on which nothing is booked. */
   static open(node: NodeResources): Books {
-    return new Books(kinds.map((kind) => kind.open(node)));
+    return new Books(
+      kinds.map((kind) => kind.open(node)),
+      false,
+    );
   }
 
   /** The same, to try something in. */
   copy(): Books {
-    return new Books(kinds.map((kind, at) => kind.copy(this.#free[at])));
+    this.#shared.fill(true);
+    return new Books([...this.#free], true);
   }
 
   /** How many more workloads of the demand fit, up to `most`. */
@@ -76,42 +83,50 @@ export class Books {
    * gets again where that is possible.
    */
   choose(demand: Demand, many: number, held?: Granted): Granted[] {
-    const chosen = kinds.flatMap((kind, at) => {
-      const parts = kind.asks(demand) ? kind.choose(this.#free[at], demand, many, held) : undefined;
-      return parts ? [parts] : [];
-    });
-    if (chosen.length === 0) return Array.from<Granted>({ length: many }).fill(nothing);
-    return Array.from({ length: many }, (_, index) => {
-      const parts = chosen.map((one) => {
-        const part = one[index];
-        assert(part, `no part for workload ${index + 1} of ${many}, which were to fit`);
-        return part;
-      });
-      return Object.assign({}, ...parts) as Granted;
-    });
+    const chosen = kinds.flatMap((kind, at) =>
+      kind.chooses(demand) ? [kind.choose(this.#free[at], demand, many, held)] : [],
+    );
+    for (const parts of chosen)
+      assert(parts.length >= many, `parts for ${parts.length} of ${many} workloads, which were to fit`);
+    const [only] = chosen;
+    if (only && chosen.length === 1) return only.slice(0, many);
+    return Array.from({ length: many }, (_, index) =>
+      Object.assign({}, ...chosen.map((parts) => parts[index])),
+    );
   }
 
-  /** Chooses for `many` workloads, `many` being within `room`, and books them. */
-  take(demand: Demand, many: number): Granted[] {
+  /**
+   * Chooses for `many` workloads, `many` being within `room`, and books them. Undefined: none gets a part in particular, so
+   * that a million cost no more than one.
+   */
+  take(demand: Demand, many: number): Granted[] | undefined {
+    if (!kinds.some((kind) => kind.chooses(demand))) {
+      this.#book(demand, [nothing], many);
+      return undefined;
+    }
     const granted = this.choose(demand, many);
-    // A million that are alike are booked at once.
-    if (granted.every((one) => one === nothing)) this.#book(demand, nothing, many);
-    else for (const one of granted) this.#book(demand, one, 1);
+    this.#book(demand, granted, 1);
     return granted;
   }
 
   /** Books a workload. Total, whatever is free: what is recorded happened. */
   book(demand: Demand, granted: Granted = nothing): void {
-    this.#book(demand, granted, 1);
+    this.#book(demand, [granted], 1);
   }
 
   /** Returns what `book` took, with the same arguments. */
   giveBack(demand: Demand, granted: Granted = nothing): void {
-    this.#book(demand, granted, -1);
+    this.#book(demand, [granted], -1);
   }
 
-  #book(demand: Demand, granted: Granted, times: number): void {
-    for (const [at, kind] of kinds.entries()) kind.book(this.#free[at], demand, granted, times);
+  #book(demand: Demand, all: readonly Granted[], times: number): void {
+    for (const [at, kind] of kinds.entries()) {
+      if (!kind.asks(demand) && all[0] === nothing) continue;
+      if (this.#shared[at]) this.#free[at] = kind.copy(this.#free[at]);
+      this.#shared[at] = false;
+      const free = this.#free[at];
+      for (const granted of all) kind.book(free, demand, granted, times);
+    }
   }
 
   /**

@@ -29,6 +29,8 @@ export interface ResourceKind<Free> {
   readonly name: KindName;
   /** False when the demand asks for nothing of this kind: nothing else is asked then, save `book` and `lines`. */
   asks(demand: Demand): boolean;
+  /** False when one part is like the other, so that none need be chosen. */
+  chooses(demand: Demand): boolean;
   /** A node on which nothing is booked. */
   open(node: NodeResources): Free;
   copy(free: Free): Free;
@@ -39,10 +41,10 @@ export interface ResourceKind<Free> {
   /** What must become free for one more; undefined when it fits. */
   lacks(free: Free, demand: Demand): Lack | undefined;
   /**
-   * Which parts each of `many` workloads gets; one entry for each, as long as `many` is within `room`. Undefined: there is
-   * nothing to choose, one part is like the other. What was `held` before is given again where that is possible.
+   * Which parts each of `many` workloads gets; one entry for each, as long as `many` is within `room`. What was `held`
+   * before is given again where that is possible. Not asked when the kind does not choose.
    */
-  choose(free: Free, demand: Demand, many: number, held: Granted | undefined): readonly Granted[] | undefined;
+  choose(free: Free, demand: Demand, many: number, held: Granted | undefined): readonly Granted[];
   /** Books `times` workloads; below zero gives them back. Total: what is recorded happened. */
   book(free: Free, demand: Demand, granted: Granted, times: number): void;
   load(free: Free, demand: Demand): Load;

@@ -21,7 +21,7 @@ export type Running<B extends Broker> = CommandApi & {
   refusal: (method: Method, url: string, body?: unknown, headers?: Headers) => Promise<Refused>;
   close: () => Promise<void>;
 };
-type Method = "GET" | "POST" | "PUT" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 type Headers = Record<string, string>;
 /** An answer, its body parsed. */
 export type Answer = { status: number; headers: Record<string, unknown>; body: Record<string, unknown> };

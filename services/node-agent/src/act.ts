@@ -42,6 +42,9 @@ async function perform(engine: Engine, action: Exclude<Action, HookAction>) {
     case "start":
       await engine.start(action.containerId);
       return await inspected(engine, action.containerId);
+    case "update":
+      await engine.update(action.containerId, { cpus: action.cpus });
+      return await inspected(engine, action.containerId);
     case "stop":
       await engine.stop(action.containerId, action.graceSeconds);
       return await inspected(engine, action.containerId);

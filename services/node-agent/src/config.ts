@@ -17,6 +17,12 @@ export const nodeAgentConfig = {
   ERU_NODE_ADDRESS: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
   /** How load balancers reach a container: by its own address, or by a port of the node that the engine maps to it. */
   ERU_AGENT_ADVERTISE: z.enum(["container", "node"]).default("container"),
+  /** Directories of the machine that workloads may mount, with commas; none: no path of the machine. */
+  ERU_AGENT_MOUNTS: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").filter((path) => path !== ""))
+    .pipe(z.array(z.string().startsWith("/", "absolute paths with commas"))),
   /** Containers created or started at once. Starting is bound by the machine's CPU. */
   ERU_AGENT_ACTIONS_MAX: z.coerce.number().int().min(1).max(64).default(8),
 } as const;

@@ -15,6 +15,7 @@ import {
   ImageMissingError,
 } from "./engine.ts";
 import { jsonLines } from "./json-lines.ts";
+import { machineLayout } from "./machine.ts";
 
 /** How long the engine may take, in milliseconds. Starting waits for the engine's own queue on a busy machine. */
 const usualTimes = {
@@ -65,7 +66,8 @@ export class DockerEngine implements Engine {
     const facts = await this.#call("describe itself", this.#timesMs.look, (abortSignal) =>
       this.#docker.info({ abortSignal }),
     );
-    return { version: facts.ServerVersion, cpus: facts.NCPU, memoryBytes: facts.MemTotal };
+    const { ServerVersion: version, NCPU: cpus, MemTotal: memoryBytes } = facts;
+    return { version, cpus, memoryBytes, ...(await machineLayout(cpus)) };
   }
 
   async list(): Promise<readonly Container[]> {
@@ -160,6 +162,12 @@ export class DockerEngine implements Engine {
   async start(id: string): Promise<void> {
     await this.#step("start", this.#timesMs.start, (abortSignal) =>
       this.#docker.getContainer(id).start({ abortSignal }),
+    );
+  }
+
+  async update(id: string, { cpus }: { cpus: string }): Promise<void> {
+    await this.#step("update", this.#timesMs.look, (abortSignal) =>
+      this.#docker.getContainer(id).update({ CpusetCpus: cpus, abortSignal }),
     );
   }
 
@@ -291,7 +299,7 @@ const states: Readonly<Record<string, ContainerState>> = {
 };
 
 function toContainer(inspected: Docker.ContainerInspectInfo): Container {
-  const { State: engineState, NetworkSettings: network, Config: config } = inspected;
+  const { State: engineState, NetworkSettings: network, Config: config, HostConfig: host } = inspected;
   const state = states[engineState.Status] ?? "exited";
   const ended = state === "exited" || state === "dead";
   const address = Object.values(network.Networks ?? {})
@@ -308,6 +316,7 @@ function toContainer(inspected: Docker.ContainerInspectInfo): Container {
     outOfMemory: ended && engineState.OOMKilled && engineState.ExitCode !== 0,
     ...(address !== undefined && { address }),
     ports: mappings(network.Ports ?? {}),
+    ...(host && { cpus: host.CpusetCpus ?? "" }),
   };
 }
 

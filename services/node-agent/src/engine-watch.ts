@@ -1,7 +1,7 @@
-import { AppError } from "@eru/events";
+import { AppError, type NodeResources, piecesPerCore } from "@eru/events";
 import { backOffMs, type Logger, pause } from "@eru/service";
 import type { Agent } from "./domain/agent.ts";
-import type { Engine, EngineEvent } from "./engine.ts";
+import type { Engine, EngineEvent, EngineFacts } from "./engine.ts";
 
 /** An engine that hangs is noticed within this and the ping's own limit. */
 const pingEveryMs = 2_000;
@@ -10,6 +10,7 @@ const lookEveryMs = 30_000;
 /** Waits between two tries to reach an engine that is away. */
 const retryFirstMs = 50;
 const retryMostMs = 1_000;
+
 const bytesPerMib = 1024 * 1024;
 /** The share of the machine's memory that may be booked when the user named no amount; the rest is for the machine. */
 const bookableMemory = 0.8;
@@ -55,10 +56,9 @@ async function watchOnce(deps: WatchDeps, signal: AbortSignal, reached: () => vo
   try {
     // First the events, then the look: what happens between them is told twice rather than never.
     const events = await engine.events(ended);
-    const { version, cpus, memoryBytes } = await engine.facts();
+    const { version, ...machine } = await engine.facts();
     await look(deps, ended);
-    const memoryMib = Math.floor((memoryBytes * bookableMemory) / bytesPerMib);
-    agent.machine({ resources: { cpu: cpus, memoryMib }, engine: `docker ${version}`, agentVersion });
+    agent.machine({ resources: bookable(machine), engine: `docker ${version}`, agentVersion });
     learned();
     reached();
     logger.info({ engine: version }, "the engine answers");
@@ -69,6 +69,17 @@ async function watchOnce(deps: WatchDeps, signal: AbortSignal, reached: () => vo
   } finally {
     over.abort();
   }
+}
+
+/** What may be booked when the user says nothing. Disks, volumes and cards are for the user to say. */
+function bookable({ cpus, memoryBytes, cores, numa }: Omit<EngineFacts, "version">): NodeResources {
+  const share = (mib: number): number => Math.floor(mib * bookableMemory);
+  return {
+    cpu: cpus,
+    memoryMib: share(memoryBytes / bytesPerMib),
+    cores: Object.fromEntries(cores.map((core) => [core, piecesPerCore])),
+    ...(numa.length > 0 && { numa: numa.map((one) => ({ ...one, memoryMib: share(one.memoryMib) })) }),
+  };
 }
 
 async function look({ engine, agent, learned }: WatchDeps, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { AppError } from "@eru/events";
 import type { Container } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
+import type { Layout } from "./machine.ts";
 
 /** Nothing answers at the engine's socket, or it broke off: whether a step was done is unknown. */
 export class EngineUnreachableError extends AppError {
@@ -26,8 +27,8 @@ export class ImageMissingError extends AppError {
   readonly retryable = true;
 }
 
-/** What the engine says about itself and its machine. */
-export type EngineFacts = { version: string; cpus: number; memoryBytes: number };
+/** What the engine says about itself, and what is known of its machine. */
+export type EngineFacts = { version: string; cpus: number; memoryBytes: number } & Layout;
 
 /** How long a command may take, and how much of what it writes is kept. */
 export type ExecLimits = { timeoutMs: number; outputBytesMax: number };
@@ -59,6 +60,8 @@ export interface Engine {
   create(spec: ContainerSpec): Promise<Container>;
   /** Resolves when the process runs. A container that is not there is for `inspect` to tell. */
   start(id: string): Promise<void>;
+  /** Other settings for a container that runs on: the cores it may use. */
+  update(id: string, settings: { cpus: string }): Promise<void>;
   /** The stop signal, after the grace the kill signal. Resolves when the process has ended. */
   stop(id: string, graceSeconds: number): Promise<void>;
   /**

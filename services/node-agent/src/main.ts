@@ -25,7 +25,11 @@ await runMain(name, async (signal) => {
     const agent = new NodeAgent({
       settings: {
         node: config.ERU_NODE,
-        addressing: { advertise: config.ERU_AGENT_ADVERTISE, address: config.ERU_NODE_ADDRESS },
+        addressing: {
+          advertise: config.ERU_AGENT_ADVERTISE,
+          address: config.ERU_NODE_ADDRESS,
+          mountable: config.ERU_AGENT_MOUNTS,
+        },
         actionsMax: config.ERU_AGENT_ACTIONS_MAX,
         agentVersion: self.version,
       },

@@ -68,7 +68,7 @@ test("the machine is reported at the first start: all cores and four fifths of t
     {
       type: "NodeObserved",
       node: "n1",
-      resources: { cpu: 2, memoryMib: 3_276 },
+      resources: { cpu: 2, memoryMib: 3_276, cores: { "0": 100, "1": 100 } },
       engine: "docker 20.10.24",
       agentVersion: "0.0.1",
     },

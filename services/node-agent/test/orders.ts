@@ -1,8 +1,10 @@
 import {
   type AssignmentEvent,
   type Cause,
+  type Granted,
   type HealthCheck,
   type Hooks,
+  type Resources,
   RestartPolicy,
   Template,
 } from "@eru/events";
@@ -29,6 +31,8 @@ export type OrderParts = {
   graceSeconds?: number;
   cpu?: number;
   memoryMib?: number;
+  resources?: Partial<Resources>;
+  granted?: Granted;
 };
 
 /** An order to run a workload, with everything a test does not care about filled in. */
@@ -58,7 +62,8 @@ export function assigned(parts: OrderParts = {}): Assigned {
         ...(parts.hooks && { hooks: parts.hooks }),
       },
     }),
-    resources: { cpu: parts.cpu ?? 0.1, memoryMib: parts.memoryMib ?? 32 },
+    resources: { cpu: parts.cpu ?? 0.1, memoryMib: parts.memoryMib ?? 32, ...parts.resources },
+    ...(parts.granted && { granted: parts.granted }),
     ...(parts.keep && { keep: parts.keep }),
     ...(parts.ignoreHooks && { ignoreHooks: true }),
   };

@@ -12,7 +12,7 @@ import {
 } from "../src/engine.ts";
 
 /** A step that can be made to fail. */
-export type SimStep = "inspect" | "pull" | "create" | "start" | "exec" | "stop" | "remove";
+export type SimStep = "inspect" | "pull" | "create" | "start" | "update" | "exec" | "stop" | "remove";
 
 /** What the process of a container does when it is started: nothing absent, or it ends at once. */
 export type SimProcess = { exitCode: number; outOfMemory?: boolean } | undefined;
@@ -72,7 +72,8 @@ export class SimEngine implements Engine {
 
   async facts(): Promise<EngineFacts> {
     this.#reach();
-    return { version: this.version, cpus: this.cpus, memoryBytes: this.memoryBytes };
+    const cores = Array.from({ length: this.cpus }, (_, core) => String(core));
+    return { version: this.version, cpus: this.cpus, memoryBytes: this.memoryBytes, cores, numa: [] };
   }
 
   async list(): Promise<readonly Container[]> {
@@ -100,7 +101,8 @@ export class SimEngine implements Engine {
     const there = this.#find(spec.name);
     if (there && there.labels[label.spec] !== spec.Labels[label.spec])
       throw new EngineRefusedError(`the container name "/${spec.name}" is already in use by ${there.id}`);
-    const made = there ?? this.#put({ name: spec.name, labels: { ...spec.Labels } });
+    const cpus = spec.HostConfig.CpusetCpus ?? "";
+    const made = there ?? this.#put({ name: spec.name, labels: { ...spec.Labels }, cpus });
     this.#answer("create");
     return made;
   }
@@ -110,6 +112,13 @@ export class SimEngine implements Engine {
     await this.#step("start", container?.name ?? id);
     if (container && container.state !== "running") this.#run(container);
     this.#answer("start");
+  }
+
+  async update(id: string, { cpus }: { cpus: string }): Promise<void> {
+    const container = this.#find(id);
+    await this.#step("update", container?.name ?? id);
+    if (container) this.#replace({ ...container, cpus });
+    this.#answer("update");
   }
 
   async stop(id: string, _graceSeconds: number): Promise<void> {
@@ -242,9 +251,17 @@ export class SimEngine implements Engine {
     return this.#containers.get(ref) ?? this.#containers.values().find((one) => one.name === ref);
   }
 
-  #put({ name, labels }: { name: string; labels: Record<string, string> }): Container {
+  #put({
+    name,
+    labels,
+    cpus = "",
+  }: {
+    name: string;
+    labels: Record<string, string>;
+    cpus?: string;
+  }): Container {
     const id = `c${++this.#ids}`;
-    const container: Container = { id, name, labels, state: "created", outOfMemory: false, ports: [] };
+    const container: Container = { id, name, labels, state: "created", outOfMemory: false, ports: [], cpus };
     this.#replace(container);
     return container;
   }

@@ -30,7 +30,7 @@ export type CheckpointRow = { id: 1; epoch: string; seq: number; messageId: stri
 
 export type PodRow = { pod: string; description: string; addedSeq: number; addedAt: string };
 
-/** What users said about a node. `cpuMilli` and `memoryMib` are null when the agent's own figures count. */
+/** What users said about a node. */
 export type NodeRow = {
   node: string;
   pod: string;
@@ -42,8 +42,8 @@ export type NodeRow = {
   drainReason: string | null;
   drainSeq: number | null;
   drainAt: string | null;
-  cpuMilli: number | null;
-  memoryMib: number | null;
+  /** JSON of what the user said may be booked; null when the agent's own figures count. */
+  given: string | null;
   addedSeq: number;
   addedAt: string;
 };
@@ -57,8 +57,8 @@ export type NodeFactsRow = {
   liveness: Liveness;
   livenessSeq: number;
   livenessAt: string;
-  cpuMilli: number | null;
-  memoryMib: number | null;
+  /** JSON of what the agent found; null until it looked. */
+  observed: string | null;
   engine: string | null;
   engineReachable: 0 | 1;
   engineError: string | null;

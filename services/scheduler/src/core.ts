@@ -137,7 +137,7 @@ export class SchedulerCore {
     if (hold && (hold.untilSeq > this.zone.seq || hold.restUntil > now)) return undefined;
     const signals = this.#signals(pod, now);
     const { liveness, stops, stalled, steady } = signals;
-    const waits = pod.changed && pod.waiting.size > 0;
+    const waits = pod.changed && pod.waiting.size + pod.bound.size > 0;
     const told = liveness.length + stops.size + stalled.size + steady.size + pod.orphans.size > 0;
     if (!told && !waits && pod.touched.size === 0) return undefined;
     const looked = [...pod.touched];

@@ -8,6 +8,7 @@ import { parseWhole } from "../quantities.ts";
 import { reasonsText } from "../render/reasons.ts";
 import { table } from "../render/table.ts";
 import { plural } from "../render/text.ts";
+import { type WishOptions, wishOf, wishOptions } from "../resource-options.ts";
 import { Deployment } from "../views.ts";
 import { waitFor } from "../wait.ts";
 import { path, recorded } from "./common.ts";
@@ -16,34 +17,35 @@ import { countMax, option } from "./options.ts";
 const Requested = z.looseObject({ ...Recorded.shape, deployment: z.string() });
 
 type WaitOptions = { wait?: true; timeout: number };
-type DeployOptions = WaitOptions & {
-  entrypoint: string;
-  release?: string;
-  pod: string;
-  count: number;
-  cpu: number;
-  memory: number;
-  include?: string[];
-  exclude?: string[];
-  label?: Record<string, string>;
-  constraint?: Constraint[];
-  tolerate?: string[];
-  near?: Affinity[];
-  apart?: Affinity[];
-  prefer?: Preference[];
-  preferNear?: Affinity[];
-  preferApart?: Affinity[];
-  spread?: Spread;
-  strategy?: string;
-  nodesLimit?: number;
-  env?: Record<string, string>;
-  waitForRoom: boolean;
-  dryRun?: true;
-};
+type DeployOptions = WaitOptions &
+  WishOptions & {
+    entrypoint: string;
+    release?: string;
+    pod: string;
+    count: number;
+    cpu: number;
+    memory: number;
+    include?: string[];
+    exclude?: string[];
+    label?: Record<string, string>;
+    constraint?: Constraint[];
+    tolerate?: string[];
+    near?: Affinity[];
+    apart?: Affinity[];
+    prefer?: Preference[];
+    preferNear?: Affinity[];
+    preferApart?: Affinity[];
+    spread?: Spread;
+    strategy?: string;
+    nodesLimit?: number;
+    env?: Record<string, string>;
+    waitForRoom: boolean;
+    dryRun?: true;
+  };
 
 /** `eru deploy`. */
 export function addDeploy(cli: Cli): void {
-  cli.program
+  const command = cli.program
     .command("deploy")
     .description("deploy an entrypoint of an app: a standing wish for a number of workloads in a pod")
     .argument("<app>", "registered app")
@@ -78,6 +80,7 @@ export function addDeploy(cli: Cli): void {
     .action((app: string, options: DeployOptions) =>
       cli.withApi((api) => (options.dryRun ? plan(cli, api, app, options) : deploy(cli, api, app, options))),
     );
+  for (const wish of wishOptions()) command.addOption(wish);
 }
 
 function bodyOf(app: string, options: DeployOptions) {
@@ -89,7 +92,7 @@ function bodyOf(app: string, options: DeployOptions) {
     entrypoint,
     pod,
     count,
-    resources: { cpu, memoryMib: memory },
+    resources: wishOf(cpu, memory, options),
     ...(release !== undefined && { release }),
     ...(env && { env }),
     ...(strategy !== undefined && { strategy }),

@@ -1,6 +1,7 @@
 import type { Cli } from "../cli.ts";
-import { showAge, showCpu, showMemory } from "../quantities.ts";
+import { showAge } from "../quantities.ts";
 import { moment } from "../render/event.ts";
+import { resourcesText } from "../render/resources.ts";
 import { type Column, details, table } from "../render/table.ts";
 import { oneLine, type Tone } from "../render/text.ts";
 import { Deployment, inOrder, Workload } from "../views.ts";
@@ -86,7 +87,7 @@ function showText(cli: Cli, one: Deployment, workloads: readonly Workload[]): st
         `${wanted} wanted, ${counts.placed} placed, ${counts.healthy} healthy` +
           `${waiting > 0 ? `, ${waiting} waiting for room` : ""}${refused > 0 ? `, ${refused} refused` : ""}`,
       ],
-      ["each", `${showCpu(resources.cpu)} cpu, ${showMemory(resources.memoryMib)}`],
+      ["each", resourcesText(resources)],
       ["strategy", one.strategy],
       ["asked for", `${moment(one.requestedAt)} by ${one.requestedBy}`],
     ],

@@ -31,7 +31,10 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]());
 
 const shows = (...drains: unknown[]) =>
-  server.on("GET /v1/nodes/n1", ...drains.map((now) => ({ json: { ...aNode(), drain: now } })));
+  server.on(
+    "GET /v1/nodes/n1",
+    ...drains.map((now) => ({ json: { ...aNode(), resources: [], drain: now } })),
+  );
 
 test("drain --wait says how it goes and ends when nothing is left", async () => {
   shows({ ...drain, left: 2, leaving: 1 }, { ...drain, leaving: 1 }, drain);

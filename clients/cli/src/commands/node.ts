@@ -1,9 +1,10 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
-import { collectPair, showCpu, showMemory } from "../quantities.ts";
+import { collectNames, collectPair, showCpu, showMemory } from "../quantities.ts";
 import { details, table } from "../render/table.ts";
 import type { Tone } from "../render/text.ts";
+import { type OfferOptions, offerFields, offerOf, offerOptions } from "../resource-options.ts";
 import { inOrder, Node, NodeDetail, Workload } from "../views.ts";
 import { answerList, group, path, recorded } from "./common.ts";
 import { addDrain, drainText } from "./node-drain.ts";
@@ -15,6 +16,7 @@ export function addNode(cli: Cli): void {
   const node = group(cli, "node", "machines with a Docker engine and an agent");
   addQueries(cli, node);
   addAdd(cli, node);
+  addSet(cli, node);
   addChanges(cli, node);
   addDrain(cli, node);
   addLabel(cli, node);
@@ -51,52 +53,86 @@ function addQueries(cli: Cli, node: Command): void {
 }
 
 function addAdd(cli: Cli, node: Command): void {
-  node
+  const command = node
     .command("add")
-    .description("add a node to a pod; its agent has the same name")
+    .description(
+      "add a node to a pod; its agent has the same name. What is not said may be booked as the agent reports it: all cores and 80 % of the memory",
+    )
     .argument("<node>")
     .addOption(option.pod("pod it belongs to").makeOptionMandatory())
     .addOption(option.label("label of the node"))
-    .addOption(option.cpu("CPU that may be booked (default: what its agent reports)"))
-    .addOption(option.memory("memory that may be booked (default: 80 % of what its agent reports)"))
     .action(
       (
         name: string,
-        {
-          pod,
-          label,
-          cpu,
-          memory,
-        }: { pod: string; label?: Record<string, string>; cpu?: number; memory?: number },
+        { pod, label, ...offer }: OfferOptions & { pod: string; label?: Record<string, string> },
       ) =>
         cli.withApi(async (api) => {
-          if ((cpu === undefined) !== (memory === undefined))
-            throw new CliError(
-              exitCodes.usage,
-              "a node's resources need both --cpu and --memory, or neither",
-            );
+          const resources = offerOf(offer);
           const body = {
             name,
             pod,
             ...(label && { labels: label }),
-            ...(cpu !== undefined && { resources: { cpu, memoryMib: memory } }),
+            ...(Object.keys(resources).length > 0 && { resources }),
           };
           const answer = await api.order("POST", "/v1/nodes", body);
           await recorded(cli, api, answer, `node ${name} added to pod ${pod}`);
         }),
     );
+  for (const offer of offerOptions()) command.addOption(offer);
+}
+
+function addSet(cli: Cli, node: Command): void {
+  const command = node
+    .command("set")
+    .description("change some of what may be booked on a node; what runs there stays")
+    .argument("<node>")
+    .addOption(
+      new Option("--unset <what>", "as its agent reports it, or not there; repeatable")
+        .choices(Object.keys(offerFields))
+        .argParser(collectNames),
+    )
+    .action((name: string, { unset = [], ...offer }: OfferOptions & { unset?: string[] }) =>
+      cli.withApi(async (api) => {
+        const gone = unset.map((what) => {
+          const field = Object.entries(offerFields).find(([known]) => known === what)?.[1];
+          if (!field)
+            throw new CliError(
+              exitCodes.usage,
+              `--unset takes ${Object.keys(offerFields).join(", ")}, not ${what}`,
+            );
+          return [field, null] as const;
+        });
+        const changes = { ...offerOf(offer), ...Object.fromEntries(gone) };
+        if (Object.keys(changes).length === 0)
+          throw new CliError(
+            exitCodes.usage,
+            "name what shall be different, as --cpu 4 or --volume /mnt/a:100G",
+          );
+        const answer = await api.order("PATCH", path`/v1/nodes/${name}/resources`, changes);
+        await recorded(
+          cli,
+          api,
+          answer,
+          `node ${name}: ${Object.keys(changes).join(", ")} set; see \`eru node show\``,
+        );
+      }),
+    );
+  for (const offer of offerOptions()) command.addOption(offer);
 }
 
 function addChanges(cli: Cli, node: Command): void {
   node
     .command("resources")
-    .description("set what may be booked on a node")
+    .description("set the cores and memory that may be booked on a node, and nothing else")
     .argument("<node>")
     .addOption(option.cpu("CPU, as 4 or 0.5").makeOptionMandatory())
     .addOption(option.memory("memory, as 8G or 512M").makeOptionMandatory())
     .action((name: string, { cpu, memory }: { cpu: number; memory: number }) =>
       cli.withApi(async (api) => {
-        const answer = await api.order("PUT", path`/v1/nodes/${name}/resources`, { cpu, memoryMib: memory });
+        const answer = await api.order("PATCH", path`/v1/nodes/${name}/resources`, {
+          cpu,
+          memoryMib: memory,
+        });
         await recorded(cli, api, answer, `node ${name} offers ${showCpu(cpu)} cpu and ${showMemory(memory)}`);
       }),
     );
@@ -186,6 +222,33 @@ const columns = [
   { title: "labels", cell: (node: Node) => labelsText(node.labels) || undefined, flexible: true },
 ] as const;
 
+type Part = NodeDetail["resources"][number];
+
+/** What was made smaller than what is booked there. */
+function overbooked({ resources }: NodeDetail): string | undefined {
+  const over = resources.filter(({ size, booked: taken }) => taken > size);
+  if (over.length === 0) return undefined;
+  const said = over.map(
+    (part) => `${part.name} (${amount(part, part.booked)} booked of ${amount(part, part.size)})`,
+  );
+  return `${said.join(", ")}: what runs stays, nothing more is placed there`;
+}
+
+const amount = ({ unit }: Part, value: number): string =>
+  unit === "MiB" ? showMemory(value) : unit === "pieces" ? showCpu(value / 100) : String(value);
+
+const partColumns = [
+  { title: "what", cell: ({ name }: Part) => name },
+  { title: "booked", cell: (part: Part) => amount(part, part.booked), align: "right" },
+  { title: "of", cell: (part: Part) => amount(part, part.size), align: "right" },
+  {
+    title: "free",
+    cell: (part: Part) => amount(part, part.free),
+    align: "right",
+    tone: ({ free }: Part) => (free < 0 ? "bad" : undefined),
+  },
+] as const;
+
 function showText(cli: Cli, node: NodeDetail, workloads: readonly Workload[]): string {
   const lines = details(
     [
@@ -204,9 +267,15 @@ function showText(cli: Cli, node: NodeDetail, workloads: readonly Workload[]): s
         `${booked(node, ({ cpu }) => showCpu(cpu))} booked${node.capacityFrom === "agent" ? ", as its agent reports" : ""}`,
       ],
       ["memory", `${booked(node, ({ memoryMib }) => showMemory(memoryMib))} booked`],
+      ["too much", overbooked(node)],
       ["labels", labelsText(node.labels) || undefined],
     ],
     cli.look,
   );
-  return workloads.length === 0 ? lines : `${lines}\n${table(workloadColumns(cli), workloads, cli.look)}`;
+  const parts = node.resources.filter(({ name }) => name !== "cpu" && name !== "memory");
+  return [
+    lines,
+    ...(parts.length > 0 ? [table(partColumns, parts, cli.look)] : []),
+    ...(workloads.length > 0 ? [table(workloadColumns(cli), workloads, cli.look)] : []),
+  ].join("\n");
 }

@@ -1,7 +1,8 @@
 import type { Cli } from "../cli.ts";
-import { showAge, showCpu, showMemory, showSpan } from "../quantities.ts";
+import { showAge, showSpan } from "../quantities.ts";
 import { moment } from "../render/event.ts";
 import { stateTone, stateWord } from "../render/progress.ts";
+import { grantedText, resourcesText } from "../render/resources.ts";
 import { type Column, details } from "../render/table.ts";
 import { oneLine } from "../render/text.ts";
 import { inOrder, Workload } from "../views.ts";
@@ -67,7 +68,8 @@ function workloadDetails(cli: Cli, one: Workload) {
     ["state", cli.look.paint(stateTone(one.state), stateWord(one.state))],
     ["node", `${one.node} in pod ${one.pod}`],
     ["runs", `release ${one.release}${one.image === null ? "" : `, image ${one.image}`}`],
-    ["books", `${showCpu(resources.cpu)} cpu, ${showMemory(resources.memoryMib)}`],
+    ["books", resourcesText(resources)],
+    ["has", grantedText(one.granted)],
     ["reached at", reached.join(", ") || undefined],
     ["container", one.containerId ?? undefined],
     ["starts", String(one.attempt)],

@@ -22,7 +22,7 @@ const reasons: Reasons = {
 
 test("reasons name the amounts, the candidates and each rejection", () => {
   expect(reasonsText(reasons, look)).toBe(`\
-asked for 3 workloads of 0.1 cpu and 32M; 3 nodes looked at, 2 could take one (log up to 812, policy auto/1)
+asked for 3 workloads of 0.1 cpu, 32M; 3 nodes looked at, 2 could take one (log up to 812, policy auto/1)
 
 NODE  GOT  HAD  ROOM FOR
 n1      2    0         9

@@ -1,5 +1,5 @@
 import type { Reasons } from "@eru/events";
-import { showCpu, showMemory } from "../quantities.ts";
+import { resourcesText } from "./resources.ts";
 import { type Look, table } from "./table.ts";
 import { oneLine, plural } from "./text.ts";
 
@@ -15,7 +15,7 @@ type Rejection = Reasons["rejected"][number];
 export function reasonsText(reasons: Reasons, look: Look): string {
   const { wanted, resources, nodesTotal, candidatesTotal, inputSeq, policy, wouldHelp } = reasons;
   return [
-    `asked for ${plural(wanted, "workload")} of ${showCpu(resources.cpu)} cpu and ${showMemory(resources.memoryMib)}; `,
+    `asked for ${plural(wanted, "workload")} of ${resourcesText(resources)}; `,
     `${plural(nodesTotal, "node")} looked at, ${candidatesTotal} could take one (log up to ${inputSeq}, policy ${policy})\n`,
     scoresText(reasons, look),
     rejectionsText(reasons, look),

@@ -44,6 +44,7 @@ export const aWorkload = (changes: Partial<Workload> = {}): Workload => ({
   state: "healthy",
   attempt: 1,
   resources: { cpu: 0.1, memoryMib: 32 },
+  granted: null,
   endpoints: [],
   containerId: null,
   lastError: null,

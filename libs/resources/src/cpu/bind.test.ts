@@ -73,6 +73,10 @@ test("oversold cores serve a workload each for every hundred pieces", () => {
   expect(plans.map((plan) => Object.keys(plan)[0]).sort()).toEqual(["0", "0", "1", "1"]);
 });
 
+test("a whole core is cut only when more fit that way", () => {
+  expect(planCores(cores(60, 100, 100), ask(1.5))).toEqual([{ 1: 100, 0: 50 }]);
+});
+
 test("fewer cores that may be cut than are cut already cuts none more", () => {
   expect(planCores(cores(50, 50, 100), ask(0.5, 1))).toEqual([{ 0: 50 }, { 1: 50 }]);
 });

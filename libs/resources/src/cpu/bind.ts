@@ -28,17 +28,7 @@ export function planCores(
   { pieces, shareBase, maxShare, held = [] }: BindRequest,
 ): CorePlan[] {
   if (pieces <= 0) return [];
-  const wholes = Math.floor(pieces / shareBase);
-  const fragment = pieces % shareBase;
-  const usable = free.filter((one) => one.pieces > 0).toSorted(busierFirst);
-  const isWhole = ({ pieces: left }: FreeCore): boolean => left >= shareBase && left % shareBase === 0;
-  const whole = heldFirst(usable.filter(isWhole), held);
-  const cut = heldFirst(
-    usable.filter((one) => !isWhole(one)),
-    held,
-  );
-  const cutMost = whole.length + cut.length - wholes;
-  const cutAllowed = maxShare === -1 ? cutMost : Math.min(cutMost, maxShare);
+  const { whole, cut, wholes, fragment, cutAllowed } = sorted(free, { pieces, shareBase, maxShare, held });
   const planWholes = held.length > 0 ? wholePlansInOrder : wholePlans;
   if (fragment === 0) return planWholes(whole, wholes, shareBase);
   if (wholes === 0)
@@ -50,6 +40,24 @@ export function planCores(
     .map((plan, index) => ({ ...plan, ...fragments[index] }));
 }
 
+/** Whole and cut cores in the order in which they are taken, and what is asked of them. */
+function sorted(free: readonly FreeCore[], { pieces, shareBase, maxShare, held = [] }: BindRequest) {
+  const wholes = Math.floor(pieces / shareBase);
+  const usable = free.filter((one) => one.pieces > 0).toSorted(busierFirst);
+  const isWhole = ({ pieces: left }: FreeCore): boolean => left >= shareBase && left % shareBase === 0;
+  const whole = heldFirst(usable.filter(isWhole), held);
+  const cut = heldFirst(
+    usable.filter((one) => !isWhole(one)),
+    held,
+  );
+  const cutMost = whole.length + cut.length - wholes;
+  const cutAllowed = maxShare === -1 ? cutMost : Math.min(cutMost, maxShare);
+  return { whole, cut, wholes, fragment: pieces % shareBase, cutAllowed };
+}
+
+const slotsIn = (cores: readonly FreeCore[], fragment: number): number =>
+  cores.reduce((sum, { pieces }) => sum + Math.floor(pieces / fragment), 0);
+
 /** How many of the whole cores are best cut, so that the most workloads of whole cores and a fragment fit. */
 function bestSplit(
   whole: readonly FreeCore[],
@@ -57,8 +65,7 @@ function bestSplit(
   given: { wholes: number; fragment: number; shareBase: number; cutAllowed: number },
 ): number {
   const { wholes, fragment, shareBase, cutAllowed } = given;
-  const slots = (cores: readonly FreeCore[]): number =>
-    cores.reduce((sum, { pieces }) => sum + Math.floor(pieces / fragment), 0);
+  const slots = (cores: readonly FreeCore[]): number => slotsIn(cores, fragment);
   const plansWith = (moved: number): number =>
     Math.min(
       countWholePlans(whole.slice(moved), wholes, shareBase),
@@ -75,7 +82,8 @@ function bestSplit(
 const busierFirst = (a: FreeCore, b: FreeCore): number =>
   a.pieces - b.pieces || (a.core < b.core ? -1 : a.core > b.core ? 1 : 0);
 
-function heldFirst(cores: readonly FreeCore[], held: readonly string[]): FreeCore[] {
+function heldFirst(cores: readonly FreeCore[], held: readonly string[]): readonly FreeCore[] {
+  if (held.length === 0) return cores;
   const kept = held.flatMap((name) => cores.find(({ core }) => core === name) ?? []);
   return [...kept, ...cores.filter(({ core }) => !held.includes(core))];
 }
@@ -92,6 +100,11 @@ export function countWholePlans(cores: readonly FreeCore[], wholes: number, shar
 
 /** Takes from the cores with the most left, so that oversold ones serve as many workloads as they can. */
 function wholePlans(cores: readonly FreeCore[], wholes: number, shareBase: number): CorePlan[] {
+  // Of cores that are alike the last ones are taken first, and the plan with the first cores comes first.
+  if (cores.every(({ pieces }) => pieces === shareBase)) {
+    const spare = cores.length % wholes;
+    return wholePlansInOrder(cores.slice(spare), wholes, shareBase);
+  }
   const left: Placed[] = cores.map((one, position) => ({ ...one, position }));
   const plans: { plan: CorePlan; place: number }[] = [];
   for (;;) {

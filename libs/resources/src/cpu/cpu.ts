@@ -3,17 +3,21 @@ import { type Demand, milliOf } from "../demand.ts";
 import type { EngineOrder, EngineSettings } from "../engine.ts";
 import { type Lack, type Line, type Load, type ResourceKind, times } from "../kind.ts";
 import { cores, coresNoun } from "../text.ts";
-import { planCores } from "./bind.ts";
+import { type BindRequest, type CorePlan, type FreeCore, planCores } from "./bind.ts";
 
-type Core = { size: number; booked: number };
-type Numa = { id: string; cores: ReadonlySet<string>; size: number; booked: number };
+type Numa = { id: string; cores: ReadonlySet<string>; size: number };
 
 /** Cores of a node: all of them as a number, and each with its pieces for what is bound. */
 export type CpuFree = {
   size: number;
   booked: number;
-  cores: Map<string, Core>;
-  numa: Numa[];
+  /** Pieces of each core. */
+  cores: ReadonlyMap<string, number>;
+  numa: readonly Numa[];
+  /** Pieces that are booked, of cores with any; also of cores that the node no longer has. */
+  boundTo: Map<string, number>;
+  /** Memory that is booked, of NUMA nodes with any. */
+  numaMib: Map<string, number>;
   /** -1: as many as there are. */
   cutCoresMax: number;
 };
@@ -31,8 +35,8 @@ export const cpu: ResourceKind<CpuFree> = {
   open,
   copy: (free) => ({
     ...free,
-    cores: new Map([...free.cores].map(([id, core]) => [id, { ...core }])),
-    numa: free.numa.map((one) => ({ ...one })),
+    boundTo: new Map(free.boundTo),
+    numaMib: new Map(free.numaMib),
   }),
   room: (free, demand, most) => {
     const byNumber = times(free.size - free.booked, demand.milli, most);
@@ -47,10 +51,8 @@ export const cpu: ResourceKind<CpuFree> = {
     return `cpu: ${cores(demand.milli)} bound wanted, ${freeOfCores(free)}`;
   },
   lacks,
-  choose: (free, demand, many, held) => {
-    if (demand.pieces === 0) return undefined;
-    return plans(free, demand, Object.keys(held?.cores ?? {})).slice(0, many);
-  },
+  chooses: ({ pieces }) => pieces > 0,
+  choose: (free, demand, many, held) => plans(free, demand, Object.keys(held?.cores ?? {})).slice(0, many),
   book,
   load: ({ size, booked }, { milli }): Load => ({ size, booked, each: milli }),
   // Eru's weights: where cores are bound they are what is scarce.
@@ -63,31 +65,55 @@ function open({ cpu: count, cores: named = {}, numa = [], cutCoresMax = -1 }: No
   return {
     size: milliOf(count),
     booked: 0,
-    cores: new Map(Object.entries(named).map(([id, size]) => [id, { size, booked: 0 }])),
+    cores: new Map(Object.entries(named)),
+    boundTo: new Map(),
+    numaMib: new Map(),
     // Sorted: the same node gives the same plan.
     numa: numa
-      .map((one) => ({ id: one.id, cores: new Set(one.cores), size: one.memoryMib, booked: 0 }))
+      .map((one) => ({ id: one.id, cores: new Set(one.cores), size: one.memoryMib }))
       .sort((a, b) => Number(a.id) - Number(b.id)),
     cutCoresMax,
   };
 }
 
+/** Free pieces of each core. */
+const leftOf = ({ cores: all, boundTo }: CpuFree): Map<string, number> =>
+  boundTo.size === 0
+    ? new Map(all)
+    : new Map([...all].map(([core, size]) => [core, size - (boundTo.get(core) ?? 0)]));
+
 /** NUMA node after NUMA node, each with its own memory; then whatever is left, across them. */
 function plans(free: CpuFree, demand: Demand, held: readonly string[]): Plan[] {
-  const left = new Map([...free.cores].map(([core, { size, booked }]) => [core, size - booked]));
+  const left = leftOf(free);
   const wish = { pieces: demand.pieces, shareBase: piecesPerCore, maxShare: free.cutCoresMax, held };
   const found: Plan[] = [];
   const take = (names: Iterable<string>, most: number, numa?: string): void => {
     const some = [...names].map((core) => ({ core, pieces: left.get(core) ?? 0 }));
-    for (const plan of planCores(some, wish).slice(0, most)) {
+    for (const plan of plansFor(some, wish).slice(0, most)) {
       for (const [core, pieces] of Object.entries(plan)) left.set(core, (left.get(core) ?? 0) - pieces);
       found.push({ cores: plan, ...(numa !== undefined && { numa }) });
     }
   };
-  for (const { id, cores: own, size, booked } of free.numa)
-    take(own, times(size - booked, demand.mib, Number.MAX_SAFE_INTEGER), id);
+  for (const { id, cores: own, size } of free.numa)
+    take(own, times(size - (free.numaMib.get(id) ?? 0), demand.mib, Number.MAX_SAFE_INTEGER), id);
   take(left.keys(), Number.MAX_SAFE_INTEGER);
   return held.length > 0 ? found.toSorted((a, b) => kept(b, held) - kept(a, held)) : found;
+}
+
+/** Plans that were made last. Machines are alike, and one that is empty is asked about for every deployment. */
+const made = new Map<string, readonly CorePlan[]>();
+const madeMax = 512;
+
+/** The plans for these cores, from memory when the same was asked before: the same arguments give the same plans. */
+function plansFor(free: readonly FreeCore[], wish: BindRequest): readonly CorePlan[] {
+  const cores = free.map(({ core, pieces }) => `${core}:${pieces}`).join();
+  const key = `${wish.pieces} ${wish.maxShare} ${wish.held?.join() ?? ""} ${cores}`;
+  const known = made.get(key);
+  if (known) return known;
+  if (made.size >= madeMax) made.clear();
+  const plans = planCores(free, wish);
+  made.set(key, plans);
+  return plans;
 }
 
 /** How many of the cores held before a plan has. */
@@ -96,19 +122,21 @@ const kept = ({ cores: planned }: Plan, held: readonly string[]): number =>
 
 function book(free: CpuFree, demand: Demand, granted: Granted, many: number): void {
   free.booked += demand.milli * many;
-  for (const [core, pieces] of Object.entries(granted.cores ?? {})) {
-    const one = free.cores.get(core);
-    // A core that the node no longer has is remembered as oversold until it is given back.
-    if (one) one.booked += pieces * many;
-    else free.cores.set(core, { size: 0, booked: pieces * many });
-  }
-  const numa = free.numa.find(({ id }) => id === granted.numa);
-  if (numa) numa.booked += demand.mib * many;
+  if (!granted.cores) return;
+  for (const [core, pieces] of Object.entries(granted.cores)) add(free.boundTo, core, pieces * many);
+  if (granted.numa !== undefined) add(free.numaMib, granted.numa, demand.mib * many);
 }
 
-function freeOfCores({ cores: all }: CpuFree): string {
+function add(to: Map<string, number>, key: string, change: number): void {
+  const sum = (to.get(key) ?? 0) + change;
+  if (sum === 0) to.delete(key);
+  else to.set(key, sum);
+}
+
+function freeOfCores(free: CpuFree): string {
+  const { cores: all } = free;
   if (all.size === 0) return "the node has not said which cores it has";
-  const left = [...all.values()].map(({ size, booked }) => size - booked);
+  const left = [...leftOf(free).values()];
   const whole = left.filter((pieces) => pieces >= piecesPerCore).length;
   const cut = left.filter((pieces) => pieces > 0 && pieces < piecesPerCore);
   const most = cut.reduce((max, pieces) => Math.max(max, pieces), 0);
@@ -127,17 +155,28 @@ function lacks(free: CpuFree, demand: Demand): Lack | undefined {
   return { text: `${coresNoun(demand.milli)} to be bound`, part: 1 };
 }
 
-function lines({ size, booked, cores: all, numa }: CpuFree): Line[] {
+function lines({ size, booked, cores: all, boundTo, numa, numaMib }: CpuFree): Line[] {
+  const gone = [...boundTo.keys()]
+    .filter((core) => !all.has(core))
+    .map((core): [string, number] => [core, 0]);
   return [
     { kind: "cpu", name: "cpu", unit: "cores", size: size / 1000, booked: booked / 1000 },
-    ...[...all].map(([core, one]): Line => ({ kind: "cpu", name: `core ${core}`, unit: "pieces", ...one })),
-    ...numa.map(
-      (one): Line => ({
+    ...[...all, ...gone].map(
+      ([core, pieces]): Line => ({
         kind: "cpu",
-        name: `memory of NUMA node ${one.id}`,
+        name: `core ${core}`,
+        unit: "pieces",
+        size: pieces,
+        booked: boundTo.get(core) ?? 0,
+      }),
+    ),
+    ...numa.map(
+      ({ id, size: mib }): Line => ({
+        kind: "cpu",
+        name: `memory of NUMA node ${id}`,
         unit: "MiB",
-        size: one.size,
-        booked: one.booked,
+        size: mib,
+        booked: numaMib.get(id) ?? 0,
       }),
     ),
   ];
@@ -174,10 +213,10 @@ const inOrder = (ids: readonly string[]): string => ids.toSorted((a, b) => Numbe
  * The cores for the workloads of a node that are not bound: those with a whole core free. None: there is no such core, or
  * nothing is bound, so they use all.
  */
-export function sharedCores({ cores: all }: CpuFree): string[] {
-  if (![...all.values()].some(({ booked }) => booked > 0)) return [];
-  return [...all]
-    .filter(([, { size, booked }]) => size - booked >= piecesPerCore)
+export function sharedCores(free: CpuFree): string[] {
+  if (free.boundTo.size === 0) return [];
+  return [...leftOf(free)]
+    .filter(([, pieces]) => pieces >= piecesPerCore)
     .map(([core]) => core)
     .sort((a, b) => Number(a) - Number(b));
 }

@@ -44,6 +44,7 @@ export const gpu: ResourceKind<GpuFree> = {
     const missing = count - freeOf(free, product).length;
     return { text: `${missing} more ${product}`, part: missing / count };
   },
+  chooses: ({ gpus }) => gpus.length > 0,
   choose: (free, { gpus }, many, held) => {
     const open = new Map(
       gpus.map(([product]) => [product, heldFirst(freeOf(free, product), held?.gpus?.[product])]),

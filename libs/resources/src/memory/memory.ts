@@ -18,7 +18,8 @@ export const memory: ResourceKind<MemoryFree> = {
     const missing = mib - (size - booked);
     return missing > 0 ? { text: `${missing} MiB more memory`, part: missing / mib } : undefined;
   },
-  choose: () => undefined,
+  chooses: () => false,
+  choose: () => [],
   book: (free, { mib }, _granted, many) => {
     free.booked += mib * many;
   },

@@ -23,6 +23,7 @@ export const port: ResourceKind<PortFree> = {
       ? { text: `port ${missing.join(", ")}`, part: missing.length / demand.ports.length }
       : undefined;
   },
+  chooses: ({ ports }) => ports.length > 0,
   choose: (_free, { ports }, many) => Array.from({ length: many }, () => ({ ports: [...ports] })),
   book: (free, _demand, { ports = [] }, many) => {
     for (const one of ports) {

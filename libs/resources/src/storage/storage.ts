@@ -28,7 +28,8 @@ export const storage: ResourceKind<StorageFree> = {
       ? { text: `${sizeText(missing)} more storage`, part: missing / demand.storageMib }
       : undefined;
   },
-  choose: () => undefined,
+  chooses: () => false,
+  choose: () => [],
   book: (free, { storageMib }, _granted, many) => {
     free.booked += storageMib * many;
   },

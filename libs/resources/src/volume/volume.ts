@@ -30,6 +30,7 @@ export const volume: ResourceKind<VolumeFree> = {
       ? { text: `a volume for ${wanted(wish)}`, part: 1 }
       : { text: `${size(missing)} more on a volume for ${wish.to}`, part: missing / wish.sizeMib };
   },
+  chooses: ({ volumes }) => volumes.length > 0,
   choose: (free, { volumes }, many, held) => {
     const draft = copyVolumes(free);
     return Array.from({ length: many }, () => {

@@ -76,6 +76,14 @@ test("amounts and labels are replaced as a whole", () => {
     .records({ type: "NodeLabelled", node: "n1", labels: { disk: "ssd" } });
 });
 
+test("some amounts are changed and others stay; null leaves one to the agent", () => {
+  const changes = { cpu: null, storageMib: 100 };
+  const resources = { memoryMib: 512, storageMib: 100 };
+  const set = { type: "NodeResourcesSet", node: "n1", resources } as const;
+  given(added).when({ type: "ChangeNodeResources", node: "n1", changes }).records(set);
+  given(added, set).when({ type: "ChangeNodeResources", node: "n1", changes }).recordsNothing();
+});
+
 test("amounts and labels that are so already record nothing, whatever the order of keys", () => {
   given(added)
     .when({ type: "SetNodeResources", node: "n1", resources: { memoryMib: 512, cpu: 2 } })

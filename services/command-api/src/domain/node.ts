@@ -39,6 +39,12 @@ export type NodeCommand =
       workloads: readonly string[];
     }
   | { type: "SetNodeResources"; node: string; resources: GivenResources }
+  | {
+      type: "ChangeNodeResources";
+      node: string;
+      /** Null: as the agent reports it. */
+      changes: { readonly [K in keyof GivenResources]: GivenResources[K] | null };
+    }
   | { type: "SetNodeLabels"; node: string; labels: Labels }
   | { type: "CordonNode"; node: string; reason: string }
   | { type: "UncordonNode"; node: string }
@@ -111,6 +117,14 @@ function change(
     case "SetNodeResources":
       if (same(state.resources, command.resources)) return accept();
       return accept({ type: "NodeResourcesSet", node, resources: command.resources });
+    case "ChangeNodeResources": {
+      const wanted = Object.entries({ ...state.resources, ...command.changes });
+      const resources: GivenResources = Object.fromEntries(
+        wanted.filter(([, value]) => value !== null && value !== undefined),
+      );
+      if (same(state.resources ?? {}, resources)) return accept();
+      return accept({ type: "NodeResourcesSet", node, resources });
+    }
     case "SetNodeLabels":
       if (same(state.labels, command.labels)) return accept();
       return accept({ type: "NodeLabelled", node, labels: command.labels });

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-type Method = "POST" | "PUT" | "DELETE";
+type Method = "POST" | "PUT" | "PATCH" | "DELETE";
 type Expected = { status: number; code?: string; field?: string; value?: unknown; says?: RegExp };
 
 async function expectRefused(
@@ -126,6 +126,10 @@ describe("amounts out of range and wrong types are 400, each named with its valu
     [resources({ memoryMib: -1 }), "resources.memoryMib", -1],
     [resources({ memoryMib: 1.5 }), "resources.memoryMib", 1.5],
     [resources({ gpu: 1 }), "resources.gpu", undefined],
+    [resources({ cpu: 0, bind: true }), "resources.cpu", undefined],
+    [resources({ cpu: 0.123, bind: true }), "resources.cpu", undefined],
+    [resources({ storageMib: -1 }), "resources.storageMib", -1],
+    [resources({ ports: [{ hostPort: 70_000, port: 80 }] }), "resources.ports.0.hostPort", 70_000],
     [{ resources: undefined }, "resources", undefined],
     [{ nodesLimit: -1 }, "nodesLimit", -1],
     [{ strategy: "fastest" }, "strategy", "fastest"],
@@ -180,7 +184,9 @@ describe("amounts out of range and wrong types are 400, each named with its valu
   );
 
   test.each<[Method, string, unknown, string]>([
-    ["PUT", "/v1/nodes/n1/resources", { cpu: 1 }, "memoryMib"],
+    ["PUT", "/v1/nodes/n1/resources", { memory: 1 }, "memory"],
+    ["PATCH", "/v1/nodes/n1/resources", { storageMib: 0.5 }, "storageMib"],
+    ["PATCH", "/v1/nodes/n1/resources", { gpus: { a: ["0"], b: ["0"] } }, "gpus"],
     ["PUT", "/v1/nodes/n1/resources", { cpu: -1, memoryMib: 1 }, "cpu"],
     ["PUT", "/v1/nodes/n1/labels", { zone: 1 }, "zone"],
     ["PUT", "/v1/nodes/n1/labels", { "a b": "c" }, "a b"],

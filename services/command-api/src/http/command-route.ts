@@ -31,7 +31,7 @@ export type Input<P, B, Q> = { params: P; body: B; query: Q; commandId: string }
 export type CommandRoute<P extends z.ZodType, B extends z.ZodType, Q extends z.ZodType> = {
   /** The command, imperative: `AddPod`. */
   name: string;
-  method: "POST" | "PUT" | "DELETE";
+  method: "POST" | "PUT" | "PATCH" | "DELETE";
   url: string;
   tag: string;
   summary: string;

@@ -10,7 +10,6 @@ import {
   PlanReply,
   PodName,
   ReleaseName,
-  Resources,
   Strategy,
   subjects,
 } from "@eru/events";
@@ -29,6 +28,7 @@ import { problemOf } from "../problems.ts";
 import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
+import { WishedResources } from "./resources.ts";
 
 const requested = DeploymentEvent.options[0].shape;
 const NewDeployment = z
@@ -40,7 +40,7 @@ const NewDeployment = z
     count: requested.count.describe(
       "How many workloads there shall be; 0 is a deployment that waits to be scaled.",
     ),
-    resources: Resources.pick({ cpu: true, memoryMib: true }).describe("What each workload books."),
+    resources: WishedResources.describe("What each workload books, and its bounds."),
     strategy: Strategy.default("auto").describe(
       "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first.",
     ),

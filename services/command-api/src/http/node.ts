@@ -1,4 +1,4 @@
-import { DrainPlanReply, Labels, NodeEvent, NodeName, NodeResources, PodName, subjects } from "@eru/events";
+import { DrainPlanReply, Labels, NodeEvent, NodeName, PodName, subjects } from "@eru/events";
 import type { Live } from "@eru/log";
 import { z } from "zod";
 import { node as decider, type NodeCommand } from "../domain/node.ts";
@@ -8,14 +8,14 @@ import { problemOf } from "../problems.ts";
 import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
+import { Offer, OfferChange } from "./resources.ts";
 
-const Bookable = NodeResources.pick({ cpu: true, memoryMib: true });
 const NewNode = z.strictObject({
   name: NodeName,
   pod: PodName,
   labels: Labels.default({}),
-  resources: Bookable.optional().describe(
-    "What may be booked; absent: what its agent reports, all cores and 80 % of the memory.",
+  resources: Offer.optional().describe(
+    "What may be booked; what is absent is as its agent reports it: all cores and 80 % of the memory.",
   ),
 });
 const Cordon = z.strictObject({ reason: NodeEvent.options[3].shape.reason.default("") });
@@ -26,6 +26,7 @@ const ids = { node: NodeName };
 /** Commands about nodes. */
 export function nodeRoutes(deps: RouteDeps, live: Live): void {
   drainRoutes(deps, live);
+  resourceRoutes(deps);
   commandRoute(deps, {
     name: "AddNode",
     method: "POST",
@@ -48,18 +49,6 @@ export function nodeRoutes(deps: RouteDeps, live: Live): void {
     body: Labels,
     ids,
     command: ({ params: { node }, body: labels }) => change("SetNodeLabels", node, { labels }),
-  });
-  commandRoute(deps, {
-    name: "SetNodeResources",
-    method: "PUT",
-    url: "/v1/nodes/:node/resources",
-    tag,
-    summary: "Set what may be booked on a node",
-    description: "Workloads that are there stay, also when they book more than this.",
-    params,
-    body: Bookable,
-    ids,
-    command: ({ params: { node }, body: resources }) => change("SetNodeResources", node, { resources }),
   });
   commandRoute(deps, {
     name: "CordonNode",
@@ -97,6 +86,35 @@ export function nodeRoutes(deps: RouteDeps, live: Live): void {
     query: z.strictObject({ force: flag }),
     ids,
     command: ({ params: { node }, query: { force } }) => removeNode(node, force),
+  });
+}
+
+function resourceRoutes(deps: RouteDeps): void {
+  commandRoute(deps, {
+    name: "SetNodeResources",
+    method: "PUT",
+    url: "/v1/nodes/:node/resources",
+    tag,
+    summary: "Set what may be booked on a node",
+    description:
+      "The body is the whole word: what is not named is as the agent reports it. Workloads that are there stay, also when they book more than this.",
+    params,
+    body: Offer,
+    ids,
+    command: ({ params: { node }, body: resources }) => change("SetNodeResources", node, { resources }),
+  });
+  commandRoute(deps, {
+    name: "ChangeNodeResources",
+    method: "PATCH",
+    url: "/v1/nodes/:node/resources",
+    tag,
+    summary: "Change some of what may be booked on a node",
+    description:
+      "What is not named stays as it is; null: as the agent reports it. Workloads that are there stay, also when they book more than this.",
+    params,
+    body: OfferChange,
+    ids,
+    command: ({ params: { node }, body: changes }) => change("ChangeNodeResources", node, { changes }),
   });
 }
 

@@ -136,6 +136,7 @@ test("every command is described, with what it answers, to everybody", async () 
     "delete /v1/nodes/{node}/drain",
     "delete /v1/pods/{pod}",
     "delete /v1/routes/{host}",
+    "patch /v1/nodes/{node}/resources",
     "post /v1/apps",
     "post /v1/apps/{app}/releases",
     "post /v1/deployments",

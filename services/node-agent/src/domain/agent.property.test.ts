@@ -1,3 +1,4 @@
+import type { WorkloadOrder } from "@eru/events";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Drive } from "../../test/drive.ts";
@@ -7,6 +8,8 @@ import type { SimStep } from "../../test/sim-engine.ts";
 // Random lives of a node: orders in any order, containers that end, vanish or restart, steps that are refused or whose
 // answer is lost, an engine that goes away, an agent that dies with its last facts unsent. When the disturbances stop,
 // everything must be as the newest order says, everything must have been reported, and foreign containers untouched.
+const workloadOrders = ({ orders }: Drive): WorkloadOrder[] =>
+  orders.filter((one) => one.type !== "SharedCoresAssigned");
 const workloads = ["shop-web-abc123-1", "shop-web-abc123-2"];
 const steps: readonly SimStep[] = ["inspect", "create", "start", "stop", "remove"];
 const generations = 3;
@@ -64,7 +67,8 @@ class Life {
       case "order": {
         const { workload: name, generation } = one;
         // A generation is given once: what it says does not change.
-        if (drive.orders.some((known) => known.workload === name && known.generation === generation)) return;
+        if (workloadOrders(drive).some((known) => known.workload === name && known.generation === generation))
+          return;
         drive.order(one.run ? runOrder(name, generation) : stopAssigned(name, generation));
         return;
       }
@@ -129,7 +133,7 @@ class Life {
     const { drive } = this;
     const ours = drive.engine.containers().filter((one) => one.name.startsWith("eru-"));
     for (const name of workloads) {
-      const orders = drive.orders.filter((one) => one.workload === name);
+      const orders = workloadOrders(drive).filter((one) => one.workload === name);
       const newest = orders.toSorted((one, other) => other.generation - one.generation)[0];
       const containers = ours.filter((one) => one.labels["eru.workload"] === name);
       const last = drive.history

@@ -35,8 +35,9 @@ import {
   type View,
 } from "./reconcile.ts";
 import { backOffMs } from "./restart.ts";
+import { SharedCores } from "./shared-cores.ts";
 import { beStuck } from "./stuck.ts";
-import type { Machine, Outcome, Report, Work } from "./work.ts";
+import { type Machine, type Outcome, type Report, sameMachine, type Work } from "./work.ts";
 
 /** Probes in flight. */
 const probesMax = 64;
@@ -56,6 +57,7 @@ export class Agent {
   /** An action of theirs has just ended: the next step of a workload goes before the first of another. */
   readonly #urgent = new Set<Entry>();
   readonly #pulls = new Set<string>();
+  readonly #shared = new SharedCores();
   #probing = 0;
   #ticks = 0;
   #facts: Report[] = [];
@@ -80,6 +82,11 @@ export class Agent {
 
   /** An order, as it stands in the log. */
   ordered(event: AssignmentEvent, cause: Cause): void {
+    if (event.type === "SharedCoresAssigned") {
+      this.#shared.order(event);
+      for (const entry of this.#entries.values()) this.#dirty.add(entry);
+      return;
+    }
     if ((this.#over.get(event.workload) ?? 0) >= event.generation) return;
     const entry = this.#entry(event.workload);
     const chosen = newest(entry.order, order(event, cause));
@@ -96,14 +103,9 @@ export class Agent {
 
   /** What the machine offers; reported when it is not what was reported last. */
   machine({ resources, engine, agentVersion }: Machine): void {
-    const fact = { type: "NodeObserved", node: this.#node, resources, engine, agentVersion } as const;
-    const last = this.#knownNode.observed;
-    const same =
-      last?.engine === engine &&
-      last.agentVersion === agentVersion &&
-      last.resources.cpu === resources.cpu &&
-      last.resources.memoryMib === resources.memoryMib;
-    if (!same) this.#reportNode(fact);
+    this.#shared.machine(resources);
+    if (!sameMachine(this.#knownNode.observed, { resources, engine, agentVersion }))
+      this.#reportNode({ type: "NodeObserved", node: this.#node, resources, engine, agentVersion });
   }
 
   /** The engine does not answer: until a full look nothing is said or done about containers. */
@@ -331,7 +333,7 @@ export class Agent {
   /** Tried for ever, because its resources are booked until it is gone. Reported once per text. */
   #stuck(
     entry: Entry,
-    action: Extract<Action, { do: "look" | "stop" | "remove" }>,
+    action: Extract<Action, { do: "look" | "update" | "stop" | "remove" }>,
     error: string,
     nowMs: number,
   ): void {
@@ -375,7 +377,7 @@ export class Agent {
 
   #view({ workload, order: current, known, containers, image, exitCode, stuck }: Entry): View {
     const stuckUntilMs = stuck?.at === "clear" ? stuck.untilMs : undefined;
-    const fixed = { node: this.#node, addressing: this.#addressing, stuckUntilMs };
+    const fixed = { node: this.#node, addressing: this.#addressing, shared: this.#shared, stuckUntilMs };
     return { ...fixed, workload, order: current, known, containers, image, exitCode };
   }
 

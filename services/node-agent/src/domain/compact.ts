@@ -47,7 +47,7 @@ function overtake(overtaken: Overtaken, fact: WorkloadFact): boolean {
       overtaken.health = Math.max(overtaken.health, generation);
       return newestOf("trouble");
     case "ContainerFailed":
-      return newestOf(fact.step === "stop" || fact.step === "remove" ? "clearing" : "trouble");
+      return newestOf(["update", "stop", "remove"].includes(fact.step) ? "clearing" : "trouble");
   }
   function newestOf(kind: "health" | "trouble" | "clearing"): boolean {
     if (generation <= overtaken[kind]) return false;

@@ -127,3 +127,45 @@ test("the digest depends on what runs, not on the order of keys", () => {
   expect(specDigest(assigned({ env: { ONE: "1", TWO: "3" } }))).not.toBe(specDigest(order));
   expect(specDigest(assigned({ cpu: 0.2 }))).not.toBe(specDigest(assigned({ cpu: 0.1 })));
 });
+
+test("the parts of the node that were granted are what the engine is told", () => {
+  const volumes = [
+    { to: "/data", sizeMib: 10 },
+    { from: "/srv/www", to: "/www", sizeMib: 0, readOnly: true },
+  ];
+  const { HostConfig: host, ExposedPorts: ports } = spec(
+    {
+      resources: { cpu: 1.5, bind: true, volumes, ports: [{ hostPort: 80, port: 8081 }] },
+      granted: {
+        cores: { "0": 100, "3": 50 },
+        volumes: [{ to: "/data", path: "/mnt/a", sizeMib: 10 }],
+      },
+    },
+    { ...byNode, mountable: ["/srv"] } as typeof byNode,
+  );
+  expect(host).toMatchObject({
+    CpusetCpus: "0,3",
+    CpuShares: 512,
+    Binds: ["/mnt/a/shop-web-abc123-1/data:/data:rw", "/srv/www:/www:ro"],
+    PortBindings: {
+      "8080/tcp": [{ HostIp: "192.0.2.1", HostPort: "" }],
+      "8081/tcp": [{ HostIp: "192.0.2.1", HostPort: "80" }],
+    },
+  });
+  expect(host).not.toHaveProperty("NanoCpus");
+  expect(Object.keys(ports)).toEqual(["8080/tcp", "8081/tcp"]);
+});
+
+test.each([["/srv"], ["/srv/"]])("of %s only what lies below may be mounted", (allowed) => {
+  const mounting = (from: string) =>
+    containerSpec(assigned({ resources: { volumes: [{ from, to: "/a", sizeMib: 0 }] } }), {
+      ...byNode,
+      mountable: [allowed],
+    });
+  expect(mounting("/srv/x").ok).toBe(true);
+  expect(mounting("/srvx")).toMatchObject({
+    ok: false,
+    error:
+      "/srvx may not be mounted on n1: start its agent with ERU_AGENT_MOUNTS=/srvx, or ask for an AUTO volume",
+  });
+});

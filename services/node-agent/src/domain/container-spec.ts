@@ -1,3 +1,5 @@
+import { type EngineSettings, engineSettings } from "@eru/resources";
+import { canonical } from "./canonical.ts";
 import { containerName, label } from "./container.ts";
 import type { Assigned } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
@@ -15,19 +17,14 @@ export type ContainerSpec = {
   HostConfig: {
     NetworkMode: "bridge" | "host";
     PortBindings: Record<string, { HostIp: string; HostPort: string }[]>;
-    NanoCpus?: number;
-    Memory?: number;
-    MemorySwap?: number;
     RestartPolicy: { Name: "no" };
     SecurityOpt: string[];
     LogConfig: { Type: "json-file"; Config: Record<string, string> };
-  };
+  } & Omit<EngineSettings, "PortBindings">;
 };
 
 /** The engine refuses less, and reports it in words that help nobody. */
 const memoryMibMin = 4;
-const bytesPerMib = 1024 * 1024;
-const nanosPerCpu = 1e9;
 /** Output kept per container: three files of 10 MiB. */
 const logFiles = { "max-size": "10m", "max-file": "3" };
 
@@ -35,14 +32,30 @@ const logFiles = { "max-size": "10m", "max-file": "3" };
 export function containerSpec(
   assigned: Assigned,
   addressing: Addressing,
+  sharedCores: readonly string[] = [],
 ): { ok: true; spec: ContainerSpec } | { ok: false; error: string } {
   const { template, resources, workload, generation } = assigned;
   const { entrypoint } = template;
-  if (resources.memoryMib > 0 && resources.memoryMib < memoryMibMin)
+  const bound = resources.memoryLimitMib ?? resources.memoryMib;
+  if (bound > 0 && bound < memoryMibMin)
     return {
       ok: false,
-      error: `memory is ${resources.memoryMib} MiB: a container needs ${memoryMibMin} MiB or more, or 0 for no limit`,
+      error: `memory is ${bound} MiB: a container needs ${memoryMibMin} MiB or more, or 0 for no limit`,
     };
+  const barred = resources.volumes?.find(({ from }) => from !== undefined && !isMountable(from, addressing));
+  if (barred)
+    return {
+      ok: false,
+      error: `${barred.from} may not be mounted on ${assigned.node}: start its agent with ERU_AGENT_MOUNTS=${barred.from}, or ask for an AUTO volume`,
+    };
+  const { PortBindings: wished, ...settings } = engineSettings({
+    workload,
+    resources,
+    granted: assigned.granted ?? {},
+    sharedCores,
+    address: addressing.address,
+    network: entrypoint.network,
+  });
   const published = entrypoint.publish.map((port) => `${port}/tcp`);
   const mapped = addressing.advertise === "node" && entrypoint.network === "bridge" ? published : [];
   const spec: ContainerSpec = {
@@ -53,19 +66,15 @@ export function containerSpec(
     Labels: labels(assigned),
     ...(entrypoint.dir !== undefined && { WorkingDir: entrypoint.dir }),
     StopTimeout: entrypoint.graceSeconds,
-    ExposedPorts: Object.fromEntries(published.map((port) => [port, {}])),
+    ExposedPorts: Object.fromEntries([...published, ...Object.keys(wished ?? {})].map((port) => [port, {}])),
     HostConfig: {
       NetworkMode: entrypoint.network,
       // An empty port asks for a free one. On the advertised address alone: nothing is opened to other networks.
-      PortBindings: Object.fromEntries(
-        mapped.map((port) => [port, [{ HostIp: addressing.address, HostPort: "" }]]),
-      ),
-      ...(resources.cpu > 0 && { NanoCpus: Math.round(resources.cpu * nanosPerCpu) }),
-      // Equal amounts mean no swap: a workload over its limit is ended, not slowed.
-      ...(resources.memoryMib > 0 && {
-        Memory: resources.memoryMib * bytesPerMib,
-        MemorySwap: resources.memoryMib * bytesPerMib,
-      }),
+      PortBindings: {
+        ...Object.fromEntries(mapped.map((port) => [port, [{ HostIp: addressing.address, HostPort: "" }]])),
+        ...wished,
+      },
+      ...settings,
       // The agent restarts, with back-off and facts; two restarters would fight.
       RestartPolicy: { Name: "no" },
       SecurityOpt: ["no-new-privileges:true"],
@@ -74,6 +83,12 @@ export function containerSpec(
   };
   return { ok: true, spec };
 }
+
+/** A mounted path may give away the machine, so its user says which may be: below these directories only. */
+const isMountable = (path: string, { mountable = [] }: Addressing): boolean =>
+  mountable.some(
+    (allowed) => path === allowed || path.startsWith(allowed.endsWith("/") ? allowed : `${allowed}/`),
+  );
 
 /** The deployment's variables override the entrypoint's; Eru's own names cannot be set by users. */
 function environment({ template, ...assigned }: Assigned, { address }: Addressing): string[] {
@@ -101,7 +116,7 @@ const labels = ({ template, ...assigned }: Assigned): Record<string, string> => 
   [label.generation]: String(assigned.generation),
   [label.node]: assigned.node,
   [label.graceSeconds]: String(template.entrypoint.graceSeconds),
-  [label.spec]: specDigest({ template, resources: assigned.resources }),
+  [label.spec]: specDigest({ template, resources: assigned.resources, granted: assigned.granted }),
   ...(template.entrypoint.hooks && { [label.hooks]: JSON.stringify(template.entrypoint.hooks) }),
 });
 
@@ -109,21 +124,11 @@ const labels = ({ template, ...assigned }: Assigned): Record<string, string> => 
  * Tells apart two orders that claim the same workload and generation. Not a safeguard against attacks: FNV-1a, 64 bits,
  * over the order with its keys sorted.
  */
-export function specDigest({ template, resources }: Pick<Assigned, "template" | "resources">): string {
+export function specDigest(order: Pick<Assigned, "template" | "resources" | "granted">): string {
   let hash = 0xcbf29ce484222325n;
-  for (const char of canonical({ template, resources })) {
+  for (const char of canonical(order)) {
     hash ^= BigInt(char.codePointAt(0) ?? 0);
     hash = BigInt.asUintN(64, hash * 0x100000001b3n);
   }
   return hash.toString(16).padStart(16, "0");
 }
-
-const canonical = (value: unknown): string => {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .toSorted(([one], [other]) => (one < other ? -1 : 1))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`);
-  return `{${members.join(",")}}`;
-};

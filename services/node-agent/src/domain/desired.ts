@@ -1,4 +1,4 @@
-import { type AssignmentEvent, type Cause, unreachable } from "@eru/events";
+import { type AssignmentEvent, type Cause, unreachable, type WorkloadOrder } from "@eru/events";
 
 /** What an assignment asks to run. */
 export type Assigned = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>;
@@ -12,7 +12,7 @@ export type Order = {
 } & ({ kind: "run"; assigned: Assigned } | { kind: "stop"; graceSeconds: number });
 
 /** An assignment event as an order. */
-export function order(event: AssignmentEvent, cause: Cause): Order {
+export function order(event: WorkloadOrder, cause: Cause): Order {
   const { workload, generation } = event;
   switch (event.type) {
     case "WorkloadAssigned":

@@ -8,6 +8,8 @@ export type Addressing = {
   advertise: "container" | "node";
   /** The node's address as the load balancers see it. */
   address: string;
+  /** Directories of the machine, with all below them, that workloads may mount; none when absent. */
+  mountable?: readonly string[];
 };
 
 /** Where a running workload's published ports can be reached; a port without an address is left out. */

@@ -108,7 +108,7 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
       return retrying({ ...ended(before, fact.attempt, time), phase: "exited" }, fact, time.atMs);
     case "ContainerFailed":
       // A container that cannot be seen or taken away says nothing about starting it.
-      if (fact.step === "inspect" || fact.step === "stop" || fact.step === "remove") return before;
+      if (["inspect", "update", "stop", "remove"].includes(fact.step)) return before;
       return retrying(
         { ...settled(before, time.atMs), phase: "failed", attempt: fact.attempt },
         fact,

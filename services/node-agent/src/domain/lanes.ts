@@ -10,6 +10,7 @@ const laneOf = {
   pull: "pull",
   create: "run",
   start: "run",
+  update: "run",
   hook: "hook",
   stop: "clear",
   remove: "clear",

@@ -8,6 +8,7 @@ import { dueAfterStart, dueBeforeStop, type HookAction } from "./hooks.ts";
 import { carriedOn, keptBy, restartDue, stopDue } from "./keep.ts";
 import { evolve, type Known, retriesNow, unknown, type WorkloadFact } from "./known.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
+import type { SharedCores } from "./shared-cores.ts";
 
 /** One step at the engine. Each may be repeated: done already is done. */
 export type Action =
@@ -17,6 +18,8 @@ export type Action =
   | { do: "create"; workload: string; spec: ContainerSpec }
   | { do: "start"; workload: string; containerId: string }
   | HookAction
+  /** Gives a running container other cores. */
+  | { do: "update"; workload: string; containerId: string; cpus: string }
   | { do: "stop"; workload: string; containerId: string; graceSeconds: number }
   | { do: "remove"; workload: string; containerId: string };
 
@@ -25,6 +28,7 @@ export type View = {
   node: string;
   addressing: Addressing;
   workload: string;
+  shared: Pick<SharedCores, "cores" | "missing">;
   /** Absent: nobody ever ordered it here. */
   order: Order | undefined;
   known: Known | undefined;
@@ -96,7 +100,7 @@ function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Rep
   // The engine cannot start a dead container, only take it away.
   if (kept?.state === "dead") return clear(kept, report);
   if (kept) return { action: { do: "start", workload, containerId: kept.id } };
-  const answer = containerSpec(assigned, addressing);
+  const answer = containerSpec(assigned, addressing, report.view.shared.cores);
   if (!answer.ok) {
     report.failed(assigned, "create", answer.error, "for good");
     return {};
@@ -127,6 +131,11 @@ function accompany(assigned: Assigned, kept: OwnContainer, report: Report): Next
   }
   const hook = dueAfterStart(assigned, known, kept);
   if (hook) return { action: hook };
+  const cpus = report.view.shared.missing(report.view.order, kept.cpus);
+  if (cpus !== undefined) {
+    if (stuckUntilMs !== undefined && stuckUntilMs > nowMs) return { wakeAtMs: stuckUntilMs };
+    return { action: { do: "update", workload, containerId: kept.id, cpus } };
+  }
   const wakeAtMs = provenAtMs(known, nowMs);
   return known.phase === "started" && wakeAtMs > nowMs ? { wakeAtMs } : {};
 }

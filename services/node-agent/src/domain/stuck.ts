@@ -10,7 +10,7 @@ type Failed = Extract<WorkloadFact, { type: "ContainerFailed" }>;
  */
 export function beStuck(
   entry: Entry,
-  { step, error }: { step: "inspect" | "stop" | "remove"; error: string },
+  { step, error }: { step: "inspect" | "update" | "stop" | "remove"; error: string },
   nowMs: number,
 ): Omit<Failed, "node"> | undefined {
   const failures = (entry.stuck?.failures ?? 0) + 1;

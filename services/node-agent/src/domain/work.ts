@@ -1,4 +1,5 @@
 import type { Cause, CommandResult, FactEvent, NodeResources } from "@eru/events";
+import { canonical } from "./canonical.ts";
 import type { Container } from "./container.ts";
 import type { Probe } from "./probing.ts";
 import type { Action } from "./reconcile.ts";
@@ -28,3 +29,10 @@ export type Machine = { resources: NodeResources; engine: string; agentVersion: 
 
 /** A fact, and the order that it follows from. */
 export type Report = { fact: FactEvent; cause: Cause | undefined };
+
+/** True when nothing about the machine is news. */
+export const sameMachine = (last: Machine | undefined, now: Machine): boolean =>
+  last !== undefined &&
+  last.engine === now.engine &&
+  last.agentVersion === now.agentVersion &&
+  canonical(last.resources) === canonical(now.resources);

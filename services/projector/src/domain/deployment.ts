@@ -31,6 +31,8 @@ export type Deployment = {
   wanted: number;
   cpuMilli: number;
   memoryMib: number;
+  /** JSON of everything a workload asks for, when that is more than cores and memory; else null. */
+  asked: string | null;
   strategy: string;
   nodesLimit: number;
   /** JSON. */

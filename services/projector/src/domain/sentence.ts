@@ -1,4 +1,4 @@
-import type { DecisionEvent, EruEvent, FactEvent } from "@eru/events";
+import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
 import { commandFault, unreachable } from "@eru/events";
 import { shortage } from "./wish.ts";
 
@@ -37,6 +37,7 @@ function words(event: EruEvent): string {
     case "DeploymentHalted":
     case "DeploymentSteady":
     case "DeploymentEnded":
+    case "SharedCoresDecided":
     case "NodeSuspected":
     case "NodeLost":
     case "NodeRecovered":
@@ -61,6 +62,16 @@ const hookEnd = ({ ran, forced }: Extract<FactEvent, { type: "HookEnded" }>): st
   if (fault === undefined) return `ran, ${many(ran.length, "command")}`;
   return `failed${forced ? "" : ", which it may"}: ${fault}`;
 };
+
+const offer = (resources: GivenResources): string =>
+  Object.entries(resources)
+    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(", ") || "what its agent reports";
+
+const sharedCores = (cores: readonly string[]): string =>
+  cores.length === 0
+    ? "may use every core"
+    : `keep to ${cores.length === 1 ? "core" : "cores"} ${cores.join(", ")}`;
 
 function ofFact(event: FactEvent): string {
   switch (event.type) {
@@ -125,6 +136,8 @@ function ofDecision(event: DecisionEvent): string {
       return `${event.deployment}: steady again`;
     case "DeploymentEnded":
       return `${event.deployment}: nothing of it is left`;
+    case "SharedCoresDecided":
+      return `workloads of ${event.node} that are not bound ${sharedCores(event.cores)}`;
     case "NodeSuspected":
       return `${event.node} has been silent for ${seconds(event.silentMs)} and gets no new workloads`;
     case "NodeLost":
@@ -153,7 +166,7 @@ function ofIntent(event: Intent): string {
     case "NodeAdded":
       return `node ${event.node} added to pod ${event.pod}`;
     case "NodeResourcesSet":
-      return `node ${event.node} may book ${event.resources.cpu} cores, ${event.resources.memoryMib} MiB`;
+      return `node ${event.node} offers ${offer(event.resources)}`;
     case "NodeLabelled":
       return `node ${event.node} labelled ${labels(event.labels)}`;
     case "NodeCordoned":
@@ -197,6 +210,8 @@ function ofWish(event: Wish): string {
       return `${event.node} shall ${event.keep === "stopped" ? "stop and keep" : event.keep === "restarted" ? "restart" : "run"} ${event.workload}, generation ${event.generation}`;
     case "WorkloadStopAssigned":
       return `${event.node} shall stop ${event.workload} within ${event.graceSeconds} s`;
+    case "SharedCoresAssigned":
+      return `${event.node} is ordered: workloads that are not bound ${sharedCores(event.cores)}`;
     case "RouteDeclared":
       return `route ${event.host}${event.app === undefined ? "" : ` of ${event.app}`} ${event.restores === undefined ? "" : `put back to ${event.restores}, `}declared with ${many(event.rules.length, "rule")}${event.section === undefined ? "" : ` by the elb section of ${event.section}`}`;
     case "RouteRemoved":

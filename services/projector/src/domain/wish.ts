@@ -1,6 +1,6 @@
 import type { DeploymentEvent, Reasons, RecordedEvent } from "@eru/events";
 import { type Deployment, totalsOf, type WorkloadCounts } from "./deployment.ts";
-import { toMilli } from "./workload.ts";
+import { askedOf, toMilli } from "./workload.ts";
 
 type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;
 
@@ -23,6 +23,7 @@ export function request(
     wanted: event.count,
     cpuMilli: toMilli(event.resources.cpu),
     memoryMib: event.resources.memoryMib,
+    asked: askedOf(event.resources),
     strategy: event.strategy,
     nodesLimit: event.nodesLimit,
     filter: JSON.stringify(event.filter),

@@ -1,4 +1,11 @@
-import { type AssignmentEvent, commandFault, type DecisionEvent, type FactEvent } from "@eru/events";
+import {
+  type AssignmentEvent,
+  commandFault,
+  type DecisionEvent,
+  type FactEvent,
+  type Granted,
+  type Resources,
+} from "@eru/events";
 
 /** What the node's agent last said about the workload. */
 type Observed =
@@ -43,6 +50,10 @@ export type Workload = {
   generation: number;
   cpuMilli: number;
   memoryMib: number;
+  /** JSON of everything it asks for, when that is more than cores and memory; else null. */
+  asked: string | null;
+  /** JSON of the parts of the node it got, when it got any; else null. */
+  granted: string | null;
   observed: Observed;
   leaving: "draining" | "stopping" | null;
   lost: 0 | 1;
@@ -84,6 +95,21 @@ export type ContainerFact = Extract<FactEvent, { workload: string }>;
 /** Thousandths of a core: sums of integers come back to exactly zero. */
 export const toMilli = (cpu: number): number => Math.round(cpu * 1000);
 
+/** What a workload books, as columns. Most ask for cores and memory and get no part in particular. */
+export const bookingOf = (
+  resources: Resources,
+  granted: Granted | undefined,
+): Pick<Workload, "cpuMilli" | "memoryMib" | "asked" | "granted"> => ({
+  cpuMilli: toMilli(resources.cpu),
+  memoryMib: resources.memoryMib,
+  asked: askedOf(resources),
+  granted: granted ? JSON.stringify(granted) : null,
+});
+
+/** A request that is more than cores and memory, as a column. */
+export const askedOf = (resources: Resources): string | null =>
+  Object.keys(resources).length > 2 ? JSON.stringify(resources) : null;
+
 /** True while the node's resources are booked for it: from the decision until the removal is a fact or the node is lost. */
 export const books = (workload: Workload): boolean => workload.observed !== "removed" && workload.lost === 0;
 
@@ -110,6 +136,8 @@ export function place(
     | "node"
     | "cpuMilli"
     | "memoryMib"
+    | "asked"
+    | "granted"
     | "placedBecause"
   >,
 ): Workload {
@@ -156,8 +184,7 @@ export function assign(current: Workload | undefined, event: Assigned, at: At): 
       entrypoint: template.entrypointName,
       release: template.release,
       node: event.node,
-      cpuMilli: toMilli(resources.cpu),
-      memoryMib: resources.memoryMib,
+      ...bookingOf(resources, event.granted),
       placedBecause: null,
     });
   if (event.generation <= before.generation) return before;
@@ -165,8 +192,7 @@ export function assign(current: Workload | undefined, event: Assigned, at: At): 
     generation: event.generation,
     release: template.release,
     image: template.image,
-    cpuMilli: toMilli(resources.cpu),
-    memoryMib: resources.memoryMib,
+    ...bookingOf(resources, event.granted),
     firstPort: template.entrypoint.publish[0] ?? null,
     ...(before.generation > 0 && {
       observed: "assigned" as const,

@@ -16,6 +16,7 @@ const columns = [
   "wanted integer not null",
   "cpuMilli integer not null",
   "memoryMib integer not null",
+  "asked text",
   "strategy text not null",
   "nodesLimit integer not null",
   "filter text not null",

@@ -1,6 +1,5 @@
 import type { RecordedEvent } from "@eru/events";
 import type { Database } from "better-sqlite3";
-import { toMilli } from "../domain/workload.ts";
 import type { Apply, Projection } from "../projection.ts";
 import type { Liveness, NodeFactsRow, NodeRow } from "../tables.ts";
 
@@ -20,8 +19,7 @@ export const nodes: Projection = {
       drainReason text,
       drainSeq integer,
       drainAt text,
-      cpuMilli integer,
-      memoryMib integer,
+      given text,
       addedSeq integer not null,
       addedAt text not null
     ) strict, without rowid;
@@ -31,8 +29,7 @@ export const nodes: Projection = {
       liveness text not null,
       livenessSeq integer not null,
       livenessAt text not null,
-      cpuMilli integer,
-      memoryMib integer,
+      observed text,
       engine text,
       engineReachable integer not null,
       engineError text,
@@ -49,15 +46,11 @@ export const nodes: Projection = {
   },
 };
 
-const milliOrNull = (cpu: number | undefined): number | null => (cpu === undefined ? null : toMilli(cpu));
-
 function prepareDeclared(db: Database): Apply {
   const add = db.prepare<Omit<NodeRow, "drainReason" | "drainSeq" | "drainAt">>(`
     insert or replace into nodes values
-      (@node, @pod, @labels, @cordoned, @cordonReason, null, null, null, @cpuMilli, @memoryMib, @addedSeq, @addedAt)`);
-  const resources = db.prepare<[number | null, number | null, string]>(
-    "update nodes set cpuMilli = ?, memoryMib = ? where node = ?",
-  );
+      (@node, @pod, @labels, @cordoned, @cordonReason, null, null, null, @given, @addedSeq, @addedAt)`);
+  const resources = db.prepare<[string, string]>("update nodes set given = ? where node = ?");
   const label = db.prepare<[string, string]>("update nodes set labels = ? where node = ?");
   const cordon = db.prepare<[number, string | null, string]>(
     "update nodes set cordoned = ?, cordonReason = ? where node = ?",
@@ -75,14 +68,13 @@ function prepareDeclared(db: Database): Apply {
           labels: JSON.stringify(event.labels),
           cordoned: 0,
           cordonReason: null,
-          cpuMilli: milliOrNull(event.resources?.cpu),
-          memoryMib: event.resources?.memoryMib ?? null,
+          given: event.resources ? JSON.stringify(event.resources) : null,
           addedSeq: seq,
           addedAt: meta.time,
         });
         break;
       case "NodeResourcesSet":
-        resources.run(milliOrNull(event.resources.cpu), event.resources.memoryMib ?? null, event.node);
+        resources.run(JSON.stringify(event.resources), event.node);
         break;
       case "NodeLabelled":
         label.run(JSON.stringify(event.labels), event.node);
@@ -110,15 +102,15 @@ function prepareDeclared(db: Database): Apply {
 function prepareSeen(db: Database): Apply {
   const observe = db.prepare<Omit<NodeFactsRow, "engineError" | "engineReachable" | "liveness">>(`
     insert into nodeFacts values
-      (@node, 'unknown', @livenessSeq, @livenessAt, @cpuMilli, @memoryMib, @engine, 1, null, @agentVersion)
+      (@node, 'unknown', @livenessSeq, @livenessAt, @observed, @engine, 1, null, @agentVersion)
     on conflict (node) do update set
-      cpuMilli = excluded.cpuMilli, memoryMib = excluded.memoryMib, engine = excluded.engine,
+      observed = excluded.observed, engine = excluded.engine,
       engineReachable = 1, engineError = null, agentVersion = excluded.agentVersion`);
   const engine = db.prepare<[number, string | null, string]>(
     "update nodeFacts set engineReachable = ?, engineError = ? where node = ?",
   );
   const live = db.prepare<[string, Liveness, number, string]>(`
-    insert into nodeFacts values (?, ?, ?, ?, null, null, null, 1, null, null)
+    insert into nodeFacts values (?, ?, ?, ?, null, null, 1, null, null)
     on conflict (node) do update set
       liveness = excluded.liveness, livenessSeq = excluded.livenessSeq, livenessAt = excluded.livenessAt`);
   return ({ event, seq, meta }: RecordedEvent) => {
@@ -128,8 +120,7 @@ function prepareSeen(db: Database): Apply {
           node: event.node,
           livenessSeq: seq,
           livenessAt: meta.time,
-          cpuMilli: toMilli(event.resources.cpu),
-          memoryMib: event.resources.memoryMib,
+          observed: JSON.stringify(event.resources),
           engine: event.engine,
           agentVersion: event.agentVersion,
         });

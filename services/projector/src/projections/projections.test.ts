@@ -38,7 +38,13 @@ test("nodes: what users say", () => {
     [n1, { type: "NodeCordoned", node: "n1", reason: "disk" }],
   );
   expect(rowsAfter(world, "nodes")).toMatchObject([
-    { pod: "p1", labels: '{"disk":"ssd"}', cpuMilli: 250, memoryMib: 64, cordoned: 1, cordonReason: "disk" },
+    {
+      pod: "p1",
+      labels: '{"disk":"ssd"}',
+      given: '{"cpu":0.25,"memoryMib":64}',
+      cordoned: 1,
+      cordonReason: "disk",
+    },
   ]);
   world.append(n1, "user:ada", [{ type: "NodeUncordoned", node: "n1" }]);
   expect(rowsAfter(world, "nodes")).toMatchObject([{ cordoned: 0, cordonReason: null }]);
@@ -48,8 +54,10 @@ test("nodes: what users say", () => {
 
 test("nodes: an agent may speak before its node is added", () => {
   const facts = rowsAfter(after(observed, nodeAdded), "nodeFacts");
-  expect(facts).toMatchObject([{ node: "n1", cpuMilli: 1_500, engine: "20.10", engineReachable: 1 }]);
-  expect(rowsAfter(after(observed, nodeAdded), "nodes")).toMatchObject([{ cpuMilli: null, memoryMib: null }]);
+  expect(facts).toMatchObject([
+    { node: "n1", observed: expect.stringContaining('"cpu":1.5'), engine: "20.10", engineReachable: 1 },
+  ]);
+  expect(rowsAfter(after(observed, nodeAdded), "nodes")).toMatchObject([{ given: null }]);
 });
 
 test("nodes: alive is who the scheduler says is", () => {

@@ -2,13 +2,13 @@ import type { RecordedEvent } from "@eru/events";
 import { ask, finish, goOn } from "../domain/change.ts";
 import {
   assign,
+  bookingOf,
   books,
   leave,
   observe,
   place,
   setLost,
   stop,
-  toMilli,
   type Workload,
   type WorkloadState,
   workloadStates,
@@ -28,6 +28,8 @@ const columns = [
   "generation integer not null",
   "cpuMilli integer not null",
   "memoryMib integer not null",
+  "asked text",
+  "granted text",
   "observed text not null",
   "leaving text",
   "lost integer not null",
@@ -146,8 +148,7 @@ function placeAll({ event, subject, seq, meta }: RecordedEvent, rows: Rows): voi
   if (event.type !== "PlacementDecided") return;
   const of = rows.ofDeployment(event.deployment);
   if (!of) return; // Nobody asked for it; its assignments will say what it is.
-  const { cpu, memoryMib } = event.reasons.resources;
-  for (const { workload, node } of event.placed)
+  for (const { workload, node, granted } of event.placed)
     rows.change(
       workload,
       (current) =>
@@ -163,8 +164,7 @@ function placeAll({ event, subject, seq, meta }: RecordedEvent, rows: Rows): voi
             entrypoint: of.entrypoint,
             release: event.release,
             node,
-            cpuMilli: toMilli(cpu),
-            memoryMib,
+            ...bookingOf(event.reasons.resources, granted),
             placedBecause: event.because,
           },
         ),

@@ -1,11 +1,11 @@
-import { AppName, DeploymentId, EntrypointName, PodName, type Template } from "@eru/events";
+import { AppName, DeploymentId, EntrypointName, PodName, Resources, type Template } from "@eru/events";
 import { type InferResult, sql } from "kysely";
 import { z } from "zod";
 import { deploymentStates, totalsOf } from "../domain/deployment.ts";
 import { type WorkloadState, workloadStates } from "../domain/workload.ts";
 import { kysely, type View } from "../view.ts";
 import { eventShower } from "./event-view.ts";
-import { Amounts, amounts, parsed } from "./json.ts";
+import { parsed, wished } from "./json.ts";
 import { notFound } from "./not-found.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
@@ -45,7 +45,7 @@ export const DeploymentView = z.object({
     lost: z.int(),
     removed: z.int(),
   }),
-  resources: Amounts.describe("Of one workload"),
+  resources: Resources.describe("Of one workload"),
   strategy: z.string(),
   nodesLimit: z.int(),
   filter: z.record(z.string(), z.unknown()),
@@ -87,7 +87,7 @@ export function showDeployment(
   return {
     ...{ deployment, pod, app, entrypoint, release, image, state, reason, reasonSeq },
     counts: { wanted, waiting, refused, ...totalsOf(counts) },
-    resources: amounts(row),
+    resources: wished(row),
     ...{ strategy, nodesLimit, onShortage, requestedSeq, requestedAt, requestedBy, changedSeq, changedAt },
     filter: parsed(row.filter),
     rollout: row.rollout === null ? null : parsed<z.infer<typeof Rollout>>(row.rollout),

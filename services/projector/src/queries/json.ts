@@ -1,3 +1,4 @@
+import type { Resources } from "@eru/events";
 import { z } from "zod";
 
 /** Amounts as people write them: cores, MiB. */
@@ -11,3 +12,7 @@ export const amounts = (row: { cpuMilli: number; memoryMib: number }): z.infer<t
 
 /** The content of a JSON column. It was written by a projection, so it is what its type says. */
 export const parsed = <T>(text: string): T => JSON.parse(text) as T;
+
+/** Everything a workload asks for, from its columns. */
+export const wished = (row: { asked: string | null; cpuMilli: number; memoryMib: number }): Resources =>
+  row.asked === null ? amounts(row) : parsed<Resources>(row.asked);

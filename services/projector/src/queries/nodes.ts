@@ -1,9 +1,10 @@
-import { NodeName, PodName, type Reasons } from "@eru/events";
+import { GivenResources, type Granted, NodeName, NodeResources, PodName, type Reasons } from "@eru/events";
+import { Books, demandOf, kindNames, offered } from "@eru/resources";
 import { type InferResult, sql } from "kysely";
 import { z } from "zod";
 import { shortage } from "../domain/wish.ts";
 import { kysely, type View } from "../view.ts";
-import { Amounts, amounts, parsed } from "./json.ts";
+import { Amounts, amounts, parsed, wished } from "./json.ts";
 import { notFound } from "./not-found.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
@@ -22,7 +23,9 @@ const Node = z.object({
   livenessSeq: z.int().nullable(),
   livenessAt: z.string().nullable(),
   capacity: Amounts.nullable().describe("What may be booked; null until someone said it"),
-  capacityFrom: z.enum(["user", "agent"]).nullable(),
+  capacityFrom: z.enum(["user", "agent"]).nullable().describe("Who said how many cores"),
+  given: GivenResources.nullable().describe("What the user said may be booked"),
+  observed: NodeResources.nullable().describe("What its agent found"),
   booked: Amounts,
   workloads: z.int().describe("Workloads that book something"),
   engine: z.string().nullable().describe("The Docker engine, as its agent saw it"),
@@ -130,15 +133,13 @@ const nodes = () =>
       "n.drainReason",
       "n.drainSeq",
       "n.drainAt",
-      "n.cpuMilli as givenCpuMilli",
-      "n.memoryMib as givenMemoryMib",
+      "n.given",
       "n.addedSeq",
       "n.addedAt",
       "f.liveness",
       "f.livenessSeq",
       "f.livenessAt",
-      "f.cpuMilli as seenCpuMilli",
-      "f.memoryMib as seenMemoryMib",
+      "f.observed",
       "f.engine",
       "f.engineReachable",
       "f.engineError",
@@ -151,8 +152,8 @@ const nodes = () =>
 type NodeRow = InferResult<ReturnType<typeof nodes>>[number];
 
 function show(row: NodeRow): z.infer<typeof Node> {
-  const given = capacity(row.givenCpuMilli, row.givenMemoryMib);
-  const seen = capacity(row.seenCpuMilli, row.seenMemoryMib);
+  const { given, observed } = saidOf(row);
+  const capacity = offered(given, observed);
   return {
     node: row.node,
     pod: row.pod,
@@ -164,8 +165,10 @@ function show(row: NodeRow): z.infer<typeof Node> {
     liveness: row.liveness ?? "unknown",
     livenessSeq: row.livenessSeq,
     livenessAt: row.livenessAt,
-    capacity: given ?? seen,
-    capacityFrom: given ? "user" : seen ? "agent" : null,
+    capacity: capacity ? { cpu: capacity.cpu, memoryMib: capacity.memoryMib } : null,
+    capacityFrom: capacity ? (given?.cpu === undefined ? "agent" : "user") : null,
+    given: given ?? null,
+    observed: observed ?? null,
     booked: amounts({ cpuMilli: row.bookedCpuMilli ?? 0, memoryMib: row.bookedMemoryMib ?? 0 }),
     workloads: row.workloads ?? 0,
     engine: row.engine,
@@ -177,8 +180,38 @@ function show(row: NodeRow): z.infer<typeof Node> {
   };
 }
 
-const capacity = (cpuMilli: number | null, memoryMib: number | null) =>
-  cpuMilli === null || memoryMib === null ? null : amounts({ cpuMilli, memoryMib });
+const saidOf = ({ given, observed }: Pick<NodeRow, "given" | "observed">) => ({
+  given: given === null ? undefined : parsed<GivenResources>(given),
+  observed: observed === null ? undefined : parsed<NodeResources>(observed),
+});
+
+const Line = z.object({
+  kind: z.enum(kindNames),
+  name: z.string().describe("Which one, where a node has several: `core 0`, a volume's path, a product"),
+  unit: z.string(),
+  size: z.number(),
+  booked: z.number(),
+  free: z.number().describe("Below zero when a user lowered the size below what is booked"),
+});
+
+/** Everything that can be booked on a node, as the scheduler computes it. */
+function linesOf(view: View, row: NodeRow): z.infer<typeof Line>[] {
+  const { given, observed } = saidOf(row);
+  const capacity = offered(given, observed);
+  if (!capacity) return [];
+  const books = Books.open(capacity);
+  const there = view.all(
+    kysely
+      .selectFrom("workloads")
+      .select(["cpuMilli", "memoryMib", "asked", "granted"])
+      .where("node", "=", row.node)
+      .where("observed", "!=", "removed")
+      .where("lost", "=", 0),
+  );
+  for (const one of there)
+    books.book(demandOf(wished(one)), one.granted === null ? {} : parsed<Granted>(one.granted));
+  return books.lines().map((line) => ({ ...line, free: Number((line.size - line.booked).toFixed(3)) }));
+}
 
 const Label = z
   .string()
@@ -225,10 +258,11 @@ export function addNodes(deps: QueryDeps): void {
     query: {},
     answer: Node.extend({
       drain: Drain.nullable().describe("How far its drain is; null when there is none"),
+      resources: z.array(Line).describe("Everything that can be booked there, and what is"),
     }),
     run: (view, { params: { node } }) => {
       const found = view.first(nodes().where("n.node", "=", node));
-      if (found) return { ...show(found), drain: drainOf(view, found) };
+      if (found) return { ...show(found), drain: drainOf(view, found), resources: linesOf(view, found) };
       const names = kysely.selectFrom("nodes").select("node");
       throw notFound(view, { kind: "node", name: node, list: "/v1/nodes" }, names);
     },

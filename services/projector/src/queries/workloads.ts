@@ -1,10 +1,19 @@
-import { AppName, DeploymentId, type Endpoint, NodeName, WorkloadChange, WorkloadId } from "@eru/events";
+import {
+  AppName,
+  DeploymentId,
+  type Endpoint,
+  Granted,
+  NodeName,
+  Resources,
+  WorkloadChange,
+  WorkloadId,
+} from "@eru/events";
 import { z } from "zod";
 import { type Change, changeSteps } from "../domain/change.ts";
 import { deploymentOf } from "../domain/objects.ts";
 import { type Workload, workloadStates } from "../domain/workload.ts";
 import { kysely } from "../view.ts";
-import { Amounts, amounts, parsed } from "./json.ts";
+import { parsed, wished } from "./json.ts";
 import { notFound } from "./not-found.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
@@ -24,7 +33,8 @@ export const WorkloadView = z.object({
   observed: z.string().describe("What its agent last said, whatever was decided since"),
   generation: z.int(),
   attempt: z.int().describe("Starts so far"),
-  resources: Amounts,
+  resources: Resources,
+  granted: Granted.nullable().describe("Which parts of its node it got; null: none in particular"),
   endpoints: z.array(z.object({ port: z.int(), ip: z.string(), hostPort: z.int() })),
   containerId: z.string().nullable(),
   lastError: z.string().nullable().describe("The engine's or the health check's own words"),
@@ -55,10 +65,20 @@ export const WorkloadView = z.object({
 
 /** A workload's row as it is answered. */
 export function showWorkload(row: Workload): z.infer<typeof WorkloadView> {
-  const { leaving: _leaving, lost: _lost, firstPort: _port, cpuMilli, memoryMib, ...rest } = row;
+  const {
+    leaving: _leaving,
+    lost: _lost,
+    firstPort: _port,
+    cpuMilli,
+    memoryMib,
+    asked,
+    granted,
+    ...rest
+  } = row;
   return {
     ...rest,
-    resources: amounts({ cpuMilli, memoryMib }),
+    resources: wished({ asked, cpuMilli, memoryMib }),
+    granted: granted === null ? null : parsed<Granted>(granted),
     endpoints: parsed<Endpoint[]>(row.endpoints),
     change: row.change === null ? null : parsed<Change>(row.change),
     outOfMemory: row.outOfMemory === 1,

@@ -114,14 +114,18 @@ const judgeNode = withOne(
   (world) => world.nodes,
   (world, node, choose) => {
     const { name, pod } = node;
+    const shared = { node: name, generation: world.seq + 1, cores: ["1", "2"] };
     const verdicts: EruEvent[] = [
       { type: "NodeRecovered", pod, node: name },
       { type: "NodeSuspected", pod, node: name, silentMs: 2_000 },
       { type: "NodeLost", pod, node: name, silentMs: 6_000, workloads: 1 },
       { type: "NodeLossHeld", pod, nodes: [name], nodesTotal: 3 },
+      { type: "SharedCoresDecided", pod, ...shared },
     ];
     const verdict = pick(choose, verdicts);
     world.append(subjects.decision(pod), "scheduler", [verdict]);
+    if (verdict.type === "SharedCoresDecided")
+      world.append(subjects.assignment(name), "scheduler", [{ type: "SharedCoresAssigned", ...shared }]);
   },
 );
 

@@ -1,11 +1,12 @@
 import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
 import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
 import { beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
-import { causeOf, settleHold, uncount } from "./changes.ts";
+import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import {
   addToSpread,
+  agentOf,
   contentAt,
   type Deployment,
   type Liveness,
@@ -35,6 +36,13 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
     event.type === "NodeLossHeld"
   ) {
     applyLiveness(zone, pod, event);
+    return;
+  }
+  if (event.type === "SharedCoresDecided") {
+    const { generation, cores } = event;
+    agentOf(zone, event.node).shared = { generation, cores };
+    const node = pod.nodes.get(event.node);
+    if (node) noteBound(pod, node);
     return;
   }
   if (event.type === "StopDecided") pod.orphans.delete(event.workload);
@@ -138,6 +146,7 @@ function placed(
     deployment.workloads.set(id, workload);
     node.workloads.add(workload);
     bookOn(node, workload);
+    if (workload.granted.cores) pod.bound.add(node);
     addToSpread(zone, deployment.key, name, 1);
   }
   recordWaiting(pod, deployment, event);

@@ -1,7 +1,7 @@
 import type { FactEvent, RecordedEvent } from "@eru/events";
 import { rebook } from "./amounts.ts";
 import { endChange } from "./apply-change.ts";
-import { causeOf, forgetWorkload } from "./changes.ts";
+import { causeOf, forgetWorkload, noteBound } from "./changes.ts";
 import { agentOf, type Phase, podOf, touch, type Workload, type Zone } from "./zone.ts";
 
 /** Characters of a failure that are remembered; the fact has them all. */
@@ -20,7 +20,10 @@ export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void 
     const node = zone.nodes.get(speaker);
     if (node) {
       podOf(zone, node.pod).changed = true;
-      if (event.type === "NodeObserved") rebook(node);
+      if (event.type === "NodeObserved") {
+        rebook(node);
+        noteBound(podOf(zone, node.pod), node);
+      }
     }
     return;
   }
@@ -85,7 +88,7 @@ function phaseAfter(event: ContainerFact): Phase | undefined {
       return event.retryInMs === undefined ? "failed" : "exited";
     case "ContainerFailed":
       // What cannot be taken away says nothing about how it runs.
-      if (event.step === "stop" || event.step === "remove") return undefined;
+      if (event.step === "stop" || event.step === "remove" || event.step === "update") return undefined;
       return event.retryInMs === undefined ? "failed" : "exited";
   }
 }

@@ -14,7 +14,7 @@ import { amountsOf, rebook } from "./amounts.ts";
 import { askChange } from "./apply-change.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
-import { causeOf, forgetWorkload, settleHold } from "./changes.ts";
+import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
 import {
   agentOf,
   type Content,
@@ -75,6 +75,7 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
     zone.nodes.set(event.node, node);
     podOf(zone, event.pod).nodes.set(event.node, node);
     podOf(zone, event.pod).changed = true;
+    noteBound(podOf(zone, event.pod), node);
     return;
   }
   const node = zone.nodes.get(event.node);
@@ -84,6 +85,7 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   if (event.type === "NodeResourcesSet") {
     node.given = event.resources;
     rebook(node);
+    noteBound(pod, node);
   } else if (event.type === "NodeLabelled") node.labels = event.labels;
   else if (event.type === "NodeCordoned") node.cordoned = event.reason;
   else if (event.type === "NodeUncordoned") node.cordoned = undefined;
@@ -112,6 +114,7 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
     zone.nodes.delete(node.name);
     zone.drains.delete(node);
     pod.nodes.delete(node.name);
+    pod.bound.delete(node);
     settleHold(pod);
   }
 }

@@ -1,5 +1,5 @@
 import type { Cause, RecordedEvent } from "@eru/events";
-import { addToSpread, type Pod, podOf, touch, type Workload, type Zone } from "./zone.ts";
+import { addToSpread, type Node, type Pod, podOf, touch, type Workload, type Zone } from "./zone.ts";
 
 /** Takes a workload out of the zone and returns its resources: the only place that does. */
 export function forgetWorkload(zone: Zone, workload: Workload): void {
@@ -9,11 +9,22 @@ export function forgetWorkload(zone: Zone, workload: Workload): void {
   uncount(zone, workload);
   node.books.giveBack(amounts, granted);
   node.workloads.delete(workload);
+  if (granted.cores) noteBound(pod, node);
   deployment.workloads.delete(workload.id);
   pod.draining.delete(workload);
   zone.changing.delete(workload);
   pod.changed = true;
   touch(zone, deployment);
+}
+
+/** Remembers which nodes have cores that are bound, or have had until a decision shares them again. */
+export function noteBound(pod: Pod, node: Node): void {
+  if (
+    node.agent.shared.cores.length > 0 ||
+    node.workloads.values().some(({ granted }) => granted.cores !== undefined)
+  )
+    pod.bound.add(node);
+  else pod.bound.delete(node);
 }
 
 /** From now on the workload does not count for the spread of its app and entrypoint. */

@@ -142,11 +142,16 @@ export class Draft {
     return this.#books.get(node.name) ?? node.books;
   }
 
-  /** Gives so many workloads their parts of the node, within its room, and books them. */
-  book(node: Node, amounts: Amounts, many: number): Granted[] {
+  /** Gives so many workloads their parts of the node, within its room, and books them; undefined: none in particular. */
+  book(node: Node, amounts: Amounts, many: number): Granted[] | undefined {
     const books = this.#books.get(node.name) ?? node.books.copy();
     this.#books.set(node.name, books);
     return books.take(amounts, many);
+  }
+
+  /** Nodes on which the pass has placed something. */
+  bookedNodes(): Node[] {
+    return [...this.#books.keys()].flatMap((name) => this.pod.nodes.get(name) ?? []);
   }
 
   /** Workloads of an app and entrypoint on a node, as AUTO counts them. */

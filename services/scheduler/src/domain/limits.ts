@@ -21,6 +21,10 @@ export const helpMax = 5;
  */
 export const actionBytes = 8 * 1024;
 
+/** Room for the placed workloads of one decision in its message, and what each takes beside the parts it gets. */
+export const placedBytesMax = 160 * 1024;
+export const placedBytes = 160;
+
 /** The largest template that fits into one message together with the names around it. */
 export const templateBytesMax = 240 * 1024;
 

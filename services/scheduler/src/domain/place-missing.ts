@@ -2,7 +2,7 @@ import type { DecisionEvent, Reasons, Template } from "@eru/events";
 import type { Amounts } from "./amounts.ts";
 import type { Decided, Draft } from "./draft.ts";
 import type { Wish } from "./filters.ts";
-import { actionBytes, templateBytesMax } from "./limits.ts";
+import { actionBytes, placedBytes, placedBytesMax, templateBytesMax } from "./limits.ts";
 import { type Placement, place, roomIn, verdicts } from "./place.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import { contentAt, type Deployment, templateAt, type Workload } from "./zone.ts";
@@ -74,7 +74,7 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
   const wish = wishOf(deployment, amounts, missing.retiring);
   const { wanted, refused } = refuse(draft, deployment, missing, wish);
   if (wanted === 0) return 0;
-  const now = Math.min(wanted, affordable);
+  const now = Math.min(wanted, affordable, portionOf(wish.amounts));
   const placement = place(draft, wish, { wanted, now, resources });
   const placed = placement.placed.reduce((sum, { count }) => sum + count, 0);
   const waiting = wanted - placed;
@@ -91,6 +91,15 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
     );
   }
   return placed;
+}
+
+/** How many fit into the message of one decision, with the parts that each gets. */
+function portionOf({ pieces, volumes, gpus, ports }: Amounts): number {
+  const cards = gpus.reduce((sum, [, count]) => sum + count, 0);
+  const pathBytes = volumes.reduce((sum, { to }) => sum + to.length, 0);
+  const parts =
+    Math.ceil(pieces / 100) * 14 + volumes.length * 1_200 + pathBytes + cards * 140 + ports.length * 6;
+  return Math.max(1, Math.floor(placedBytesMax / (placedBytes + parts)));
 }
 
 /** All or nothing for the new ones; what replaces a lost or failed one waits like everything else. */
@@ -137,12 +146,11 @@ function record(
 ): void {
   const { template, placement, waiting } = given;
   let n = deployment.lastN;
-  const placed = placement.placed.flatMap(({ node, granted }) =>
-    granted.map((parts) => ({
-      workload: `${deployment.id}-${++n}`,
-      node: node.name,
-      ...(Object.keys(parts).length > 0 && { granted: parts }),
-    })),
+  const placed = placement.placed.flatMap(({ node, count, granted }) =>
+    Array.from({ length: count }, (_, index) => {
+      const parts = granted?.[index];
+      return { workload: `${deployment.id}-${++n}`, node: node.name, ...(parts && { granted: parts }) };
+    }),
   );
   const decision = draft.decide(
     {

@@ -23,7 +23,7 @@ export type Verdicts = { open: NodeCandidate[]; rejected: Rejected[] };
 
 export type Placement = {
   /** Nodes that get something, how many, and which parts each of them has there. */
-  placed: { node: Node; count: number; granted: Granted[] }[];
+  placed: { node: Node; count: number; granted: Granted[] | undefined }[];
   /** How many of the wanted fit nowhere. */
   short: number;
   reasons: Reasons;

@@ -1,6 +1,7 @@
 import { type Decided, Draft, type Order, type PassOptions, type Signals } from "./draft.ts";
 import { graceSecondsDefault, remove, stop } from "./remove.ts";
 import { rollOut } from "./rollout.ts";
+import { shareCores } from "./shared-cores.ts";
 import { keepCount } from "./steady.ts";
 import { changeWorkloads, orderDrained } from "./verbs.ts";
 import type { Deployment, Pod, Zone } from "./zone.ts";
@@ -47,6 +48,7 @@ export function plan(
       draft.decide({ type: "DeploymentSteady", deployment: deployment.id }, deployment.cause);
     follow(draft, deployment);
   }
+  shareCores(draft);
   return {
     pod: pod.name,
     expectedLastSeq: pod.decisionSeq,

@@ -1,4 +1,4 @@
-import type { DecisionEvent, NodeEvent, RecordedEvent } from "@eru/events";
+import type { DecisionEvent, NodeEvent, RecordedEvent, Resources } from "@eru/events";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { recount, snapshot } from "../testkit/snapshot.ts";
@@ -16,6 +16,17 @@ import { emptyZone, podOf, type Zone } from "./zone.ts";
 const timeout = 60_000;
 
 type Step = (world: World) => void;
+
+/** A node with something of every kind. */
+const machine = (cpu: number): Partial<NodeEvent> => ({
+  resources: {
+    cpu,
+    memoryMib: 10_000,
+    cores: { "0": 100, "1": 100 },
+    storageMib: 700,
+    volumes: [{ path: "/mnt/a", sizeMib: 500 }],
+  },
+});
 
 const id = fc.constantFrom("shop-web-a", "shop-web-b", "shop-web-c", "shop-web-d");
 const node = fc.constantFrom("n1", "n2", "n3");
@@ -38,12 +49,18 @@ const request = fc.oneof(
       fc.constantFrom("wait", "refuse"),
       fc.constantFrom(0.5, 1),
       fc.constantFrom("auto" as const, "global" as const, "drained" as const),
+      fc.constantFrom<Partial<Resources>>(
+        {},
+        { bind: true },
+        { volumes: [{ to: "/data", sizeMib: 300 }], storageMib: 100 },
+        { ports: [{ hostPort: 80, port: 8080 }] },
+      ),
     )
     .map(
-      ([deployment, count, nodesLimit, onShortage, cpu, strategy]): Step =>
+      ([deployment, count, nodesLimit, onShortage, cpu, strategy, more]): Step =>
         (world) => {
           if (isUsed(world, deployment)) return;
-          const resources = { cpu, memoryMib: 100 };
+          const resources = { cpu, memoryMib: 100, ...more };
           world.deploy(deployment, count, {
             nodesLimit,
             onShortage: onShortage as "wait",
@@ -73,7 +90,7 @@ const nodes = fc.oneof(
   fc.tuple(node, fc.constantFrom(1, 2, 3)).map(
     ([name, cpu]): Step =>
       (world) =>
-        void (world.zone.nodes.has(name) || world.node(name, cpu)),
+        void (world.zone.nodes.has(name) || world.node(name, cpu, 10_000, machine(cpu))),
   ),
   node.map(
     (name): Step =>

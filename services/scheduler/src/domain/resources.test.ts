@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { recount } from "../testkit/snapshot.ts";
 import { only, template, World } from "../testkit/world.ts";
 import { dryRun } from "./dry-run.ts";
+import { podOf } from "./zone.ts";
 
 const machine: GivenResources = {
   cpu: 4,
@@ -152,4 +153,50 @@ test("what a user does not say of a node is as its agent reports it", () => {
   const resources = { cpu: 2, memoryMib: 100, cores: { "0": 100, "1": 100 } };
   world.fact({ type: "NodeObserved", node: "n1", resources, engine: "docker 1", agentVersion: "1" });
   expect(only(world.passes(), "PlacementDecided")[0]?.placed).toHaveLength(1);
+});
+
+test("cores that are bound are taken from what is not bound, and given back when they are free again", () => {
+  const world = with2(new World(), { ...machine, cpu: 8 });
+  const shared = () => world.orders("n1").filter((order) => order.type === "SharedCoresAssigned");
+  world.deploy("shop-web-a", 2, want({ cpu: 1.5, bind: true }));
+  const decided = only(world.passes(), "SharedCoresDecided");
+  expect(decided.map(({ node, generation, cores }) => [node, generation, cores])).toEqual([
+    ["n1", 1, ["2", "3"]],
+    ["n2", 1, ["2", "3"]],
+  ]);
+  expect(shared()).toMatchObject([{ generation: 1, cores: ["2", "3"] }]);
+  world.deploy("shop-web-b", 4, want({ cpu: 0.1 }));
+  expect(only(world.settle(), "SharedCoresDecided")).toEqual([]);
+  world.scale("shop-web-a", 0).settle();
+  expect(shared().at(-1)).toMatchObject({ generation: 2, cores: [] });
+  expect(podOf(world.zone, "p").bound.size).toBe(0);
+});
+
+test("when no core is whole any more, what is not bound uses them all", () => {
+  const world = with2(new World(), { ...machine, cpu: 8 }).deploy(
+    "shop-web-a",
+    8,
+    want({ cpu: 1, bind: true }),
+  );
+  const decided = only(world.passes(), "SharedCoresDecided");
+  expect(decided).toEqual([]);
+});
+
+test("a node that comes back under its name is told again to share all cores", () => {
+  const world = with2()
+    .deploy("shop-web-a", 2, want({ bind: true }))
+    .now();
+  world.nodeEvent({ type: "NodeRemoved", node: "n1" }).now();
+  world.node("n1", 0, 0, { resources: machine } as Partial<NodeEvent>);
+  world.request({ type: "RemovalRequested", deployment: "shop-web-a" });
+  world.settle();
+  expect(
+    world
+      .orders("n1")
+      .filter((order) => order.type === "SharedCoresAssigned")
+      .at(-1),
+  ).toMatchObject({
+    generation: 2,
+    cores: [],
+  });
 });

@@ -25,7 +25,9 @@ const drained = (world: World, workload: string, inFlight = 0) => {
 const types = (events: readonly DecisionEvent[]) => events.map(({ type }) => type);
 const newest = (world: World, workload: string) => {
   const { node } = world.zone.workloads.get(workload)!;
-  return world.orders(node.name).findLast((event) => event.workload === workload);
+  return world
+    .orders(node.name)
+    .findLast((event) => event.type !== "SharedCoresAssigned" && event.workload === workload);
 };
 
 describe("a restart", () => {

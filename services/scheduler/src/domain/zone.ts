@@ -17,7 +17,12 @@ import type { Amounts } from "./amounts.ts";
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
 
 /** What a node's agent said about its machine, known also before a user adds the node. */
-export type Agent = { observed: NodeResources | undefined; engineError: string | undefined };
+export type Agent = {
+  observed: NodeResources | undefined;
+  engineError: string | undefined;
+  /** The cores for workloads that are not bound, as its newest order says; none: every core. */
+  shared: { generation: number; cores: readonly string[] };
+};
 
 export type Node = {
   readonly name: string;
@@ -170,6 +175,8 @@ export type Pod = {
   readonly waiting: Set<Deployment>;
   /** Workloads whose endpoints are being drained. */
   readonly draining: Set<Workload>;
+  /** Nodes with bound workloads, or without that being decided: their other workloads keep to what is left. */
+  readonly bound: Set<Node>;
   readonly orphans: Map<string, Orphan>;
   /** Deployments whose state changed since a pass last looked at them. */
   readonly touched: Set<string>;
@@ -228,6 +235,7 @@ export const emptyPod = (name: string): Pod => ({
   held: false,
   waiting: new Set(),
   draining: new Set(),
+  bound: new Set(),
   orphans: new Map(),
   touched: new Set(),
   changed: false,
@@ -246,7 +254,7 @@ export function podOf(zone: Zone, name: string): Pod {
 export function agentOf(zone: Zone, node: string): Agent {
   let agent = zone.agents.get(node);
   if (!agent) {
-    agent = { observed: undefined, engineError: undefined };
+    agent = { observed: undefined, engineError: undefined, shared: { generation: 0, cores: [] } };
     zone.agents.set(node, agent);
   }
   return agent;

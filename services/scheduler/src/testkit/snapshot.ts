@@ -23,8 +23,9 @@ export function snapshot(zone: Zone): unknown {
       drainedBy: [...drainedBy],
       pastDrains: [...pastDrains],
     })),
-    pods: sorted(zone.pods, ({ name, decisionSeq, held, waiting, draining, orphans }) => ({
+    pods: sorted(zone.pods, ({ name, decisionSeq, held, waiting, draining, bound, orphans }) => ({
       ...{ name, decisionSeq, held, orphans: [...orphans.values()] },
+      bound: [...bound].map((node) => node.name).sort(),
       waiting: [...waiting].map(({ id }) => id).sort(),
       draining: [...draining].map(({ id }) => id).sort(),
     })),
