@@ -3,7 +3,7 @@ NODES ?= 3
 export NODES
 node := node_modules/.bin/node
 
-.PHONY: help setup doctor demo down purge status test bench bench-rollout
+.PHONY: help setup doctor demo down purge status test agree bench bench-rollout
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,9 @@ status: ## what of the demo runs
 test: ## install what is missing and run every check there is (root, about 7 minutes on 2 cores)
 	@infra/setup/setup --tests
 	@$(node) test/run.ts
+
+agree: ## compare both matchers of routing rules on 200,000 random requests (about 5 minutes; `make test` takes 10,000)
+	@ERU_AGREEMENT_CASES=100000 node_modules/.bin/vitest run --project nginx services/router-sync/src/agreement
 
 bench: ## how long commands, deployments and routing take, against plain calls in the same run (root)
 	@$(node) test/bench/commands.ts

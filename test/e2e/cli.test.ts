@@ -64,6 +64,10 @@ describe("a deployment's life", () => {
   test("a route shows the workloads it sends to", async () => {
     await json("route set hello.localhost --app hello");
     expect((await eru("route show hello.localhost")).out).toContain("hello/web: 3 healthy workloads");
+    // There is no load balancer here, so the declared routes answer.
+    const explained = (await eru("route explain http://hello.localhost/a")).out;
+    expect(explained).toContain("from the declared routes (no load balancer answered");
+    expect(explained).toContain("100 % to hello/web: 3 endpoints");
     expect((await eru("route list")).out).toMatch(/hello\.localhost +- +path \/ → hello\/web/);
   });
 

@@ -62,6 +62,9 @@ export function collectNames(text: string, before: readonly string[] = []): stri
   return [...before, ...names];
 }
 
+/** Collects lines of a repeatable option, as they are. */
+export const collectLines = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
 /** Cores as people write them: `0.1`. */
 export const showCpu = (cores: number): string => String(Number(cores.toFixed(3)));
 

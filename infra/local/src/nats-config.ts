@@ -56,7 +56,7 @@ ${users.map(userBlock).join("\n")}
 }
 
 function userBlock(user: NatsUser): string {
-  const { publish, subscribe, responds } = permissions(user);
+  const { publish, subscribe, responds } = explaining(user, permissions(user));
   const allowed = (list: readonly string[]) =>
     `[\n${list.map((one) => `          ${quoted(one)}`).join("\n")}\n        ]`;
   return `    {
@@ -70,6 +70,15 @@ function userBlock(user: NatsUser): string {
 }
 
 type Permissions = { publish: readonly string[]; subscribe: readonly string[]; responds?: boolean };
+
+/** What a load balancer would do with a request: command-api asks, router-syncs answer. */
+function explaining(user: NatsRole, base: Permissions): Permissions {
+  const { explain, explainBy, explainByAny } = liveSubjects;
+  if (user.role === "command-api") return { ...base, publish: [...base.publish, explain, explainByAny] };
+  if (user.role === "router-sync")
+    return { ...base, subscribe: [...base.subscribe, explain, explainBy(user.elb)], responds: true };
+  return base;
+}
 
 /** What a role may do, and why it needs it. */
 function permissions(user: NatsRole): Permissions {

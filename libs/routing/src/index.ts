@@ -7,6 +7,7 @@ export * from "./limits.ts";
 export * from "./match.ts";
 export * from "./pool-name.ts";
 export * from "./precedence.ts";
+export * from "./request-target.ts";
 export * from "./route-fault.ts";
 export * from "./selectors.ts";
 export * from "./table.ts";

@@ -19,14 +19,11 @@ const compileRule = (rule: TableRule): CompiledRule => ({
   outcome: compileOutcome(rule),
 });
 
-/** The host in the table that a name belongs to: itself, else the nearest wildcard above, else the default. */
-export function routeOf(name: Bytes, has: (host: string) => boolean): string | undefined {
-  if (has(name)) return name;
-  for (let at = name.indexOf("."); at >= 0; at = name.indexOf(".", at + 1)) {
-    const wildcard = `*${name.slice(at)}`;
-    if (has(wildcard)) return wildcard;
-  }
-  return has("*") ? "*" : undefined;
+/** The hosts that may cover a name, in the order they are looked up: itself, the nearest wildcard above first, the default. */
+export function coveringHosts(name: Bytes): string[] {
+  const hosts = [name];
+  for (let at = name.indexOf("."); at >= 0; at = name.indexOf(".", at + 1)) hosts.push(`*${name.slice(at)}`);
+  return [...hosts, "*"];
 }
 
 /** The table as far as requests are explained by it. */
@@ -37,7 +34,7 @@ export type MatchTable = { host(name: string): CompiledHost | undefined; pool: P
  * time: each is checked against the other.
  */
 export function explain(request: HttpRequest, table: MatchTable): Explanation {
-  const route = routeOf(request.host, (host) => table.host(host) !== undefined);
+  const route = coveringHosts(request.host).find((host) => table.host(host) !== undefined);
   const host = route === undefined ? undefined : table.host(route);
   if (route === undefined || !host) return { outcomes: [], skipped: [], reason: "no_such_host" };
   const tried = tryRules(host.rules, subjectOf(request), table.pool);

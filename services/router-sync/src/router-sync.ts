@@ -1,6 +1,7 @@
 import { AppError, decodeMessage, liveSubjects } from "@eru/events";
 import type { Broker } from "@eru/log";
 import { type Logger, type Metrics, pause, Wake } from "@eru/service";
+import { answerExplain } from "./answer-explain.ts";
 import { RouteFold, routingSubjects } from "./domain/route-fold.ts";
 import { Drains } from "./drain.ts";
 import { NginxKeeper } from "./keep-nginx.ts";
@@ -138,6 +139,11 @@ export class RouterSync {
     await Promise.all([
       this.#reporter.run(broker.log, signal),
       this.#beat(broker, signal),
+      answerExplain(
+        broker.live,
+        { elb: this.#deps.elb, admin: this.#admin, appliedSeq: () => this.#servedSeq() },
+        signal,
+      ),
       this.#fill(broker, epoch, signal),
     ]);
   }
@@ -231,13 +237,22 @@ export class RouterSync {
     const { elb } = this.#deps;
     while (!signal.aborted) {
       const bootId = this.#keeper.serving?.bootId;
+      const appliedSeq = this.#servedSeq();
       // Only who serves, and by the log, has a say in when an endpoint may stop.
-      if (bootId !== undefined && bootId === this.#pusher.inForce?.bootId) {
-        const heartbeat = { elb, bootId, appliedSeq: this.#pusher.appliedSeq };
+      if (bootId !== undefined && appliedSeq !== undefined) {
+        const heartbeat = { elb, bootId, appliedSeq };
         broker.live.publish(liveSubjects.elbHeartbeat(elb), JSON.stringify(heartbeat));
       }
       await pause(heartbeatEveryMs, signal);
     }
+  }
+
+  /** The table nginx serves by; undefined when it does not serve, or not yet by the log. */
+  #servedSeq(): number | undefined {
+    const bootId = this.#keeper.serving?.bootId;
+    return bootId !== undefined && bootId === this.#pusher.inForce?.bootId
+      ? this.#pusher.appliedSeq
+      : undefined;
   }
 
   async #saveBootFile(signal: AbortSignal): Promise<void> {

@@ -56,7 +56,7 @@ function rulesOf({ app, entrypoint, path: pathPrefix, port, pod, rule }: SetOpti
 }
 
 /** `eru route`. */
-export function addRoute(cli: Cli): void {
+export function addRoute(cli: Cli): Command {
   const route = group(cli, "route", "which host and path goes to which entrypoint");
   addQueries(cli, route);
   route
@@ -87,6 +87,7 @@ export function addRoute(cli: Cli): void {
         await recorded(cli, api, answer, `route ${host} removed`);
       }),
     );
+  return route;
 }
 
 function addQueries(cli: Cli, route: Command): void {

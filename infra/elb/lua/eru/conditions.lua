@@ -1,6 +1,7 @@
 -- The conditions of a rule as functions of a request: {name, holds}, the cheapest first.
 local address = require("eru.address")
 local metrics = require("eru.metrics")
+local regex = require("eru.regex")
 local values = require("eru.values")
 
 local _M = {}
@@ -8,7 +9,8 @@ local _M = {}
 local re_find = ngx.re.find
 
 -- A pattern that exceeds the engine's bounds on some value does not match it. Counted, because its author should know.
-local function searched(host, rule, pattern, flags)
+local function searched(host, rule, declared, flags)
+  local pattern = regex.strict(declared)
   local labels
   return function(value)
     local from, _, err = re_find(value, pattern, flags)
@@ -55,7 +57,14 @@ local function value_test(of, wanted)
 end
 
 local function named(out, of, kind, records, read, fold)
-  for name, wanted in pairs(records or {}) do
+  local names = {}
+  for name in pairs(records or {}) do
+    names[#names + 1] = name
+  end
+  -- In an order of its own, so that the same condition is always the first that fails.
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local wanted = records[name]
     local key, test = fold and name:lower() or name, value_test(of, wanted)
     out[#out + 1] = {
       name = kind .. "." .. name,

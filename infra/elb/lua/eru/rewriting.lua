@@ -1,5 +1,6 @@
 -- How paths and headers change on their way to an endpoint and back, and what redirects are made of.
 local conditions = require("eru.conditions")
+local regexes = require("eru.regex")
 
 local _M = {}
 
@@ -39,16 +40,17 @@ function _M.compile(rewrite)
     return nil
   end
   prefix = prefix and prefix:gsub("/+$", "") or ""
+  local pattern = regex and regexes.strict(regex.pattern)
   return function(path)
     if strip then
       path = rooted(without_prefix(path, strip))
     end
     local from, to
     if regex then
-      from, to = re_find(path, regex.pattern, "jo")
+      from, to = re_find(path, pattern, "jo")
     end
     if from then
-      local groups = re_match(path, regex.pattern, "jo")
+      local groups = re_match(path, pattern, "jo")
       path = rooted(path:sub(1, from - 1) .. fill(regex.replacement, groups) .. path:sub(to + 1))
     end
     return prefix .. path
@@ -58,8 +60,11 @@ end
 -- Groups of the first path regex of the rule that matches.
 local function groups_of(rule, path)
   for _, match in ipairs(rule.when or {}) do
-    local regex = match.path and match.path.regex
-    local groups = regex and re_match(path, regex, "jo")
+    local wanted = match.path
+    if wanted and wanted.regex then
+      wanted.strict = wanted.strict or regexes.strict(wanted.regex)
+    end
+    local groups = wanted and wanted.strict and re_match(path, wanted.strict, "jo")
     if groups then
       return groups
     end

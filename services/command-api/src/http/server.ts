@@ -13,6 +13,7 @@ import { appRoutes } from "./app.ts";
 import { certificateRoutes } from "./certificate.ts";
 import type { RouteDeps } from "./command-route.ts";
 import { deploymentRoutes } from "./deployment.ts";
+import { explainRoute } from "./explain.ts";
 import { Gate } from "./gate.ts";
 import { nodeRoutes } from "./node.ts";
 import { podRoutes } from "./pod.ts";
@@ -47,6 +48,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   const count = (command: string, result: string) => commands.inc({ command, result });
   await limit(app, limits, gate);
   await describe(app);
+  explainRoute(app, broker.live);
   const routes: RouteDeps = { app, handling, gate, limits, count };
   podRoutes(routes);
   nodeRoutes(routes, broker.live);
