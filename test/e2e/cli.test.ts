@@ -71,6 +71,30 @@ describe("a deployment's life", () => {
     expect((await eru("route list")).out).toMatch(/hello\.localhost +- +path \/ → hello\/web/);
   });
 
+  test("routes of a file are checked, declared, shown, undone", async () => {
+    const file = join(zone.directory, "routes.yaml");
+    const rule = "  - app: hello\n    entrypoint: web\n";
+    writeFileSync(
+      file,
+      `host: a.localhost\nrules:\n${rule}    pathPrefix: /a\n---\nhost: b.localhost\nrules:\n${rule}    port: 99\n`,
+    );
+    const refused = await eru(`route apply -f ${file}`);
+    expect(refused.err).toContain("routes.yaml, line 11, column 11 (rules.0.port)");
+    expect((await eru("route list")).out).not.toContain("a.localhost");
+    writeFileSync(file, `host: a.localhost\nrules:\n${rule}    pathPrefix: /a\n`);
+    expect((await eru(`route apply -f ${file} --dry-run`)).out).toBe(
+      "a.localhost: would be declared, 1 rule tried in this order: /a; no load balancer was there to try them\n",
+    );
+    await eru(`route apply -f ${file}`);
+    await eru("route set a.localhost --app hello --path /b");
+    expect((await eru("route undo a.localhost")).out).toContain("is as before its last change");
+    expect((await eru("route show a.localhost")).out).toContain("path /a");
+    expect((await eru("route history a.localhost")).out).toMatch(
+      /put back to \d+[\s\S]*declared with 1 rule/,
+    );
+    await eru("route rm a.localhost");
+  });
+
   test("why explains a workload: the choice, the runners-up, and the chain from the user to the facts", async () => {
     const { code, out } = await eru(`why ${id}-1`);
     expect(code).toBe(0);

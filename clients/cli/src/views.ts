@@ -221,6 +221,7 @@ export const LogEvent = z.looseObject({
   causationId: z.string(),
   objects: z.array(z.string()),
   summary: z.string(),
+  payload: z.record(z.string(), z.unknown()).default({}),
 });
 export type LogEvent = z.infer<typeof LogEvent>;
 

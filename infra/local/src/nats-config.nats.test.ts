@@ -123,6 +123,29 @@ describe("each role can do its work", () => {
       ),
     ));
 
+  test("command-api records routes with a deployment in one batch, and asks a load balancer's engine", () =>
+    as("router-sync", (router) =>
+      as("command-api", async ({ log, live }) => {
+        const stopped = new AbortController();
+        const answering = router.live.respond({
+          subject: liveSubjects.validate,
+          group: "elbs",
+          signal: stopped.signal,
+          answer: (body) => `${body}!`,
+        });
+        await router.log.lastSeq();
+        expect(await live.request(liveSubjects.validate, "lines", 2_000)).toBe("lines!");
+        stopped.abort();
+        await answering;
+        const removal = message({ type: "RemovalRequested", deployment: "d-1" });
+        const batch = [
+          { subject: subjects.deployment("p1", "d-1"), message: removal, expectedLastSeq: 0 },
+          { ...route("batch.example"), expectedLastSeq: 0 },
+        ];
+        expect(await log.appendBatch(batch)).toHaveLength(2);
+      }),
+    ));
+
   test("router-sync reports for its own ELB", () =>
     as("router-sync", async ({ log }) => {
       expect(await log.append(applied("e1"))).toMatchObject({ duplicate: false });

@@ -93,7 +93,7 @@ function permissions(user: NatsRole): Permissions {
       };
     case "command-api":
       return {
-        publish: [...intent, ...readEverything, liveSubjects.plan],
+        publish: [...intent, ...readEverything, liveSubjects.plan, liveSubjects.validate],
         subscribe: [liveSubjects.nodeHeartbeats, liveSubjects.elbHeartbeats],
       };
     case "scheduler":
@@ -125,7 +125,8 @@ function permissions(user: NatsRole): Permissions {
           api("STREAM.MSG.GET.ERU_LEASE"),
         ],
         // Challenges must be in every load balancer's table before the directory looks.
-        subscribe: [liveSubjects.elbHeartbeats],
+        subscribe: [liveSubjects.elbHeartbeats, liveSubjects.validate],
+        responds: true,
       };
     case "agent":
       return {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ElbSection } from "./elb-section.ts";
 import { AppName, EntrypointName, ReleaseName } from "./names.ts";
 import { Entrypoint } from "./spec.ts";
 
@@ -9,6 +10,8 @@ export const AppSpec = z.strictObject({
     .record(EntrypointName, Entrypoint)
     .refine((all) => Object.keys(all).length > 0, "an app needs at least one entrypoint")
     .refine((all) => Object.keys(all).length <= 64, "an app has at most 64 entrypoints"),
+  /** Which requests go where while the app is deployed. */
+  elb: ElbSection.optional(),
   labels: z.record(z.string().min(1).max(128), z.string().max(1_024)).default({}),
 });
 export type AppSpec = z.infer<typeof AppSpec>;

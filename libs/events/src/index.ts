@@ -6,6 +6,7 @@ export * from "./constraint.ts";
 export * from "./decider.ts";
 export * from "./decision.ts";
 export * from "./deployment.ts";
+export * from "./elb-section.ts";
 export * from "./errors.ts";
 export * from "./explain.ts";
 export * from "./fact.ts";

@@ -69,3 +69,17 @@ export type DrainPlanReply = z.infer<typeof DrainPlanReply>;
 /** The answer to a dry run that cannot be made: the request is not readable, or the scheduler is not caught up yet. */
 export const PlanRefusal = z.strictObject({ error: z.string() });
 export type PlanRefusal = z.infer<typeof PlanRefusal>;
+
+/** Lines of a route table, to be compiled and thrown away by the engine that would run them. */
+export const ValidateRequest = z.strictObject({
+  lines: z.array(z.strictObject({ key: z.string(), json: z.string() })).min(1),
+});
+export type ValidateRequest = z.infer<typeof ValidateRequest>;
+
+/** What the engine says: it takes them all, or the first it does not take; `error` when it cannot be asked now. */
+export const ValidateReply = z.union([
+  z.strictObject({ elb: ElbName, ok: z.literal(true) }),
+  z.strictObject({ elb: ElbName, ok: z.literal(false), key: z.string(), reason: z.string() }),
+  z.strictObject({ elb: ElbName, error: z.string() }),
+]);
+export type ValidateReply = z.infer<typeof ValidateReply>;

@@ -76,4 +76,6 @@ export const liveSubjects = {
   /** The same, asked of one load balancer. */
   explainBy: (elb: string) => `eru-live.explain.${token(elb)}`,
   explainByAny: "eru-live.explain.*",
+  /** Request and reply: a load balancer says what its engine thinks of lines of the route table. */
+  validate: "eru-live.validate",
 } as const;

@@ -9,5 +9,6 @@ export * from "./pool-name.ts";
 export * from "./precedence.ts";
 export * from "./request-target.ts";
 export * from "./route-fault.ts";
+export * from "./section.ts";
 export * from "./selectors.ts";
 export * from "./table.ts";

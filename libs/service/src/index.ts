@@ -4,5 +4,6 @@ export * from "./metrics.ts";
 export * from "./problem.ts";
 export * from "./process.ts";
 export * from "./tokens.ts";
+export * from "./union-fault.ts";
 export * from "./wait.ts";
 export * from "./wake.ts";

@@ -1,5 +1,6 @@
 import { AppSpec } from "@eru/events";
-import type { FieldFault } from "@eru/service";
+import { sectionFaults } from "@eru/routing";
+import { type FieldFault, withoutUnions } from "@eru/service";
 import {
   type Document,
   isAlias,
@@ -49,7 +50,10 @@ export function parseAppYaml(text: string): ParsedApp {
   }
   const parsed = AppSpec.safeParse(value);
   if (parsed.success) {
-    const contradictions = unpublishedChecks(parsed.data);
+    const contradictions = [
+      ...unpublishedChecks(parsed.data),
+      ...sectionFaults(parsed.data).map(({ at, message }) => ({ path: at, message })),
+    ];
     if (contradictions.length === 0) return { ok: true, spec: parsed.data };
     return faulty(
       contradictions.map(({ path, message }) => {
@@ -58,7 +62,7 @@ export function parseAppYaml(text: string): ParsedApp {
       }),
     );
   }
-  return faulty(parsed.error.issues.flatMap((issue) => faultsOf(issue, document, at)));
+  return faulty(withoutUnions(parsed.error.issues).flatMap((issue) => faultsOf(issue, document, at)));
 }
 
 const faulty = (faults: FieldFault[]): ParsedApp => ({ ok: false, faults: faults.slice(0, faultsMax) });

@@ -1,5 +1,5 @@
-import { AppError, type Decision, type EruEvent } from "@eru/events";
-import { ConflictError, type Log } from "@eru/log";
+import { AppError, assert, type Decision, type EruEvent } from "@eru/events";
+import { type Append, type Appended, ConflictError, type Log } from "@eru/log";
 import type { Refusal } from "./domain/refusal.ts";
 import type { Follower } from "./follower.ts";
 import type { Answer, Ids, Intent } from "./intent.ts";
@@ -11,9 +11,12 @@ const attemptsMax = 5;
 /** Who asks, and how the asking is recognised when it comes again. */
 export type Caller = { actor: string; commandId: string; digest: string };
 
-/** A decision about one history. */
+/** What is to be recorded in one history. */
+type Recording = { subject: string; events: readonly EruEvent[] };
+
+/** A decision about one history, and what goes with it in others: all of it is recorded, or nothing. */
 export type Decided =
-  | { ok: true; subject: string; ids: Ids; events: readonly EruEvent[] }
+  | ({ ok: true; ids: Ids; also?: readonly Recording[] } & Recording)
   | { ok: false; refusal: Refusal };
 
 /**
@@ -105,27 +108,35 @@ async function decideAndAppend(
 async function append(
   { log, follower, now, appended: measured }: HandleDeps,
   caller: Caller,
-  { subject, events, ids }: Extract<Decided, { ok: true }>,
+  { subject, events, ids, also = [] }: Extract<Decided, { ok: true }>,
   keep: Keep,
 ): Promise<Outcome> {
   const { actor, commandId, digest } = caller;
   const cause = { correlationId: commandId, causationId: commandId };
   const begin = performance.now();
-  const { seq, duplicate } = await log.append({
-    subject,
-    expectedLastSeq: follower.intent.lastSeqOf(subject),
-    message: {
-      meta: { id: commandId, time: now().toISOString(), actor, commandId, commandDigest: digest },
-      events: events.map((event) => ({ event, cause })),
-    },
-  });
+  const meta = { id: commandId, time: now().toISOString(), actor, commandId, commandDigest: digest };
+  const appends = [{ subject, events }, ...also].map((one) => ({
+    subject: one.subject,
+    expectedLastSeq: follower.intent.lastSeqOf(one.subject),
+    message: { meta, events: one.events.map((event) => ({ event, cause })) },
+  }));
+  const [{ seq, duplicate }, last] = await store(log, appends);
   measured((performance.now() - begin) / 1_000);
   // It is durable, so the caller has the answer now; what depends on it waits until it is applied here.
-  keep(follower.applied(seq));
+  keep(follower.applied(last));
   if (!duplicate) return { ok: true, how: "recorded", seq, ids };
   await follower.reach(seq);
   const first = follower.intent.answerTo(commandId);
   return first ? repeated(first, caller) : { ok: true, how: "repeated", seq, ids };
+}
+
+/** Where the first of the messages was stored, and the sequence of the last. */
+async function store(log: Log, appends: readonly Append[]): Promise<[first: Appended, lastSeq: number]> {
+  const [only] = appends;
+  const stored = appends.length === 1 && only ? [await log.append(only)] : await log.appendBatch(appends);
+  const [first] = stored;
+  assert(first !== undefined, "an append without messages");
+  return [first, stored.at(-1)?.seq ?? first.seq];
 }
 
 /** The first answer again, to the same question; another question under the same key is a mistake. */

@@ -198,6 +198,20 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r, intent) =>
       `there is no route for host ${quoted(r.host)}; ${offered("hosts", intent.routes, "declare one with PUT /v1/routes/<host>")}`,
   },
+  route_changed: {
+    status: 409,
+    field: "host",
+    value: (r) => r.host,
+    say: (r) =>
+      `the route of ${quoted(r.host)} was changed while this was asked: look at its history and ask again`,
+  },
+  nothing_to_undo: {
+    status: 422,
+    field: "to",
+    value: (r) => r.to,
+    say: (r) =>
+      `${quoted(r.host)} had no route yet at sequence ${r.to}: its history begins at ${r.first}; remove it with DELETE /v1/routes/<host> if that is meant`,
+  },
   host_owned: {
     status: 409,
     field: "app",

@@ -108,6 +108,20 @@ export class NginxAdmin {
     return { ...head, table: parseTable(text.slice(end + 1)) };
   }
 
+  /** Compiles lines in the engine and throws them away: undefined when it takes them all, else the first it does not. */
+  async validate(lines: readonly Line[]): Promise<{ key: string; reason: string } | undefined> {
+    for (const chunk of chunksOf(lines)) {
+      const answer = await this.#call("POST", "/v1/validate", chunk);
+      if (answer.status === 200) continue;
+      const { key, reason, line } = this.#parse(
+        Fault,
+        answer.status === 422 ? { ...answer, status: 200 } : answer,
+      );
+      return { key: key ?? `line ${line}`, reason };
+    }
+    return undefined;
+  }
+
   /** Changes the table as of `base` into the one as of `seq`. Later requests see all of it, in every worker. */
   async delta(
     header: { epoch: string; base: number; seq: number },

@@ -9,6 +9,7 @@ import { bootText, NginxAdmin, NginxUnreachableError } from "./nginx-admin.ts";
 import type { NginxProcess } from "./nginx-process.ts";
 import { type Pushed, Pusher, type Rejection } from "./push.ts";
 import { Reporter } from "./report.ts";
+import { validator } from "./validate.ts";
 
 export type RouterSyncDeps = {
   elb: string;
@@ -145,6 +146,12 @@ export class RouterSync {
         signal,
       ),
       this.#fill(broker, epoch, signal),
+      broker.live.respond({
+        subject: liveSubjects.validate,
+        group: "elbs",
+        signal,
+        answer: validator(this.#deps.elb, this.#admin),
+      }),
     ]);
   }
 

@@ -3,6 +3,7 @@ import { inPrecedence } from "@eru/routing";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
+import { hostName } from "../host.ts";
 import { parseWhole } from "../quantities.ts";
 import { actionText, whenText } from "../render/rule.ts";
 import { table } from "../render/table.ts";
@@ -10,6 +11,8 @@ import { plural } from "../render/text.ts";
 import { Route, RouteTargets, type Target } from "../views.ts";
 import { answerList, group, path, recorded } from "./common.ts";
 import { option } from "./options.ts";
+import { addRouteApply } from "./route-apply.ts";
+import { addRouteHistory } from "./route-history.ts";
 
 type Rule = Omit<ShortRule, "pathPrefix"> & { pathPrefix?: string };
 type SetOptions = {
@@ -18,7 +21,10 @@ type SetOptions = {
   path?: string;
   port?: number;
   pod?: string;
+  release?: string;
   rule?: Rule[];
+  owner?: string;
+  takeOver?: true;
 };
 
 const ruleForm = "/path=app/entrypoint, with :port and @pod when wanted";
@@ -39,7 +45,7 @@ function parseRule(text: string, before: readonly Rule[] = []): Rule[] {
   return [...before, rule];
 }
 
-function rulesOf({ app, entrypoint, path: pathPrefix, port, pod, rule }: SetOptions): Rule[] {
+function rulesOf({ app, entrypoint, path: pathPrefix, port, pod, release, rule }: SetOptions): Rule[] {
   if (rule && !app) return rule;
   if (!app)
     throw new CliError(exitCodes.usage, "a route needs --app, or one --rule for each path", {
@@ -51,6 +57,7 @@ function rulesOf({ app, entrypoint, path: pathPrefix, port, pod, rule }: SetOpti
     entrypoint,
     ...(port !== undefined && { port }),
     ...(pod !== undefined && { pod }),
+    ...(release !== undefined && { release }),
   };
   return [single, ...(rule ?? [])];
 }
@@ -59,20 +66,27 @@ function rulesOf({ app, entrypoint, path: pathPrefix, port, pod, rule }: SetOpti
 export function addRoute(cli: Cli): Command {
   const route = group(cli, "route", "which host and path goes to which entrypoint");
   addQueries(cli, route);
+  addRouteApply(cli, route);
+  addRouteHistory(cli, route);
   route
     .command("set")
     .description("declare where requests for a host go; replaces everything declared for it before")
-    .argument("<host>", "host name; *.example.org for a wildcard, '*' for the default")
+    .argument("<host>", "host name; *.example.org for a wildcard, '*' for the default", hostName)
     .option("--app <app>", "app to send to")
     .option("--entrypoint <name>", "entrypoint of the app", "web")
     .option("--path <prefix>", "only requests below this path (default: /)")
     .addOption(option.port())
     .addOption(option.pod("only to workloads in this pod"))
+    .option("--release <release>", "only to workloads of this release")
+    .option("--owner <app>", "the app the host shall belong to (default: no app)")
+    .option("--take-over", "take the host from whoever owns it")
     .option("--rule <rule>", `one rule for each path, as ${ruleForm}; repeatable`, parseRule)
     .action((host: string, options: SetOptions) =>
       cli.withApi(async (api) => {
         const rules = rulesOf(options);
-        const answer = await api.order("PUT", path`/v1/routes/${host}`, { rules });
+        const { owner, takeOver } = options;
+        const body = { ...(owner !== undefined && { app: owner }), rules };
+        const answer = await api.order("PUT", path`/v1/routes/${host}`, body, { takeOver });
         await recorded(cli, api, answer, `${host}: ${rules.map(ruleText).join(", ")}`);
       }),
     );
@@ -80,7 +94,7 @@ export function addRoute(cli: Cli): Command {
     .command("remove")
     .alias("rm")
     .description("remove a host's route")
-    .argument("<host>")
+    .argument("<host>", "host name", hostName)
     .action((host: string) =>
       cli.withApi(async (api) => {
         const answer = await api.order("DELETE", path`/v1/routes/${host}`);
@@ -105,7 +119,7 @@ function addQueries(cli: Cli, route: Command): void {
   route
     .command("show")
     .description("one host's rules with the healthy workloads each sends to")
-    .argument("<host>")
+    .argument("<host>", "host name", hostName)
     .action((host: string) =>
       cli.withApi(async (api) => {
         const one = await api.query(path`/v1/routes/${host}`, RouteTargets);

@@ -45,6 +45,8 @@ type Reason =
   | { code: "workload_unknown"; workload: string; gone: boolean; there: Names }
   | { code: "workload_leaving"; workload: string; there: Names }
   | { code: "route_unknown"; host: string }
+  | { code: "route_changed"; host: string }
+  | { code: "nothing_to_undo"; host: string; to: number; first: number }
   | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined }
   | { code: "certificate_unknown"; certificate: string }
   | { code: "certificate_in_use"; certificate: string; hosts: Names }

@@ -93,6 +93,20 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
   },
 };
 
+/** The apps, pods and certificates that a route names. */
+export function namedIn({ app, rules, tls }: RouteContent): {
+  apps: string[];
+  pods: string[];
+  certificates: string[];
+} {
+  const selectors = rules.flatMap(selectorsOf).map(({ selector }) => selector);
+  return {
+    apps: [...new Set([...(app === undefined ? [] : [app]), ...selectors.map((one) => one.app)])],
+    pods: [...new Set(selectors.flatMap(({ pod }) => pod ?? []))],
+    certificates: tls && "name" in tls.certificate ? [tls.certificate.name] : [],
+  };
+}
+
 /** A host belongs to who declared it: an app, or nobody's in particular. Others must say that they take it over. */
 function ownerFault(state: Route, { host, content, takeOver }: Declare): Refusal | undefined {
   if (state.phase !== "declared" || takeOver || state.content.app === content.app) return undefined;

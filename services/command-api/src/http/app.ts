@@ -1,11 +1,13 @@
 import { AppName, ImageRef, ReleaseName, type RouteContent, subjects } from "@eru/events";
-import { selectorsOf } from "@eru/routing";
+import type { Live } from "@eru/log";
+import { sectionRoute, selectorsOf } from "@eru/routing";
 import { Problem } from "@eru/service";
 import { z } from "zod";
 import { parseAppYaml } from "../app-yaml.ts";
 import { type AppCommand, app as decider } from "../domain/app.ts";
 import { about, type Command } from "../handle.ts";
 import type { Intent } from "../intent.ts";
+import { askEngine } from "./ask-engine.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
 
 /** Characters of an `app.yaml`. Text and parsed spec go into one message of the log, which takes 255 KiB in all. */
@@ -62,11 +64,15 @@ export function appRoutes(deps: RouteDeps): void {
     params,
     body: NewRelease,
     ids: { app: AppName, release: ReleaseName },
-    command: ({ params: { app }, body }) => registerRelease(app, body),
+    command: ({ params: { app }, body }) => registerRelease(app, body, deps.broker.live),
   });
 }
 
-function registerRelease(app: string, content: z.output<typeof NewRelease>): Command {
+async function registerRelease(
+  app: string,
+  content: z.output<typeof NewRelease>,
+  live: Live,
+): Promise<Command> {
   const parsed = parseAppYaml(content.specText);
   if (!parsed.ok)
     throw new Problem(
@@ -75,8 +81,14 @@ function registerRelease(app: string, content: z.output<typeof NewRelease>): Com
       `the app.yaml has ${parsed.faults.length} fault${parsed.faults.length === 1 ? "" : "s"}, the first at ${parsed.faults[0]?.field}: ${parsed.faults[0]?.message}`,
       { faults: parsed.faults },
     );
+  const { spec } = parsed;
+  const hosts = new Set(Object.values(spec.elb ?? {}).flatMap((entry) => entry.hosts));
+  await askEngine(
+    live,
+    [...hosts].map((host) => ({ host, content: sectionRoute(spec, host).content })),
+  );
   const ids = { app, release: content.release };
-  const wish = { type: "RegisterRelease", app, ...content, spec: parsed.spec } as const;
+  const wish = { type: "RegisterRelease", app, ...content, spec } as const;
   return command(app, () => wish, ids);
 }
 

@@ -1,3 +1,4 @@
+import type { Broker } from "@eru/log";
 import { Problem, ProblemBody } from "@eru/service";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ulid } from "ulid";
@@ -21,6 +22,8 @@ export type RouteDeps = {
   handling: HandleDeps;
   gate: Gate;
   limits: Limits;
+  /** For commands that look at the past first, or ask who is alive. */
+  broker: Pick<Broker, "log" | "live">;
   count: (command: string, result: string) => void;
 };
 
@@ -41,7 +44,7 @@ export type CommandRoute<P extends z.ZodType, B extends z.ZodType, Q extends z.Z
   query?: Q;
   /** What the answer names besides the sequence. */
   ids: z.ZodRawShape;
-  command: (input: Input<z.output<P>, z.output<B>, z.output<Q>>) => Command;
+  command: (input: Input<z.output<P>, z.output<B>, z.output<Q>>) => Command | Promise<Command>;
   /** Answers instead, without a command, when it returns something. */
   instead?: {
     answer: z.ZodType;
@@ -125,7 +128,7 @@ async function answerCommand<P extends z.ZodType, B extends z.ZodType, Q extends
   try {
     const instead = route.instead?.when(input);
     if (instead !== undefined) return await reply.code(200).send(await instead);
-    const outcome = await handle(deps.handling, caller, route.command(input));
+    const outcome = await handle(deps.handling, caller, await route.command(input));
     deps.count(route.name, outcome.ok ? outcome.how : "refused");
     if (!outcome.ok) throw problemOf(outcome.refusal, deps.handling.follower.intent);
     return await reply

@@ -21,13 +21,14 @@ import {
   deployment as decider,
   requestOf,
 } from "../domain/deployment.ts";
-import { about, type Command, NotCaughtUpError } from "../handle.ts";
+import { about, type Command, type Decided, NotCaughtUpError } from "../handle.ts";
 import { deploymentIdOf } from "../idempotency.ts";
 import type { Intent } from "../intent.ts";
 import { problemOf } from "../problems.ts";
 import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
+import { withRoutes } from "./follow-routes.ts";
 import { WishedResources } from "./resources.ts";
 
 const requested = DeploymentEvent.options[0].shape;
@@ -154,7 +155,8 @@ function requestDeployment({ body, commandId }: DeploymentInput): Command {
     writes: [turnOf(deployment)],
     decide: (intent) => {
       const command = { type: "RequestDeployment", ...wishOf(body, deployment, intent) } as const;
-      return about(subject, { deployment }, decider.decide(intent.deployments.get(deployment), command));
+      const decided = decider.decide(intent.deployments.get(deployment), command);
+      return withRoutes(intent, deployment, about(subject, { deployment }, decided));
     },
   };
 }
@@ -182,7 +184,8 @@ function change(deployment: string, wish: (intent: Intent) => DeploymentCommand)
       if (state.phase === "absent")
         return { ok: false, refusal: { code: "deployment_unknown", deployment, removed: false } };
       const subject = subjects.deployment(state.pod, deployment);
-      return about(subject, { deployment }, decider.decide(state, wish(intent)));
+      const decided = decider.decide(state, wish(intent));
+      return withRoutes(intent, deployment, about(subject, { deployment }, decided));
     },
   };
 }
@@ -201,6 +204,10 @@ async function plan(deps: RouteDeps, live: Live, { body, commandId }: Deployment
     request = requestOf(wishOf(body, deployment, follower.intent));
     if (!request.ok) throw problemOf(request.refusal, follower.intent);
   }
+  const subject = subjects.deployment(body.pod, deployment);
+  const made: Decided = { ok: true, subject, ids: { deployment }, events: [request.event] };
+  const routed = withRoutes(follower.intent, deployment, made);
+  if (!routed.ok) throw problemOf(routed.refusal, follower.intent);
   const { type: _, onShortage: __, ...asked } = request.event;
   return await askScheduler(live, { asked, answer: PlanReply, timeoutMs: deps.limits.planTimeoutMs });
 }

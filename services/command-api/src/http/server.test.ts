@@ -150,6 +150,7 @@ test("every command is described, with what it answers, to everybody", async () 
     "post /v1/nodes/{node}/drain",
     "post /v1/nodes/{node}/uncordon",
     "post /v1/pods",
+    "post /v1/routes/{host}/undo",
     "post /v1/workloads/{workload}/replace",
     "post /v1/workloads/{workload}/restart",
     "post /v1/workloads/{workload}/start",

@@ -49,7 +49,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   await limit(app, limits, gate);
   await describe(app);
   explainRoute(app, broker.live);
-  const routes: RouteDeps = { app, handling, gate, limits, count };
+  const routes: RouteDeps = { app, handling, gate, limits, count, broker };
   podRoutes(routes);
   nodeRoutes(routes, broker.live);
   appRoutes(routes);

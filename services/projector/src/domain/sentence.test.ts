@@ -1,4 +1,4 @@
-import { decodeMessage } from "@eru/events";
+import { decodeMessage, rulesFrom } from "@eru/events";
 import { expect, test } from "vitest";
 import { chooseBySeed, makeHistory } from "../testkit/histories.ts";
 import { sentence } from "./sentence.ts";
@@ -20,6 +20,13 @@ test("a line names who, what and why", () => {
       ...{ step: "pull", error: "manifest unknown:\n  no such tag\n", retryInMs: 2_000 },
     }),
   ).toBe("shop-web-aaaaaa-1 failed to pull on n1, tries again in 2 s: manifest unknown: no such tag");
+  const route = { host: "a.org", app: "shop", rules: rulesFrom([{ app: "shop", entrypoint: "web" }]) };
+  expect(sentence({ type: "RouteDeclared", ...route, section: "v1" })).toBe(
+    "route a.org of shop declared with 1 rule by the elb section of v1",
+  );
+  expect(sentence({ type: "RouteDeclared", ...route, restores: 7 })).toBe(
+    "route a.org of shop put back to 7, declared with 1 rule",
+  );
   expect(sentence({ type: "NodeLost", pod: "p1", node: "n1", silentMs: 5_250, workloads: 1 })).toBe(
     "n1 has been silent for 5.3 s and is lost with 1 workload",
   );

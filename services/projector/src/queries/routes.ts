@@ -38,6 +38,9 @@ const Pool = z.object({
 /** Endpoints shown of one pool; the total says how many there are. */
 const targetsMax = 200;
 
+/** The steps after which nothing of a rollout is left to do. */
+const over: readonly string[] = ["completed", "rolled_back"];
+
 /** The healthy workloads a selector means, as the view knows them. */
 function targetsOf(
   view: View,
@@ -55,7 +58,7 @@ function targetsOf(
   if (pod !== undefined) rows = rows.where("workloads.pod", "=", pod);
   if (release !== undefined) rows = rows.where("workloads.release", "=", release);
   const targets = view.all(rows.orderBy("workload")).flatMap((row) => {
-    const underWay = row.rolloutStep !== null && row.rolloutStep !== "completed";
+    const underWay = row.rolloutStep !== null && !over.includes(row.rolloutStep);
     const canary = underWay && row.release === row.wanted;
     if (track !== undefined && track !== (canary ? "canary" : "stable")) return [];
     const found = parsed<Endpoint[]>(row.endpoints).find((one) => one.port === (port ?? row.firstPort));

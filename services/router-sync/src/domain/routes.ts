@@ -14,6 +14,8 @@ export class Routes {
   readonly #pools = new Map<string, Pool>();
   readonly #poolsOfEntrypoint = new IndexBy<string>();
   readonly #hostsOfPool = new IndexBy<string>();
+  /** By pool, the hosts that say how its endpoints are looked after: most say nothing. */
+  readonly #caringHosts = new IndexBy<string>();
 
   /** Takes a declaration or removal in, and says which keys of the table it touches. */
   apply(event: RouteEvent): Set<string> {
@@ -21,6 +23,7 @@ export class Routes {
     const touched = new Set([`r:${host}`]);
     for (const { name } of poolsOf(this.#declared.get(host)?.rules ?? [])) {
       this.#hostsOfPool.delete(name, host);
+      this.#caringHosts.delete(name, host);
       touched.add(`p:${name}`);
     }
     this.#declared.delete(host);
@@ -30,6 +33,7 @@ export class Routes {
       this.#pools.set(pool.name, pool);
       this.#poolsOfEntrypoint.add(entrypointOf(pool.selector), pool.name);
       this.#hostsOfPool.add(pool.name, host);
+      if (event.slowStartMs !== undefined || event.check) this.#caringHosts.add(pool.name, host);
       touched.add(`p:${pool.name}`);
     }
     return touched;
@@ -52,7 +56,7 @@ export class Routes {
 
   /** Several hosts may share a pool: the longest slow start counts, and the check of the first host that has one. */
   careOf(name: string): PoolCare {
-    const hosts = this.hostsOf(name).flatMap((host) => this.#declared.get(host) ?? []);
+    const hosts = [...this.#caringHosts.get(name)].sort().flatMap((host) => this.#declared.get(host) ?? []);
     const slowStartMs = Math.max(0, ...hosts.map((host) => host.slowStartMs ?? 0));
     const check = hosts.find((host) => host.check)?.check;
     return { ...(slowStartMs > 0 && { slowStartMs }), ...(check && { check }) };

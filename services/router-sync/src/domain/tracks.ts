@@ -4,6 +4,9 @@ import type { Track, Workload } from "./workload.ts";
 type Placed = Extract<DecisionEvent, { type: "PlacementDecided" }>;
 type Stepped = Extract<DecisionEvent, { type: "RolloutStepped" }>;
 
+/** The steps after which nothing of a rollout is left to do. */
+const over: readonly string[] = ["completed", "rolled_back"];
+
 /** Which workloads are what a rollout under way brings, and which are the rest. */
 export class Tracks {
   /** By deployment, the request that a rollout is carrying out. */
@@ -18,7 +21,7 @@ export class Tracks {
   /** True when the deployment's workloads may be on another track now. */
   stepped({ deployment, step, templateSeq }: Stepped): boolean {
     const before = this.#underWay.get(deployment);
-    if (step === "completed") this.#underWay.delete(deployment);
+    if (over.includes(step)) this.#underWay.delete(deployment);
     else this.#underWay.set(deployment, templateSeq);
     return before !== this.#underWay.get(deployment);
   }

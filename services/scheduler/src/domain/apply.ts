@@ -217,7 +217,10 @@ function applyRoute(zone: Zone, event: RouteEvent): void {
       .flatMap(selectorsOf)
       .map(({ selector: { app, entrypoint, pod } }) => routeKey(`${app}/${entrypoint}`, pod));
     zone.routes.set(event.host, keys);
-    for (const key of keys) zone.routed.set(key, (zone.routed.get(key) ?? 0) + 1);
+    for (const key of keys) {
+      zone.routed.set(key, (zone.routed.get(key) ?? 0) + 1);
+      zone.onceRouted.add(key);
+    }
   }
   touchReplacing(zone);
 }

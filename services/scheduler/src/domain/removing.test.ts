@@ -105,7 +105,7 @@ test("a load balancer cannot report for another", () => {
   expect(world.due({ elbs: new Map([["edge", 9]]) })).toEqual([]);
 });
 
-test("a drain ends when the process does, the route goes or the node is lost", () => {
+test("a drain ends when the process does or the node is lost; the end of the route does not end it", () => {
   const drainingWorld = () => {
     const world = routed().deploy("shop-web-a", 1);
     world.settle();
@@ -117,10 +117,17 @@ test("a drain ends when the process does, the route goes or the node is lost", (
   expect(drainingWorld().failed("shop-web-a-1").due({ elbs })).toEqual([["shop-web-a-1", "not_routed"]]);
   const unrouted = drainingWorld();
   unrouted.append("eru.route.shop_example", { type: "RouteRemoved", host: "shop.example" });
-  expect(unrouted.due({ elbs })).toEqual([["shop-web-a-1", "not_routed"]]);
+  expect(unrouted.due({ elbs })).toEqual([]);
   const lost = drainingWorld();
   lost.passes({ liveness: [{ node: "n1", to: "lost", silentMs: 6_000 }] });
   expect(lost.due({ elbs })).toEqual([["shop-web-a-1", "node_lost"]]);
+});
+
+test("a workload whose route went a moment ago drains: load balancers may not have heard of it yet", () => {
+  const world = routed().deploy("shop-web-a", 1);
+  world.settle();
+  world.append("eru.route.shop_example", { type: "RouteRemoved", host: "shop.example" });
+  expect(world.scale("shop-web-a", 0).passes()).toMatchObject([{ type: "RemovalDecided", drain: true }]);
 });
 
 test("a routed workload drains also while it starts: it may be healthy before the decision is recorded", () => {

@@ -1,10 +1,10 @@
 import type { Draft } from "./draft.ts";
-import { isRouted, type Workload } from "./zone.ts";
+import { isRoutedNow, type Workload } from "./zone.ts";
 
 /** Healthy, on a node that is alive, and known to every live load balancer when requests come through them. */
 export function serves(draft: Draft, workload: Workload): boolean {
   if (workload.phase !== "healthy" || draft.livenessOf(workload.node) !== "alive") return false;
-  if (!isRouted(draft.zone, workload.deployment)) return true;
+  if (!isRoutedNow(draft.zone, workload.deployment)) return true;
   const { elbs } = draft.signals;
   return elbs.size > 0 && elbs.values().every((appliedSeq) => appliedSeq >= workload.healthySeq);
 }

@@ -199,6 +199,8 @@ export type Zone = {
   readonly routes: Map<string, readonly string[]>;
   /** How many rules route to a target. */
   readonly routed: Map<string, number>;
+  /** Every key that some route ever named. */
+  readonly onceRouted: Set<string>;
   /** Load balancers and the table each applied last. */
   readonly elbs: Map<string, number>;
   /** Deployments with an upgrade under way. */
@@ -220,6 +222,7 @@ export const emptyZone = (): Zone => ({
   spread: new Map(),
   routes: new Map(),
   routed: new Map(),
+  onceRouted: new Set(),
   elbs: new Map(),
   rollouts: new Set(),
   drains: new Set(),
@@ -270,9 +273,17 @@ export const targetOf = (deployment: Deployment): number =>
 /** The key under which a rule of a route counts: rules may name a pod. */
 export const routeKey = (key: string, pod: string | undefined): string => `${key}@${pod ?? "*"}`;
 
-/** Whether a route may send requests to workloads of the deployment. */
-export const isRouted = (zone: Zone, { key, pod }: Deployment): boolean =>
+/** Whether a route sends requests to workloads of the deployment now. */
+export const isRoutedNow = (zone: Zone, { key, pod }: Deployment): boolean =>
   zone.elbs.size > 0 && (zone.routed.has(routeKey(key, undefined)) || zone.routed.has(routeKey(key, pod)));
+
+/**
+ * Whether a route sends requests to the deployment or ever did: one that was removed a moment ago may still be in a load
+ * balancer's table, and requests that came by it may be under way.
+ */
+export const isRouted = (zone: Zone, { key, pod }: Deployment): boolean =>
+  zone.elbs.size > 0 &&
+  (zone.onceRouted.has(routeKey(key, undefined)) || zone.onceRouted.has(routeKey(key, pod)));
 
 /**
  * Whether requests may reach the workload, now or by the time a decision about it is recorded: one that is only starting

@@ -31,6 +31,7 @@ export function snapshot(zone: Zone): unknown {
     })),
     spread: sorted(zone.spread, (nodes) => sorted(nodes, (count) => count)),
     routed: sorted(zone.routed, (count) => count),
+    onceRouted: [...zone.onceRouted].sort(),
     elbs: sorted(zone.elbs, (seq) => seq),
   };
 }

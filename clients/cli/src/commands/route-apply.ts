@@ -1,0 +1,78 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
+import type { Api } from "../api.ts";
+import type { Cli } from "../cli.ts";
+import { CliError } from "../errors.ts";
+import { readSpec } from "../release-source.ts";
+import { plural } from "../render/text.ts";
+import { type RouteInFile, readRoutes } from "../route-file.ts";
+import { path, recorded } from "./common.ts";
+
+type ApplyOptions = { file: string; takeOver?: true; dryRun?: true };
+
+const Checked = z.looseObject({
+  host: z.string(),
+  changed: z.boolean(),
+  engine: z.string().optional(),
+  rules: z.array(z.string()),
+});
+type Checked = z.infer<typeof Checked>;
+
+/** `eru route apply`. */
+export function addRouteApply(cli: Cli, route: Command): void {
+  route
+    .command("apply")
+    .description("declare the routes of a file: YAML or JSON, one host in each document")
+    .requiredOption("-f, --file <path>", "the file", (text: string) => {
+      if (text === "") throw new InvalidArgumentError("Name a file.");
+      return text;
+    })
+    .option("--take-over", "take hosts from whoever owns them")
+    .option("--dry-run", "only check, also in a load balancer's engine, and record nothing")
+    .action(({ file, ...options }: ApplyOptions) =>
+      cli.withApi(async (api) => {
+        const routes = readRoutes(readSpec(file, cli.io.cwd));
+        // All are checked before the first is recorded, so that a fault in the last leaves nothing half done.
+        const checked: Checked[] = [];
+        for (const one of routes) checked.push(await check(api, one, options));
+        if (options.dryRun) cli.answer(checked, () => checked.map(checkedText).join(""));
+        else for (const one of routes) await declare(cli, api, one, options);
+      }),
+    );
+}
+
+const check = (api: Api, { host, body, locate }: RouteInFile, { takeOver }: Omit<ApplyOptions, "file">) =>
+  atLines(locate, () =>
+    api.command("PUT", path`/v1/routes/${host}`, Checked, { body, query: { takeOver, dryRun: true } }),
+  );
+
+async function declare(
+  cli: Cli,
+  api: Api,
+  { host, body, locate }: RouteInFile,
+  { takeOver }: Omit<ApplyOptions, "file">,
+): Promise<void> {
+  const answer = await atLines(locate, () => api.order("PUT", path`/v1/routes/${host}`, body, { takeOver }));
+  await recorded(cli, api, answer, `route ${host} declared`);
+}
+
+/** Runs a request; the fields a refusal names are told by their lines in the file. */
+async function atLines<T>(locate: RouteInFile["locate"], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CliError) || error.faults.length === 0) throw error;
+    const { exitCode, message, faults, next, code } = error;
+    throw new CliError(exitCode, message, {
+      faults: locate(faults),
+      next,
+      ...(code !== undefined && { code }),
+      cause: error,
+    });
+  }
+}
+
+const checkedText = ({ host, changed, engine, rules }: Checked): string =>
+  `${host}: ${changed ? "would be declared" : "is so already"}, ${plural(rules.length, "rule")} tried in this order: ${rules.join(", ")}; ${
+    engine === undefined ? "no load balancer was there to try them" : `tried by load balancer ${engine}`
+  }\n`;
