@@ -3,7 +3,7 @@ NODES ?= 3
 export NODES
 node := node_modules/.bin/node
 
-.PHONY: help setup doctor demo down purge status test agree bench bench-rollout
+.PHONY: help setup doctor demo down purge status test agree bench bench-rollout bench-elb
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,3 +39,7 @@ bench: ## how long commands, deployments and routing take, against plain calls i
 
 bench-rollout: ## create, update and a lost node, against Docker Swarm and plain engine calls in the same run (root)
 	@infra/rig/rig world $(node) test/bench/rollout.ts
+
+bench-elb: ## the load balancer against static nginx and HAProxy in the same run: processor time, changes, size (root)
+	@infra/setup/setup --bench
+	@$(node) test/bench/elb.ts

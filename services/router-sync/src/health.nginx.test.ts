@@ -77,16 +77,19 @@ test("never more than half of a pool is left out, and a pool of one never", asyn
   const client = clientOf(elb);
   for (let count = 0; count < 40; count++) await client.ask();
   expect((await leftOut(elb)).map(({ endpoint }) => endpoint).sort()).toEqual(["d-1", "d-2", "d-3"]);
-  // A worker adds all its counts at once, so when its answers are counted its retries are.
-  const retries = async (answers: number) => {
-    const line = /eru_elb_requests_total{host="hello.org",rule="\/",pool="a\/web",class="2xx"} (\d+)/;
-    await until("the requests are counted", async () => (await counted(elb, line)) === answers);
-    return counted(elb, /eru_elb_retries_total{pool="a\/web"} (\d+)/);
-  };
-  const before = await retries(40);
+  const before = await until("all that was asked is counted", async () => {
+    const requests = await counted(elb, /eru_elb_request_seconds_count{[^}]*pool="a\/web"} (\d+)/);
+    return requests === 40 && (await counted(elb, /eru_elb_retries_total{pool="a\/web"} (\d+)/));
+  });
   // Two of the three are out: the third is tried again and again, because it may be our own network that fails.
   for (let count = 0; count < 10; count++) expect((await client.ask()).seen?.id).toBe("alive");
-  expect((await retries(50)) - before).toBe(5);
+  expect(
+    await until("the retries are counted", async () => {
+      const requests = await counted(elb, /eru_elb_request_seconds_count{[^}]*pool="a\/web"} (\d+)/);
+      const now = await counted(elb, /eru_elb_retries_total{pool="a\/web"} (\d+)/);
+      return requests === 50 && now - before;
+    }),
+  ).toBe(5);
   for (let count = 0; count < 5; count++)
     expect(await client.ask({ host: "lonely.org" })).toMatchObject({ status: 502 });
   await isLeftOut(elb, "d-4");
@@ -147,7 +150,7 @@ test("checks take out an endpoint that answers wrongly, and bring it back; anoth
   const client = clientOf(elb);
   for (let count = 0; count < 10; count++) expect((await client.ask()).seen?.id).toBe("well");
   await until(
-    "the check is counted",
+    "failed checks are counted",
     async () => (await counted(elb, /eru_elb_checks_total{pool="a\/web",result="failed"} (\d+)/)) > 0,
   );
   // Whoever asks now: after its death the other does.

@@ -4,11 +4,11 @@ import { bootText, chunksOf } from "./nginx-admin.ts";
 const lines = (count: number, jsonLength: number) =>
   Array.from({ length: count }, (_, index) => ({ key: `p:a/w${index}`, json: "x".repeat(jsonLength) }));
 
-test("chunks hold at most 200 lines and 2 MiB, in order, and nothing is lost", () => {
+test("chunks hold at most 100 lines and 2 MiB, in order, and nothing is lost", () => {
   for (const [count, length, chunks] of [
     [0, 1, 0],
-    [200, 10, 1],
-    [201, 10, 2],
+    [100, 10, 1],
+    [101, 10, 2],
     [30, 250_000, 4],
   ] as const) {
     const all = chunksOf(lines(count, length));

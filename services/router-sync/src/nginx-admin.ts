@@ -56,8 +56,8 @@ type Answer = { status: number; text: string };
 const timeoutMs = 5_000;
 /** A question that only looks must not hold up who asks. */
 const lookTimeoutMs = 1_000;
-/** Lines and characters of one chunk; nginx takes 200 lines and 16 MiB. */
-const chunkLinesMax = 200;
+/** Lines and characters of one chunk; nginx takes 200 lines and 16 MiB, but answers nobody else meanwhile. */
+const chunkLinesMax = 100;
 const chunkCharactersMax = 2 * 1024 * 1024;
 
 /** The admin calls of one nginx over its unix socket: docs/elb.md. Throws NginxUnreachableError from every call. */

@@ -24,9 +24,10 @@ end
 
 local function round_robin(pool, candidates, now)
   local best, total = nil, 0
+  local warming = pool.warm_at_s > now
   for at = 1, #candidates do
     local endpoint = candidates[at]
-    local weight = weight_of(pool, endpoint, now)
+    local weight = warming and weight_of(pool, endpoint, now) or endpoint.w
     endpoint.current = endpoint.current + weight
     total = total + weight
     if not best or endpoint.current > best.current then

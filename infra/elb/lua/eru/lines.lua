@@ -31,7 +31,7 @@ end
 
 --- One line as {op, key, json}; nil, reason and key for one that the table must not hold.
 function _M.parse(line)
-  local op, kind, name, rest = line:match("^([+-])\t(%l):([^\t]+)(.*)$")
+  local op, kind, name, at = line:match("^([+-])\t(%l):([^\t]+)()")
   if not op then
     return nil, "not a line: wanted `+ TAB key TAB json` or `- TAB key`"
   end
@@ -43,12 +43,12 @@ function _M.parse(line)
     return nil, "the line has " .. #line .. " bytes, at most " .. kinds[kind].bytes_max, key
   end
   if op == "-" then
-    if rest ~= "" then
+    if at <= #line then
       return nil, "a removal carries no value", key
     end
     return { op = op, key = key }
   end
-  local json = rest:sub(2)
+  local json = line:sub(at + 1)
   local value, malformed = cjson.decode(json)
   if value == nil then
     return nil, "the value is not JSON: " .. tostring(malformed), key

@@ -4,6 +4,7 @@ local _M = {}
 
 local dict = ngx.shared.eru_metrics
 local bounds = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 }
+local bounds_count = #bounds
 local sets_max = 1000
 local other = 'host="_other",rule="_other",pool="_other"'
 
@@ -51,9 +52,9 @@ function _M.observe(host, rule, pool, status, seconds)
   local of = child(child(child(series, host), rule), pool)
   local class = math.floor(status / 100)
   of[class] = (of[class] or 0) + 1
-  local bucket = #bounds + 1
-  while bucket > 1 and seconds <= bounds[bucket - 1] do
-    bucket = bucket - 1
+  local bucket = 1
+  while bucket <= bounds_count and seconds > bounds[bucket] do
+    bucket = bucket + 1
   end
   of[10 + bucket] = (of[10 + bucket] or 0) + 1
   of.sum = (of.sum or 0) + seconds

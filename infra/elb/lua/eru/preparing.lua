@@ -11,7 +11,8 @@ local function length_of(var)
   if length then
     return tonumber(length) or math.huge
   end
-  if ngx.req.http_version() >= 2 or var.http_transfer_encoding then
+  -- Of the first version a body is announced; asked by its name, because LuaJIT cannot compile `ngx.req.http_version`.
+  if (var.server_protocol or ""):byte(6) ~= 49 or var.http_transfer_encoding then -- "HTTP/1"
     return nil
   end
   return 0

@@ -23,7 +23,7 @@ local delta_lock_s = 5
 -- Versions of a generation's first values are chunk numbers; those of deltas begin above.
 local versions_from = 2 ^ 20
 local chunks_max = versions_from - 1
-local swept_per_tick = 200
+local swept_per_tick = 400
 local tombstone_s = 60
 
 local function nobody() end
@@ -42,9 +42,9 @@ for place, kind in ipairs({ "+g", "+c", "+a", "+p", "+r", "+t", "-t", "-r", "-p"
   flip_order[kind] = place
 end
 
--- Garbage of this worker: names to delete when no request can want them any more. Lost with the worker, found again by
--- the sweep after the next generation.
-local sweep, tombstones = {}, {}
+-- Garbage of this worker: what generations left behind, and names to delete when no request can want them any more. Lost
+-- with the worker, found again by the sweep after the next generation.
+local sweep, tombstones = nil, {}
 
 local function pack_meta(epoch, seq, gen)
   return string.format("%-64s%020d%020d%020d", epoch, seq, gen, ngx.now() * 1000)
@@ -224,12 +224,27 @@ function _M.open()
   return gen
 end
 
-local function collect_garbage(keep)
-  for _, name in ipairs(dict:get_keys(0)) do
+-- What is left of generations up to this one and not in force, is deleted bit by bit: to list all names at once would hold
+-- up every worker for a quarter of a second.
+local function begin_sweep(upto)
+  sweep = { upto = upto, quiet = 0, quiet_max = 3 * (dict:get("count") or 0) + 4 * ring_size }
+end
+
+local function sweep_some()
+  local current = _M.generation()
+  -- Those that nobody asked for longest come first, and what was left behind is among them.
+  for _, name in ipairs(dict:get_keys(swept_per_tick)) do
     local gen = tonumber(name:match("^(%d+)[|#]"))
-    if gen and gen ~= keep then
-      sweep[#sweep + 1] = name
+    if gen and gen ~= current and gen <= sweep.upto then
+      dict:delete(name)
+      sweep.quiet = 0
+    else
+      dict:get(name) -- Asked for: now it comes last.
+      sweep.quiet = sweep.quiet + 1
     end
+  end
+  if sweep.quiet > sweep.quiet_max then
+    sweep = nil
   end
 end
 
@@ -238,7 +253,7 @@ function _M.abort(gen)
   if control:get("writer") ~= gen then
     return false
   end
-  collect_garbage(_M.generation())
+  begin_sweep(gen)
   control:delete("writer")
   return true
 end
@@ -309,8 +324,10 @@ function _M.commit(gen, header)
   if sha256.of(table.concat(hashes)) ~= header.sha256 then
     return nil, "its sha256 is another"
   end
-  local token = flip(header.epoch, header.seq, gen, nil, function() end)
-  collect_garbage(gen)
+  local token = flip(header.epoch, header.seq, gen, nil, function()
+    dict:safe_set("count", count)
+  end)
+  begin_sweep(gen)
   control:delete("writer")
   return { token = token }
 end
@@ -329,6 +346,7 @@ function _M.import(boot_id, header)
   end
   keep("generations", 1)
   keep("version", versions_from)
+  keep("count", header.count or 0)
   keep("meta", pack_meta(header.epoch, header.seq, 1))
   return {
     put = function(change)
@@ -379,8 +397,8 @@ end
 
 --- Deletes a little of what is no longer wanted. Called from a timer of every worker.
 function _M.tidy()
-  for _ = 1, math.min(#sweep, swept_per_tick) do
-    dict:delete(table.remove(sweep))
+  if sweep then
+    sweep_some()
   end
   bury(ngx.now())
 end

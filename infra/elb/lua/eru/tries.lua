@@ -59,8 +59,6 @@ end
 function _M.begin(request, endpoint, limited)
   request.endpoint, request.last, request.limited = endpoint, endpoint, limited
   request.tries = request.tries + 1
-  request.tried = request.tried or {}
-  request.tried[endpoint.id] = true
   inflight.enter(request.kind, endpoint)
 end
 
@@ -77,6 +75,8 @@ end
 --- Ends a try that nginx gave up for another, and returns what failed. Called in the balancer phase.
 function _M.next(request)
   local endpoint = count_out(request)
+  request.tried = request.tried or {}
+  request.tried[endpoint.id] = true
   metrics.count("eru_elb_retries_total", 'pool="' .. endpoint.pool .. '"')
   local _, status = balancer.get_last_failure()
   return judge(endpoint, request.fails_on, status or 502)
