@@ -44,7 +44,8 @@ export function renderConf(elbDir: string, conf: NginxConf): string {
     user: user === undefined ? "" : `user ${safe(user, / /)};`,
     workers: safe(conf.workers),
     openFiles: String(conf.openFilesMax),
-    connections: String(Math.floor(conf.openFilesMax / 2)),
+    // Of clients and to endpoints; the rest is for files.
+    connections: String(Math.floor((conf.openFilesMax * 7) / 8)),
     tableSize: safe(conf.tableSize),
     bootId: safe(conf.bootId),
     luaDir: safe(conf.luaDir),

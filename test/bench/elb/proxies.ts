@@ -165,6 +165,8 @@ export async function startOurs(
     elbDir: fileURLToPath(new URL("../../../infra/elb", import.meta.url)),
     listens: [`127.0.0.1:${port}`],
     tableSize: options.tableSize,
+    h2cListens: [],
+    trustedProxies: [],
     workers: options.workers,
   });
   await nginx.writeBootFile(bootText({ epoch: "bench", seq: 1 }, table));
