@@ -301,6 +301,11 @@ export class RouterSync {
       "Pools that keep addresses on lost nodes, having no others",
       () => this.#fold.heldPools.size,
     );
+    gauge(
+      "eru_router_sync_held_nodes",
+      "Lost nodes whose addresses stay in use, because more than half of all would have gone with them at once",
+      () => this.#fold.heldNodes.size,
+    );
     gauge("eru_router_sync_nginx_starts", "How often this process started nginx", () => this.#keeper.starts);
     gauge("eru_router_sync_serving", "1 while nginx serves", () => (this.#keeper.serving ? 1 : 0));
     gauge("eru_router_sync_log_connected", "1 while the log is reachable", () =>

@@ -21,7 +21,7 @@ export type Load = { requests: number; seconds: number; failed: number; p50Ms: n
 const scale: Record<string, number> = { us: 0.001, ms: 1, s: 1_000, m: 60_000 };
 
 /** What wrk says, with every kind of failure counted. */
-export function parseWrk(text: string): Load {
+function parseWrk(text: string): Load {
   const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0);
   const time = (pattern: RegExp): number => {
     const found = pattern.exec(text);

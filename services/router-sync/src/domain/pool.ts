@@ -19,7 +19,8 @@ export type PoolEndpoint = {
 
 /** What membership hangs on besides the workloads themselves. */
 export type Judgement = {
-  readonly nodeLost: (node: string) => boolean;
+  /** Whether nobody knows if it serves. */
+  readonly isDoubtful: (workload: Workload) => boolean;
   readonly trackOf: (workload: Workload) => Track;
   /** Whether endpoints come with the time of their health. */
   readonly since: boolean;
@@ -41,7 +42,7 @@ export function members(
     const endpoint = reach(selector, workload, judgement);
     if (!endpoint) continue;
     if (workload.draining) draining.push({ ...endpoint, s: "d" });
-    else if (workload.abandoned || judgement.nodeLost(workload.node)) doubtful.push(endpoint);
+    else if (judgement.isDoubtful(workload)) doubtful.push(endpoint);
     else sound.push(endpoint);
   }
   const held = sound.length === 0 && doubtful.length > 0;

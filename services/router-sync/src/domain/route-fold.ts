@@ -1,5 +1,6 @@
 import type { Cause, DecisionEvent, EruEvent, FactEvent, RecordedEvent } from "@eru/events";
 import { Certificates } from "./certificates.ts";
+import { LostNodes } from "./lost-nodes.ts";
 import { members } from "./pool.ts";
 import { Routes } from "./routes.ts";
 import type { Table } from "./table.ts";
@@ -33,7 +34,7 @@ const forward = { tries: 3, connectMs: 1_000, sendMs: 60_000, readMs: 60_000, up
  */
 export class RouteFold {
   readonly #workloads = new Workloads();
-  readonly #lostNodes = new Set<string>();
+  readonly #lostNodes = new LostNodes();
   readonly #routes = new Routes();
   readonly #tracks = new Tracks();
   readonly #certificates = new Certificates();
@@ -64,6 +65,11 @@ export class RouteFold {
   /** Pools that go on using addresses on lost nodes because nothing else is left. */
   get heldPools(): ReadonlySet<string> {
     return this.#heldPools;
+  }
+
+  /** Lost nodes whose addresses stay in use, because too much would have gone with them at once. */
+  get heldNodes(): ReadonlySet<string> {
+    return this.#lostNodes.held;
   }
 
   /** The table as of `seq`. */
@@ -133,16 +139,21 @@ export class RouteFold {
         this.#forgetAbandoned(event.deployment);
         break;
       case "NodeLost":
-        this.#lostNodes.add(event.node);
-        this.#touchNode(event.node);
+        this.#lose(event.node, recorded);
         break;
       case "NodeRecovered":
-        this.#lostNodes.delete(event.node);
+        this.#lostNodes.recover(event.node);
         this.#touchNode(event.node);
         break;
       default: // Facts about containers; the rest is of other concern.
         if (isContainerFact(event)) this.#fact(event, recorded);
     }
+  }
+
+  #lose(node: string, { meta }: RecordedEvent): void {
+    const on = (one: string) => this.#workloads.onNode(one).filter(({ healthy }) => healthy).length;
+    const judged = this.#lostNodes.lose(node, Date.parse(meta.time), { on, inAll: this.#workloads.healthy });
+    for (const one of judged) this.#touchNode(one);
   }
 
   #remove(event: Extract<DecisionEvent, { type: "RemovalDecided" }>, recorded: RecordedEvent): void {
@@ -254,7 +265,7 @@ export class RouteFold {
     const { app, entrypoint } = pool.selector;
     const care = this.#routes.careOf(name);
     const { endpoints, held } = members(pool.selector, this.#workloads.ofEntrypoint(`${app}/${entrypoint}`), {
-      nodeLost: (node) => this.#lostNodes.has(node),
+      isDoubtful: (workload) => this.#doubtful(workload) && !this.#lostNodes.holds(workload.node),
       trackOf: (workload) => this.#tracks.of(workload),
       since: care.slowStartMs !== undefined,
     });

@@ -7,6 +7,12 @@ export class Workloads {
   readonly #byEntrypoint = new IndexBy<string>();
   readonly #byNode = new IndexBy<string>();
   readonly #abandoned = new Set<string>();
+  #healthy = 0;
+
+  /** How many of them serve. */
+  get healthy(): number {
+    return this.#healthy;
+  }
 
   get(id: string): Workload | undefined {
     return this.#all.get(id);
@@ -17,13 +23,14 @@ export class Workloads {
     const before = this.#all.get(workload.id);
     if (before) this.remove(before);
     this.#all.set(workload.id, workload);
+    if (workload.healthy) this.#healthy++;
     this.#byEntrypoint.add(workload.entrypoint, workload.id);
     this.#byNode.add(workload.node, workload.id);
     if (workload.abandoned) this.#abandoned.add(workload.id);
   }
 
   remove(workload: Workload): void {
-    this.#all.delete(workload.id);
+    if (this.#all.delete(workload.id) && workload.healthy) this.#healthy--;
     this.#byEntrypoint.delete(workload.entrypoint, workload.id);
     this.#byNode.delete(workload.node, workload.id);
     this.#abandoned.delete(workload.id);
