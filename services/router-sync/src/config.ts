@@ -1,6 +1,7 @@
 import { ElbGroup, ElbName } from "@eru/events";
 import { serviceConfig } from "@eru/service";
 import { z } from "zod";
+import { AccessLog } from "./access-log.ts";
 
 const listen = /^(\*|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]):([1-9]\d{0,4})$/;
 
@@ -47,6 +48,8 @@ export const routerSyncConfig = {
       .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], "wanted addresses or CIDR blocks"))
       .max(256),
   ),
+  /** Where requests are logged. */
+  ERU_ELB_ACCESS_LOG: AccessLog.default("file"),
   /** Holds nginx's configuration, its last table, logs and sockets. */
   ERU_ELB_DIR: z
     .string()

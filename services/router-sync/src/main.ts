@@ -24,6 +24,7 @@ await runMain(name, async (signal) => {
     trustedProxies: config.ERU_ELB_TRUSTED_PROXIES,
     tableSize: `${config.ERU_ELB_TABLE_MIB}m`,
     workers: "auto",
+    accessLog: config.ERU_ELB_ACCESS_LOG,
   });
   const sync = new RouterSync({
     elb: config.ERU_ELB_NAME,

@@ -18,6 +18,8 @@ export type NginxConf = {
   workers: string;
   openFilesMax: number;
   bootId: string;
+  /** What `access_log` says. */
+  accessLog: string;
   luaDir: string;
   logDir: string;
   tempDir: string;
@@ -48,6 +50,7 @@ export function renderConf(elbDir: string, conf: NginxConf): string {
     connections: String(Math.floor((conf.openFilesMax * 7) / 8)),
     tableSize: safe(conf.tableSize),
     bootId: safe(conf.bootId),
+    accessLog: safe(conf.accessLog, /[ ,=[\]]/g),
     luaDir: safe(conf.luaDir),
     logDir: safe(conf.logDir),
     bootFile: safe(conf.bootFile),

@@ -18,6 +18,7 @@ import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@eru/events";
 import { placeholderCertificate } from "@eru/tls";
+import { accessLogDirective } from "./access-log.ts";
 import { bootKeys, type KeyOpener, openForOne } from "./boot-keys.ts";
 import { renderConf } from "./nginx-conf.ts";
 
@@ -50,6 +51,8 @@ export type NginxSettings = {
   trustedProxies: readonly string[];
   tableSize: string;
   workers: string;
+  /** As access-log.ts says; absent: into a file. */
+  accessLog?: string;
 };
 
 const startTimeoutMs = 30_000;
@@ -197,6 +200,7 @@ export class NginxProcess {
       workers,
       openFilesMax: await openFilesMax(),
       bootId,
+      accessLog: accessLogDirective(this.#settings.accessLog ?? "file", this.#logDir),
       luaDir: join(elbDir, "lua"),
       logDir: this.#logDir,
       tempDir,

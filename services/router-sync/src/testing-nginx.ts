@@ -108,6 +108,7 @@ export async function prepareElb(
     dir?: string;
     trustedProxies?: string[];
     openKey?: KeyOpener;
+    accessLog?: string;
   } = {},
 ): Promise<Elb> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "elb-test-")));
@@ -126,6 +127,7 @@ export async function prepareElb(
     trustedProxies: options.trustedProxies ?? [],
     tableSize: options.tableSize ?? "8m",
     workers: "2",
+    ...(options.accessLog !== undefined && { accessLog: options.accessLog }),
   });
   const admin = new NginxAdmin(nginx.socket, openKey);
   return {
@@ -147,7 +149,7 @@ export async function prepareElb(
 /** Starts nginx with a table as of sequence 10 of epoch `e1`. */
 export async function startElb(
   table: Map<string, string> = new Map(),
-  options: { tableSize?: string; trustedProxies?: string[]; openKey?: KeyOpener } = {},
+  options: { tableSize?: string; trustedProxies?: string[]; openKey?: KeyOpener; accessLog?: string } = {},
 ): Promise<Elb> {
   const elb = await prepareElb(options);
   await elb.nginx.writeBootFile(bootText({ epoch: "e1", seq: 10 }, table));
