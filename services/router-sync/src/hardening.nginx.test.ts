@@ -31,7 +31,7 @@ test("nothing but the ports of requests is open, and workers are nobody special"
   const elb = await startElb(tableOf({}, {}));
   atEnd(elb.stop);
   const { masterPid, workers } = await elb.admin.status();
-  const wanted = [elb.port, elb.h2cPort].sort();
+  const wanted = [elb.port, elb.h2cPort, elb.tlsPort].sort();
   for (const pid of [masterPid, ...workers.map((one) => one.pid)])
     expect([...new Set(await listeningPorts(pid))].sort()).toEqual(wanted);
   for (const { pid } of workers) {

@@ -13,7 +13,7 @@ type Location = { readonly name: string; readonly lines: readonly string[] };
 /** How long bodies without a known length may get; `all` is for those whose length was looked at before. */
 const bodyClasses = ["1m", "16m", "256m", "1g", "all"] as const;
 
-const filter = `header_filter_by_lua_block { require("eru.proxy").filter() }`;
+const filter = `header_filter_by_lua_block { eru_proxy.filter() }`;
 
 /** Bodies that are read first. */
 function retryLocations(): Location[] {
@@ -49,11 +49,7 @@ function bodyLocations(size: (typeof bodyClasses)[number]): Location[] {
     { name: `grpc_${size}`, lines: ["grpc_pass $eru_target;", bound, filter] },
     {
       name: `read_${size}`,
-      lines: [
-        bound,
-        `access_by_lua_block { require("eru.proxy").read() }`,
-        "proxy_pass http://eru_endpoints;",
-      ],
+      lines: [bound, `access_by_lua_block { eru_proxy.read() }`, "proxy_pass http://eru_endpoints;"],
     },
   ];
 }

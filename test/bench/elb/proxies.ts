@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ulid } from "ulid";
+import { keyOpener } from "../../../services/router-sync/src/boot-keys.ts";
 import { bootText, NginxAdmin } from "../../../services/router-sync/src/nginx-admin.ts";
 import { findNginx, NginxProcess } from "../../../services/router-sync/src/nginx-process.ts";
 import { freePort } from "../free-port.ts";
@@ -98,9 +99,10 @@ export async function startStaticNginx(place: Place, ports: readonly number[]): 
 http {
   ${temps(place.dir)}
   log_format like_ours escape=json '{"time":"$time_iso8601","id":"$request_id","client":"$remote_addr",'
-    '"method":"$request_method","host":"$host","path":"$uri","protocol":"$server_protocol","status":$status,'
-    '"bytes":$body_bytes_sent,"seconds":$request_time,"upstreamAddr":"$upstream_addr",'
+    '"method":"$request_method","host":"$host","path":"$uri","protocol":"$server_protocol","tls":"$ssl_protocol",'
+    '"status":$status,"requestBytes":$request_length,"bytes":$body_bytes_sent,"seconds":$request_time,"upstreamAddr":"$upstream_addr",'
     '"upstreamStatus":"$upstream_status","upstreamConnectSeconds":"$upstream_connect_time",'
+    '"upstreamHeaderSeconds":"$upstream_header_time",'
     '"upstreamSeconds":"$upstream_response_time","userAgent":"$http_user_agent"}';
   access_log ${place.dir}/static.log like_ours buffer=64k flush=1s;
   upstream u { ${servers} keepalive 1024; }
@@ -159,6 +161,7 @@ export async function startOurs(
   options: { name: string; workers: string; tableSize: string },
 ): Promise<Ours> {
   const port = await freePort();
+  const openKey = keyOpener(undefined);
   const nginx = new NginxProcess({
     bin: await findNginx(undefined, process.env["PATH"] ?? ""),
     dir: join(dir, options.name),
@@ -166,6 +169,8 @@ export async function startOurs(
     listens: [`127.0.0.1:${port}`],
     tableSize: options.tableSize,
     h2cListens: [],
+    tlsListens: [],
+    openKey,
     trustedProxies: [],
     workers: options.workers,
   });
@@ -176,7 +181,7 @@ export async function startOurs(
   const answer = await fetch(url);
   await answer.arrayBuffer();
   const bootSeconds = (performance.now() - begun) / 1_000;
-  const admin = new NginxAdmin(nginx.socket);
+  const admin = new NginxAdmin(nginx.socket, openKey);
   const { masterPid } = await admin.status();
   const pids = await childrenOf(masterPid);
   if (options.workers === "1") await pin(cores.proxy, pids, processors);

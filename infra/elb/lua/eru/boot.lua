@@ -18,6 +18,10 @@ ffi.cdef("int close(int);")
 
 local _M = {}
 
+-- For the blocks of nginx.conf: `require` in each of them would be a call LuaJIT cannot compile, at every phase of every
+-- request.
+_G.eru_proxy = proxy
+
 local tick_s = 0.05
 local flush_s = 1
 local tidy_s = 10

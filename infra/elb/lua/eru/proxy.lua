@@ -18,6 +18,7 @@ local store = require("eru.store")
 local tls = require("eru.tls")
 local tries = require("eru.tries")
 local values = require("eru.values")
+local new_table = require("table.new")
 local view = require("eru.view")
 local workers = require("eru.workers")
 
@@ -98,7 +99,8 @@ function _M.access()
   if tls.answer(var) then
     return
   end
-  local request = { host = var.host, path = var.uri, tries = 0 }
+  local request = new_table(0, 24)
+  request.host, request.path, request.tries = var.host, var.uri, 0
   requests[current()] = request
   local reason = resolve(request)
   local rule = request.rule

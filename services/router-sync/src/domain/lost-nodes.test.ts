@@ -47,7 +47,7 @@ test("what was lost long before does not count for the whole", () => {
 
 test("a load balancer that hears of half its world going keeps the addresses, until the deployment serves elsewhere", () => {
   const record = recorder();
-  const fold = new RouteFold();
+  const fold = new RouteFold("default");
   const happens = (...events: EruEvent[]) => {
     for (const one of events) fold.apply(record(one));
   };
