@@ -10,6 +10,7 @@
 -- longer one. So everything new is stored under new names first, and the change itself only overwrites numbers and
 -- fixed-width texts in place, which cannot fail.
 local sha256 = require("eru.sha256")
+local sweep = require("eru.sweep")
 
 local _M = {}
 
@@ -23,7 +24,6 @@ local delta_lock_s = 5
 -- Versions of a generation's first values are chunk numbers; those of deltas begin above.
 local versions_from = 2 ^ 20
 local chunks_max = versions_from - 1
-local swept_per_tick = 400
 local tombstone_s = 60
 
 local function nobody() end
@@ -42,9 +42,9 @@ for place, kind in ipairs({ "+g", "+c", "+a", "+p", "+r", "+t", "-t", "-r", "-p"
   flip_order[kind] = place
 end
 
--- Garbage of this worker: what generations left behind, and names to delete when no request can want them any more. Lost
--- with the worker, found again by the sweep after the next generation.
-local sweep, tombstones = nil, {}
+-- Garbage of this worker: names to delete when no request can want them any more. Lost with the worker, found again by the
+-- sweep after the next generation.
+local tombstones = {}
 
 local function pack_meta(epoch, seq, gen)
   return string.format("%-64s%020d%020d%020d", epoch, seq, gen, ngx.now() * 1000)
@@ -224,36 +224,12 @@ function _M.open()
   return gen
 end
 
--- What is left of generations up to this one and not in force, is deleted bit by bit: to list all names at once would hold
--- up every worker for a quarter of a second.
-local function begin_sweep(upto)
-  sweep = { upto = upto, quiet = 0, quiet_max = 3 * (dict:get("count") or 0) + 4 * ring_size }
-end
-
-local function sweep_some()
-  local current = _M.generation()
-  -- Those that nobody asked for longest come first, and what was left behind is among them.
-  for _, name in ipairs(dict:get_keys(swept_per_tick)) do
-    local gen = tonumber(name:match("^(%d+)[|#]"))
-    if gen and gen ~= current and gen <= sweep.upto then
-      dict:delete(name)
-      sweep.quiet = 0
-    else
-      dict:get(name) -- Asked for: now it comes last.
-      sweep.quiet = sweep.quiet + 1
-    end
-  end
-  if sweep.quiet > sweep.quiet_max then
-    sweep = nil
-  end
-end
-
 --- Gives up an open generation; false when it is not open.
 function _M.abort(gen)
   if control:get("writer") ~= gen then
     return false
   end
-  begin_sweep(gen)
+  sweep.begin(gen)
   control:delete("writer")
   return true
 end
@@ -327,7 +303,7 @@ function _M.commit(gen, header)
   local token = flip(header.epoch, header.seq, gen, nil, function()
     dict:safe_set("count", count)
   end)
-  begin_sweep(gen)
+  sweep.begin(gen)
   control:delete("writer")
   return { token = token }
 end
@@ -397,9 +373,7 @@ end
 
 --- Deletes a little of what is no longer wanted. Called from a timer of every worker.
 function _M.tidy()
-  if sweep then
-    sweep_some()
-  end
+  sweep.some(_M.generation())
   bury(ngx.now())
 end
 
