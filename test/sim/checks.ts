@@ -46,14 +46,19 @@ export class Checks {
   decided(zone: Zone, pass: Pass): void {
     const going = new Map<string, Set<string>>();
     for (const { event } of pass.decisions) {
-      if (event.type !== "RemovalDecided" || !["upgraded", "scaled", "drained_node"].includes(event.because))
+      if (
+        event.type !== "RemovalDecided" ||
+        !["upgraded", "rolled_back", "scaled", "drained_node"].includes(event.because)
+      )
         continue;
       const workloads = going.get(event.deployment) ?? new Set();
       going.set(event.deployment, workloads.add(event.workload));
     }
     for (const [id, workloads] of going) {
       const deployment = zone.deployments.get(id);
-      if (deployment) this.#keepsCount(deployment, workloads);
+      // Stop-first may miss a batch; what the log says of it is not certain while it changes.
+      if (deployment && deployment.rollout?.settings.order !== "stop-first")
+        this.#keepsCount(deployment, workloads);
     }
   }
 

@@ -9,7 +9,7 @@ import { SimElb } from "./sim-elb.ts";
 import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
 import { SimScheduler } from "./sim-scheduler.ts";
-import { apps, asks, isGood, offerOf, type Release, releases, routedApp, template } from "./wishes.ts";
+import { apps, asks, isGood, offerOf, type Release, releases, rolloutSettings, routedApp, template } from "./wishes.ts";
 
 const stepMs = 250;
 const calmStepMs = 500;
@@ -147,10 +147,20 @@ export class Simulation {
           type: "UpgradeRequested",
           deployment: deployment?.id ?? "",
           template: template(app, release),
-          surge: chance.between(1, 2),
+          ...rolloutSettings(chance),
         });
         return;
       }
+      case 8:
+      case 9:
+      case 10:
+        if (deployment?.rollout)
+          await this.#request({
+            type: `Rollout${chance.pick(["Pause", "Resume", "Resume", "Abort", "Promote"] as const) ?? "Resume"}Requested`,
+            deployment: deployment.id,
+            rollout: deployment.rollout.number,
+          });
+        return;
       case 7:
         await this.#request({ type: "RemovalRequested", deployment: deployment?.id ?? "" });
         return;
@@ -302,13 +312,15 @@ export class Simulation {
         return `${id} has a workload that is being changed`;
       // One that a user stopped counts like one that runs: it shall be as it is.
       const healthy = all.filter(({ phase }) => phase === "healthy" || phase === "stopped").length;
-      if (rollout && rollout.step !== "halted") {
+      const held = rollout && (rollout.paused || rollout.step === "halted" || rollout.step === "canary");
+      if (rollout && !held) {
         // An upgrade may wait for room for one more; meanwhile the old ones do what they can.
         const underWay = all.some(({ phase }) => ["assigned", "created", "started"].includes(phase));
         if (waiting === 0 || underWay) return `${id} is being upgraded`;
         continue;
       }
       if (halted || rollout) continue;
+      if (all.some(({ version }) => version !== deployment.stableVersion)) return `${id} mixes releases`;
       const releasesThere = all.map(
         ({ version }) => deployment.contents.get(version)?.template.release ?? "",
       );

@@ -1,5 +1,6 @@
-import { Entrypoint, type GivenResources, type Resources, type Template } from "@eru/events";
+import { type DeploymentEvent, Entrypoint, type GivenResources, type Resources, type Template } from "@eru/events";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
+import type { Chance } from "./chance.ts";
 
 /** Releases by what is wrong with them. */
 export const releases = ["good-1", "good-2", "good-3", "crashing", "sick", "missing"] as const;
@@ -56,6 +57,21 @@ export const template = (app: string, release: Release): Template => ({
   }),
   env: {},
 });
+
+type Upgrade = Extract<DeploymentEvent, { type: "UpgradeRequested" }>;
+
+/** How an upgrade goes about it: every way there is, now and then with other resources. */
+export function rolloutSettings(chance: Chance): Omit<Upgrade, "type" | "deployment" | "template"> {
+  const stopFirst = chance.may(0.25);
+  return {
+    surge: stopFirst ? 0 : chance.between(1, 2),
+    ...(stopFirst ? { order: "stop-first", batch: chance.between(1, 2) } : chance.may(0.5) && { batch: 1 }),
+    ...(chance.may(0.7) && { onFailure: chance.may(0.7) ? "rollback" : "halt" }),
+    ...(chance.may(0.5) && { healthDeadlineMs: chance.between(4, 12) * 1_000 }),
+    ...(chance.may(0.3) && { canary: chance.may(0.5) ? { count: 1 } : { percent: 40 } }),
+    ...(chance.may(0.2) && { resources: { cpu: chance.pick([0.1, 0.5, 1]) ?? 1, memoryMib: 100 } }),
+  };
+}
 
 /** What the processes of a container do. */
 export function behaviourOf({ labels }: Container): { crashes: boolean; sick: boolean } {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { WorkloadChange } from "./change.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
 import { CoreId, Granted, Resources } from "./resources.ts";
+import { DowntimeRisk } from "./rollout.ts";
 
 /** Why a node could not take one more workload. Amounts in the resource's own unit. */
 export const NodeRejection = z.strictObject({
@@ -85,7 +86,16 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     deployment: DeploymentId,
     release: ReleaseName,
     /** Why now. `drained_node`: in place of what is on a node that is being drained. */
-    because: z.enum(["deployed", "scaled", "upgrade", "node_lost", "failed", "room", "drained_node"]),
+    because: z.enum([
+      "deployed",
+      "scaled",
+      "upgrade",
+      "node_lost",
+      "failed",
+      "room",
+      "drained_node",
+      "rollback",
+    ]),
     /** The sequence of the request whose template runs: two upgrades may name the same release. */
     templateSeq: z.int().min(1),
     placed: z.array(Placed),
@@ -165,19 +175,34 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     requestSeq: z.int().min(1),
     detail: z.string(),
   }),
-  /** One step of an upgrade. Absolute numbers: how many of each release there are after the step. */
+  /** One step of a rollout. Absolute numbers: how many new ones and old ones there are after the step. */
   z.strictObject({
     type: z.literal("RolloutStepped"),
     deployment: DeploymentId,
     release: ReleaseName,
     /** The sequence of the UpgradeRequested it carries out. */
     templateSeq: z.int().min(1),
-    step: z.enum(["started", "placing", "retiring", "completed", "halted"]),
+    step: z.enum([
+      "started",
+      "placing",
+      "retiring",
+      "canary",
+      "completed",
+      "halted",
+      "rolling_back",
+      "rolled_back",
+    ]),
+    /** Which upgrade of the deployment. Absent in steps from before they were numbered. */
+    rollout: z.int().min(1).optional(),
+    /** It goes back to what ran before: the old are placed, the new retire. */
+    back: z.boolean().optional(),
     fresh: z.int().min(0),
     stale: z.int().min(0),
     detail: z.string(),
     /** The load balancers alive at the step and the table each had applied: old ones retire behind this barrier. */
     elbs: AppliedTables,
+    /** Of the first step: why it may cost requests. */
+    risks: z.array(DowntimeRisk).optional(),
   }),
   /**
    * Replacement after replacement failed for good: no more of them until one workload has been healthy for a minute, or

@@ -13,6 +13,7 @@ import {
 } from "./names.ts";
 import { Labels } from "./node.ts";
 import { Resources } from "./resources.ts";
+import { RolloutSettings } from "./rollout.ts";
 import { Entrypoint, Env } from "./spec.ts";
 import { Affinity, Preference, Spread, TaintName, whereMax } from "./where.ts";
 
@@ -58,6 +59,9 @@ export const Template = z.strictObject({
 });
 export type Template = z.infer<typeof Template>;
 
+/** Which upgrade of a deployment: the first is 1. */
+const RolloutNumber = z.int().min(1);
+
 /**
  * A deployment is a standing wish to have `count` workloads of one entrypoint in one pod. Its history lives at
  * `eru.deployment.<pod>.<id>`; counts are absolute, so a repeated command changes nothing.
@@ -78,12 +82,40 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     onShortage: z.enum(["wait", "refuse"]),
   }),
   z.strictObject({ type: z.literal("ScaleRequested"), deployment: DeploymentId, count: Count }),
-  /** Replace every workload by the template's, start-first, `surge` at a time. */
+  /** Replace every workload by the template's. The upgrades of a deployment are its rollouts, numbered from 1. */
   z.strictObject({
     type: z.literal("UpgradeRequested"),
     deployment: DeploymentId,
     template: Template,
-    surge: z.int().min(1).max(1_000),
+    /** What each workload books from now on. Absent: what it did before. */
+    resources: Resources.optional(),
+    ...RolloutSettings.shape,
+    /** The rollout that it undoes, when it was asked for as that. */
+    undoes: RolloutNumber.optional(),
+  }),
+  /** Words about a rollout that is under way. One about a rollout that is over changes nothing. */
+  z.strictObject({
+    type: z.literal("RolloutPauseRequested"),
+    deployment: DeploymentId,
+    rollout: RolloutNumber,
+  }),
+  /** Go on: after a pause, or once more after a failure that halted it. */
+  z.strictObject({
+    type: z.literal("RolloutResumeRequested"),
+    deployment: DeploymentId,
+    rollout: RolloutNumber,
+  }),
+  /** Go back to what ran before, in the same order and steps. */
+  z.strictObject({
+    type: z.literal("RolloutAbortRequested"),
+    deployment: DeploymentId,
+    rollout: RolloutNumber,
+  }),
+  /** The canary is good: replace the rest. */
+  z.strictObject({
+    type: z.literal("RolloutPromoteRequested"),
+    deployment: DeploymentId,
+    rollout: RolloutNumber,
   }),
   z.strictObject({ type: z.literal("RemovalRequested"), deployment: DeploymentId }),
   /** Something is asked of one workload alone; the count stays. */

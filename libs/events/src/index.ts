@@ -17,6 +17,7 @@ export * from "./names.ts";
 export * from "./node.ts";
 export * from "./pod.ts";
 export * from "./resources.ts";
+export * from "./rollout.ts";
 export * from "./route.ts";
 export * from "./rule.ts";
 export * from "./spec.ts";

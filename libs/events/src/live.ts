@@ -3,6 +3,7 @@ import { Reasons } from "./decision.ts";
 import { NodeFilter, Strategy, Template } from "./deployment.ts";
 import { DeploymentId, ElbName, NodeName, PodName } from "./names.ts";
 import { Resources } from "./resources.ts";
+import { DowntimeRisk, RolloutSettings } from "./rollout.ts";
 
 // Messages on core NATS: never stored, lost without harm.
 
@@ -37,8 +38,36 @@ export const PlanReply = z.strictObject({
   placed: z.array(z.strictObject({ node: NodeName, count: z.int().min(1) })),
   waiting: z.int().min(0),
   reasons: Reasons,
+  /** Why later changes of it may cost requests. */
+  risks: z.array(DowntimeRisk).optional(),
 });
 export type PlanReply = z.infer<typeof PlanReply>;
+
+/** A dry run of an upgrade, on the same subject: the upgrade as it would be requested. */
+export const UpgradePlanRequest = z.strictObject({
+  upgrade: DeploymentId,
+  template: Template,
+  resources: Resources,
+  ...RolloutSettings.shape,
+});
+export type UpgradePlanRequest = z.infer<typeof UpgradePlanRequest>;
+
+/** What would be decided first, and how it would go on. */
+export const UpgradePlanReply = z.strictObject({
+  atSeq: z.int(),
+  deployment: DeploymentId,
+  /** Workloads that would be replaced. */
+  workloads: z.int().min(0),
+  /** How it would go about it, in words. */
+  how: z.string(),
+  /** The first new ones: where they would go, and how many of them would wait for room. */
+  placed: z.array(z.strictObject({ node: NodeName, count: z.int().min(1) })),
+  waiting: z.int().min(0),
+  reasons: Reasons,
+  /** Why it may cost requests; empty when nothing is known that would. */
+  risks: z.array(DowntimeRisk),
+});
+export type UpgradePlanReply = z.infer<typeof UpgradePlanReply>;
 
 /** A dry run of a drain, on the same subject. */
 export const DrainPlanRequest = z.strictObject({ drain: NodeName });
@@ -61,6 +90,8 @@ export const DrainPlanReply = z.strictObject({
       /** How many of them fit nowhere else. */
       stuck: z.int().min(0),
       reasons: Reasons,
+      /** Why moving them may cost requests. */
+      risks: z.array(DowntimeRisk).optional(),
     }),
   ),
 });

@@ -60,10 +60,12 @@ export class Intent {
   /** Takes in one message; what this process needs no knowledge of passes by unread. */
   apply(message: StoredMessage): void {
     const kind = historyKind(message.subject);
-    if (kind === "decision" || kind === "elb" || kind === "acme") return;
+    if (kind === "elb" || kind === "acme") return;
+    // Of the many decisions, only the steps of rollouts matter here; reading all of them would take most of a start.
+    if (kind === "decision" && !message.body.includes('"RolloutStepped"')) return;
     const events = decodeMessage(message);
     for (const { event } of events) this.#evolve(event);
-    if (kind === "assignment" || kind === "fact") return;
+    if (kind === "assignment" || kind === "fact" || kind === "decision") return;
     this.#lastSeq.set(message.subject, message.seq);
     this.#remember(events[0]);
   }
@@ -109,6 +111,11 @@ export class Intent {
       case "DeploymentRequested":
       case "ScaleRequested":
       case "UpgradeRequested":
+      case "RolloutPauseRequested":
+      case "RolloutResumeRequested":
+      case "RolloutAbortRequested":
+      case "RolloutPromoteRequested":
+      case "RolloutStepped":
       case "RemovalRequested":
         this.deployments.apply(event.deployment, event);
         break;

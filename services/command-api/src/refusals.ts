@@ -1,10 +1,12 @@
 import type { FieldFault } from "@eru/service";
 import type { Names, Refusal } from "./domain/refusal.ts";
 import type { Intent } from "./intent.ts";
+import { rolloutRows } from "./rollout-refusals.ts";
 
 // The one table from refusals to answers. Unknown thing 404, contradiction 409, everything else 422.
 
-type Row<C extends Refusal["code"]> = {
+/** How a refusal is answered. */
+export type Row<C extends Refusal["code"]> = {
   status: 404 | 409 | 422;
   /** The field of the request that is meant; absent: what its path names. */
   field: string;
@@ -191,6 +193,7 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r) =>
       `workload ${quoted(r.workload)} is being removed and cannot be changed any more; its deployment has ${list(r.there)}`,
   },
+  ...rolloutRows,
   route_unknown: {
     status: 404,
     field: "host",

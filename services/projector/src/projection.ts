@@ -1,6 +1,7 @@
 import type { RecordedEvent } from "@eru/events";
 import type { Database } from "better-sqlite3";
 import type { Deployment } from "./domain/deployment.ts";
+import type { Rollout } from "./domain/rollout.ts";
 import type { Workload } from "./domain/workload.ts";
 import { type FoldedTable, ObjectIds, Rows } from "./rows.ts";
 import type { NodeUseRow, WorkloadCountsRow } from "./tables.ts";
@@ -27,19 +28,21 @@ export type Store = {
   readonly workloadCounts: Rows<WorkloadCountsRow>;
   readonly nodeUse: Rows<NodeUseRow>;
   readonly deployments: Rows<Deployment>;
+  readonly rollouts: Rows<Rollout>;
   readonly objectIds: ObjectIds;
 };
 
 /** The store of a database with all its tables. */
 export const openStore = (
   db: Database,
-  tables: Record<"workloads" | "workloadCounts" | "nodeUse" | "deployments", FoldedTable>,
+  tables: Record<"workloads" | "workloadCounts" | "nodeUse" | "deployments" | "rollouts", FoldedTable>,
 ): Store => ({
   db,
   workloads: new Rows(db, tables.workloads),
   workloadCounts: new Rows(db, tables.workloadCounts),
   nodeUse: new Rows(db, tables.nodeUse),
   deployments: new Rows(db, tables.deployments),
+  rollouts: new Rows(db, tables.rollouts),
   objectIds: new ObjectIds(db),
 });
 

@@ -14,6 +14,7 @@ import { addElbs } from "./queries/elbs.ts";
 import { addEvents } from "./queries/events.ts";
 import { addNodes } from "./queries/nodes.ts";
 import { addPods } from "./queries/pods.ts";
+import { addRollouts } from "./queries/rollouts.ts";
 import { addRoutes } from "./queries/routes.ts";
 import { addStatus } from "./queries/status.ts";
 import { addUsers } from "./queries/users.ts";
@@ -52,6 +53,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   addCertificates(queries, metrics);
   addUsers(queries);
   addEvents(queries);
+  addRollouts(queries);
   addWhy(queries);
   return app;
 }

@@ -1,4 +1,5 @@
 import type { Deployment } from "./domain/deployment.ts";
+import type { Rollout } from "./domain/rollout.ts";
 import type { Workload, WorkloadState } from "./domain/workload.ts";
 
 /** The rows of every table, for typed queries. Columns of type string that say JSON hold JSON. */
@@ -11,6 +12,7 @@ export type Tables = {
   apps: AppRow;
   releases: ReleaseRow;
   deployments: Deployment;
+  rollouts: Rollout;
   workloads: Workload;
   workloadCounts: WorkloadCountsRow;
   routes: RouteRow;

@@ -7,15 +7,17 @@ import {
   type PlanRefusal,
   type PlanReply,
   PlanRequest,
+  type UpgradePlanReply,
+  UpgradePlanRequest,
 } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import { apply, decidingKinds } from "./domain/apply.ts";
 import type { PassOptions, Signals } from "./domain/draft.ts";
 import { dueStops } from "./domain/drains.ts";
-import { drainForecast, dryRun } from "./domain/dry-run.ts";
+import { drainForecast, dryRun, upgradePlan } from "./domain/dry-run.ts";
+import { awaitedHealth } from "./domain/health-deadline.ts";
 import { Heartbeats } from "./domain/liveness.ts";
 import { type Pass, plan } from "./domain/plan.ts";
-import { waitsForHealth } from "./domain/rollout.ts";
 import { emptyZone, type Pod, touch, touchReplacing, type Zone } from "./domain/zone.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
@@ -27,7 +29,7 @@ const fullEveryMs = 60_000;
 const steadyMs = 60_000;
 
 export type CoreOptions = PassOptions & {
-  /** Milliseconds an upgrade may make no progress while its fresh workloads run. */
+  /** Milliseconds a new workload of an upgrade may take until it is healthy, when the upgrade does not say. */
   progressDeadlineMs: number;
 };
 
@@ -116,16 +118,28 @@ export class SchedulerCore {
   }
 
   /** The answer to a dry run, as it goes over the wire. */
-  answer(body: string, notReady: string | undefined): PlanReply | DrainPlanReply | PlanRefusal {
+  answer(
+    body: string,
+    notReady: string | undefined,
+    now: number,
+  ): PlanReply | UpgradePlanReply | DrainPlanReply | PlanRefusal {
     if (notReady !== undefined) return { error: notReady };
     const asked = parseJson(body);
+    const elbs = this.heartbeats.liveElbs(this.zone.elbs, now);
+    const upgrade = UpgradePlanRequest.safeParse(asked);
+    if (upgrade.success)
+      return (
+        upgradePlan(this.zone, upgrade.data, elbs) ?? {
+          error: `deployment ${upgrade.data.upgrade} is not known yet: try again`,
+        }
+      );
     const drain = DrainPlanRequest.safeParse(asked);
     if (drain.success) {
       const { drain: node } = drain.data;
-      return drainForecast(this.zone, node) ?? { error: `node ${node} is not known yet: try again` };
+      return drainForecast(this.zone, node, elbs) ?? { error: `node ${node} is not known yet: try again` };
     }
     const parsed = PlanRequest.safeParse(asked);
-    if (parsed.success) return dryRun(this.zone, parsed.data);
+    if (parsed.success) return dryRun(this.zone, parsed.data, elbs);
     const faults = parsed.error.issues.map(
       (issue) => `${issue.path.join(".") || "request"}: ${issue.message}`,
     );
@@ -154,11 +168,13 @@ export class SchedulerCore {
     const expired = new Set<string>();
     for (const { id, drain, going, change } of pod.draining)
       if (over(`drain ${id} ${drain}`, (going ?? change)?.deadlineMs ?? 0)) expired.add(id);
-    const stalled = new Set<string>();
+    const stalled = new Map<string, { workload: string; afterMs: number }>();
     for (const deployment of this.zone.rollouts) {
-      const waiting = deployment.pod === pod.name ? waitsForHealth(deployment) : undefined;
-      if (waiting && over(`rollout ${deployment.id} ${waiting}`, this.#options.progressDeadlineMs))
-        stalled.add(deployment.id);
+      if (deployment.pod !== pod.name) continue;
+      const afterMs = deployment.rollout?.settings.healthDeadlineMs ?? this.#options.progressDeadlineMs;
+      // Every one is asked for, so that each clock goes on.
+      for (const { workload, clock } of awaitedHealth(deployment))
+        if (over(clock, afterMs)) stalled.set(deployment.id, { workload, afterMs });
     }
     const steady = new Set<string>();
     for (const deployment of pod.deployments.values()) {

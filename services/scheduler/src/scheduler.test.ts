@@ -285,11 +285,11 @@ test("a dry run answers what would be decided, and records nothing", async () =>
 test("a dry run in a pod without nodes says to add one, also for a million", async () => {
   const core = new SchedulerCore(coreOptions, 0);
   const { type: _, onShortage: __, ...asked } = request("shop-web-a", 1_000_000);
-  expect(core.answer(JSON.stringify(asked), undefined)).toMatchObject({
+  expect(core.answer(JSON.stringify(asked), undefined, 0)).toMatchObject({
     placed: [],
     waiting: 1_000_000,
     reasons: { wouldHelp: ["add a node to pod p: it has none"] },
   });
-  expect(core.answer(JSON.stringify(asked), "reading the log")).toEqual({ error: "reading the log" });
+  expect(core.answer(JSON.stringify(asked), "reading the log", 0)).toEqual({ error: "reading the log" });
   expect(subjects.decision("p")).toBe("eru.decision.p");
 });

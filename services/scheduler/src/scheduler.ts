@@ -109,7 +109,7 @@ export class Scheduler {
       subject: liveSubjects.plan,
       group: "scheduler",
       signal,
-      answer: (body) => JSON.stringify(this.core.answer(body, this.notReady())),
+      answer: (body) => JSON.stringify(this.core.answer(body, this.notReady(), this.#deps.now())),
     });
   }
 

@@ -66,6 +66,8 @@ const upgrade = {
   deployment: id,
   release: "v1",
   surge: 1,
+  force: false,
+  replace: false,
   appState: web,
 } as const;
 

@@ -7,15 +7,20 @@ import {
   type Resources,
   refuse,
   type Strategy,
-  type Template,
-  unreachable,
 } from "@eru/events";
 import type { App } from "./app.ts";
 import type { Refusal } from "./refusal.ts";
-import { same } from "./same.ts";
+import {
+  decideRollout,
+  evolveRollout,
+  noRollouts,
+  type RolloutCommand,
+  type RolloutEvent,
+  type Rollouts,
+} from "./rollout.ts";
 import { freeze, type Wanted } from "./template.ts";
 
-type Live = { phase: "live"; pod: string; template: Template; count: number };
+type Live = { phase: "live"; pod: string; count: number } & Rollouts;
 
 /** A deployment as its history tells it. */
 export type Deployment = { phase: "absent" } | Live | { phase: "removed"; pod: string };
@@ -40,39 +45,33 @@ export type DeploymentWish = Wanted & {
 export type DeploymentCommand =
   | ({ type: "RequestDeployment" } & DeploymentWish)
   | { type: "ScaleDeployment"; deployment: string; count: number }
-  | {
-      type: "UpgradeDeployment";
-      deployment: string;
-      release: string;
-      surge: number;
-      /** Absent: as it is now. */
-      env?: Template["env"] | undefined;
-      /** The app of the deployment. */
-      appState: App;
-    }
+  | RolloutCommand
   | { type: "RemoveDeployment"; deployment: string };
 
 type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;
 
-/** An id is used once: what was removed stays removed. */
-export const deployment: Decider<Deployment, DeploymentCommand, DeploymentEvent, Refusal> = {
+/** What there is to know about a deployment: what users said, and the scheduler's word about its rollouts. */
+export type DeploymentHistory = DeploymentEvent | RolloutEvent;
+
+/** An id is used once: what was removed stays removed. Decides events of the deployment's own history alone. */
+export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistory, Refusal> = {
   initial: { phase: "absent" },
 
   evolve: (state, event) => {
-    if (event.type === "DeploymentRequested")
-      return { phase: "live", pod: event.pod, template: event.template, count: event.count };
+    if (event.type === "DeploymentRequested") {
+      const { pod, count, template, resources } = event;
+      return { phase: "live", pod, count, ...noRollouts({ template, resources }) };
+    }
     if (state.phase !== "live") return state;
     switch (event.type) {
       case "ScaleRequested":
         return { ...state, count: event.count };
-      case "UpgradeRequested":
-        return { ...state, template: event.template };
       case "WorkloadChangeRequested":
         return state; // It asks nothing of the deployment.
       case "RemovalRequested":
         return { phase: "removed", pod: state.pod };
       default:
-        return unreachable(event);
+        return { ...state, ...evolveRollout(state, event) };
     }
   },
 
@@ -138,17 +137,9 @@ function change(
     case "ScaleDeployment":
       if (state.count === command.count) return accept();
       return accept({ type: "ScaleRequested", deployment, count: command.count });
-    case "UpgradeDeployment": {
-      const { app, entrypointName: entrypoint } = state.template;
-      const { release, surge, env = state.template.env } = command;
-      const frozen = freeze(command.appState, { app, release, entrypoint, env });
-      if (!frozen.ok) return frozen;
-      if (same(frozen.template, state.template)) return accept();
-      return accept({ type: "UpgradeRequested", deployment, template: frozen.template, surge });
-    }
     case "RemoveDeployment":
       return accept({ type: "RemovalRequested", deployment });
     default:
-      return unreachable(command);
+      return decideRollout(state, command);
   }
 }

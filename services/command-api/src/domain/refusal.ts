@@ -44,6 +44,13 @@ type Reason =
   | { code: "deployment_id_taken"; deployment: string }
   | { code: "workload_unknown"; workload: string; gone: boolean; there: Names }
   | { code: "workload_leaving"; workload: string; there: Names }
+  | { code: "no_rollout"; deployment: string; last?: number; ended?: "completed" | "rolled back" }
+  | { code: "rollout_underway"; deployment: string; rollout: number; release: string; is: string }
+  | { code: "rollout_goes_back"; deployment: string; rollout: number }
+  | { code: "rollout_without_canary"; deployment: string; rollout: number }
+  | { code: "nothing_to_roll_back"; deployment: string }
+  | { code: "canary_too_large"; deployment: string; size: number; count: number }
+  | { code: "settings_invalid"; message: string }
   | { code: "route_unknown"; host: string }
   | { code: "route_changed"; host: string }
   | { code: "nothing_to_undo"; host: string; to: number; first: number }

@@ -1,4 +1,10 @@
-import { type DrainPlanRequest, liveSubjects, PlanRefusal, type PlanRequest } from "@eru/events";
+import {
+  type DrainPlanRequest,
+  liveSubjects,
+  PlanRefusal,
+  type PlanRequest,
+  type UpgradePlanRequest,
+} from "@eru/events";
 import { type Live, LogUnavailableError } from "@eru/log";
 import { Problem } from "@eru/service";
 import type { z } from "zod";
@@ -6,7 +12,11 @@ import type { z } from "zod";
 /** Asks the scheduler what it would decide. Whatever keeps it from answering is a 503 that says so. */
 export async function askScheduler<S extends z.ZodType>(
   live: Live,
-  { asked, answer, timeoutMs }: { asked: PlanRequest | DrainPlanRequest; answer: S; timeoutMs: number },
+  {
+    asked,
+    answer,
+    timeoutMs,
+  }: { asked: PlanRequest | UpgradePlanRequest | DrainPlanRequest; answer: S; timeoutMs: number },
 ): Promise<z.output<S>> {
   const unavailable = (detail: string, cause?: unknown) =>
     new Problem(503, "no_plan", detail, { headers: { "retry-after": "2" }, cause });

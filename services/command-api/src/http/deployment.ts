@@ -72,11 +72,6 @@ const ownAffinity = (affinity: readonly Affinity[], app: string, entrypoint: str
 const aboutItself =
   "an affinity to the deployment's own entrypoint: use nodesLimit 1 for one per node, spread for places, a constraint for one place";
 
-const Upgrade = z.strictObject({
-  release: ReleaseName,
-  surge: DeploymentEvent.options[2].shape.surge.default(1),
-  env: Env.optional().describe("Absent: as it is now."),
-});
 const tag = "deployments";
 const params = z.strictObject({ deployment: DeploymentId });
 const ids = { deployment: DeploymentId };
@@ -112,24 +107,6 @@ export function deploymentRoutes(deps: RouteDeps, live: Live): void {
     ids,
     command: ({ params: { deployment }, body: { count } }) =>
       change(deployment, () => ({ type: "ScaleDeployment", deployment, count })),
-  });
-  commandRoute(deps, {
-    name: "UpgradeDeployment",
-    method: "POST",
-    url: "/v1/deployments/:deployment/upgrade",
-    tag,
-    summary: "Replace a deployment's workloads by another release",
-    description:
-      "Start-first, `surge` at a time: nothing is taken away before its replacement carries traffic. Without `env` the environment stays.",
-    params,
-    body: Upgrade,
-    ids,
-    command: ({ params: { deployment }, body }) =>
-      change(deployment, (intent) => {
-        const state = intent.deployments.get(deployment);
-        const app = state.phase === "live" ? state.template.app : "";
-        return { type: "UpgradeDeployment", deployment, ...body, appState: intent.apps.get(app) };
-      }),
   });
   commandRoute(deps, {
     name: "RemoveDeployment",
@@ -175,7 +152,7 @@ function wishOf(body: NewDeployment, deployment: string, intent: Intent): Deploy
 }
 
 /** A command about a deployment that is there: its pod, and so its history, are known from the log alone. */
-function change(deployment: string, wish: (intent: Intent) => DeploymentCommand): Command {
+export function change(deployment: string, wish: (intent: Intent) => DeploymentCommand): Command {
   return {
     reads: [],
     writes: [turnOf(deployment)],

@@ -17,6 +17,7 @@ import { explainRoute } from "./explain.ts";
 import { Gate } from "./gate.ts";
 import { nodeRoutes } from "./node.ts";
 import { podRoutes } from "./pod.ts";
+import { rolloutRoutes } from "./rollout.ts";
 import { routeRoutes } from "./route.ts";
 import { workloadRoutes } from "./workload.ts";
 
@@ -54,6 +55,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   nodeRoutes(routes, broker.live);
   appRoutes(routes);
   deploymentRoutes(routes, broker.live);
+  rolloutRoutes(routes, broker.live);
   routeRoutes(routes);
   certificateRoutes(routes, deps.seal);
   workloadRoutes(routes);

@@ -9,6 +9,9 @@ export const deploymentStates = [
   "refused",
   "degraded",
   "upgrading",
+  "paused",
+  "canary",
+  "rolling_back",
   "halted",
   "removing",
   "removed",
@@ -29,6 +32,8 @@ export type Deployment = {
   /** JSON. */
   template: string;
   wanted: number;
+  /** JSON: what each workload books, in full. */
+  resources: string;
   cpuMilli: number;
   memoryMib: number;
   /** JSON of everything a workload asks for, when that is more than cores and memory; else null. */
@@ -52,6 +57,13 @@ export type Deployment = {
   rolloutStep: RolloutStep | null;
   /** JSON of that step. */
   rollout: string | null;
+  /** Upgrades ever asked for: the number of the last one. */
+  rollouts: number;
+  rolloutPaused: 0 | 1;
+  /** It goes, or went, back to what ran before. */
+  rolloutBack: 0 | 1;
+  /** JSON of what was last rolled out in full: template and resources. */
+  stable: string;
   /** It has had all its healthy workloads since it was last asked for more. */
   settled: 0 | 1;
   state: DeploymentState;
@@ -108,12 +120,22 @@ function stateOf(deployment: Deployment, counts: WorkloadCounts): DeploymentStat
   if (deployment.ended) return "removed";
   if (deployment.removal) return "removing";
   if (deployment.halted || deployment.rolloutStep === "halted") return "halted";
-  if (deployment.rolloutStep !== null && deployment.rolloutStep !== "completed") return "upgrading";
+  if (isUpgraded(deployment)) return upgradeState(deployment);
   // With all it wants, what waits are replacements for what is on a draining node: that one's view says so.
   if (deployment.waiting > 0 && healthy < deployment.wanted) return "waiting";
   if (deployment.refused > 0) return "refused";
   if (healthy >= deployment.wanted) return "running";
   return deployment.settled || failed + (counts.unhealthy ?? 0) > 0 ? "degraded" : "placing";
+}
+
+/** Whether an upgrade of it is not over. */
+export const isUpgraded = ({ rolloutStep }: Pick<Deployment, "rolloutStep">): boolean =>
+  rolloutStep !== null && rolloutStep !== "completed" && rolloutStep !== "rolled_back";
+
+function upgradeState({ rolloutStep, rolloutPaused, rolloutBack }: Deployment): DeploymentState {
+  if (rolloutPaused) return "paused";
+  if (rolloutBack) return "rolling_back";
+  return rolloutStep === "canary" ? "canary" : "upgrading";
 }
 
 /** The deployment after its workloads changed. Once it runs as wished, the last reason is no longer one. */

@@ -1,5 +1,6 @@
 import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
 import { commandFault, unreachable } from "@eru/events";
+import { rolloutSentence, stepSentence } from "./rollout-sentence.ts";
 import { shortage } from "./wish.ts";
 
 type Intent = Exclude<EruEvent, DecisionEvent | FactEvent>;
@@ -129,7 +130,7 @@ function ofDecision(event: DecisionEvent): string {
     case "ChangeRefused":
       return `${event.workload}: no ${event.change}: ${event.detail}`;
     case "RolloutStepped":
-      return `${event.deployment}: upgrade to ${event.release} ${event.step}, ${event.fresh} new, ${event.stale} old${event.detail === "" ? "" : `: ${event.detail}`}`;
+      return stepSentence(event);
     case "DeploymentHalted":
       return `${event.deployment}: halted after ${many(event.failures, "failure")}: ${event.detail}`;
     case "DeploymentSteady":
@@ -201,7 +202,11 @@ function ofWish(event: Wish): string {
     case "ScaleRequested":
       return `${event.deployment}: ${many(event.count, "workload")} wanted`;
     case "UpgradeRequested":
-      return `${event.deployment}: upgrade to ${event.template.release} wanted, ${event.surge} at a time`;
+    case "RolloutPauseRequested":
+    case "RolloutResumeRequested":
+    case "RolloutAbortRequested":
+    case "RolloutPromoteRequested":
+      return rolloutSentence(event);
     case "RemovalRequested":
       return `${event.deployment}: removal wanted`;
     case "WorkloadChangeRequested":

@@ -1,5 +1,6 @@
 import type { DeploymentEvent, Reasons, RecordedEvent } from "@eru/events";
 import { type Deployment, totalsOf, type WorkloadCounts } from "./deployment.ts";
+import { stepped, told, upgraded } from "./upgrade.ts";
 import { askedOf, toMilli } from "./workload.ts";
 
 type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;
@@ -21,6 +22,7 @@ export function request(
     image: template.image,
     template: JSON.stringify(template),
     wanted: event.count,
+    resources: JSON.stringify(event.resources),
     cpuMilli: toMilli(event.resources.cpu),
     memoryMib: event.resources.memoryMib,
     asked: askedOf(event.resources),
@@ -35,6 +37,10 @@ export function request(
     halted: 0,
     rolloutStep: null,
     rollout: null,
+    rollouts: 0,
+    rolloutPaused: 0,
+    rolloutBack: 0,
+    stable: JSON.stringify({ template, resources: event.resources }),
     settled: 0,
     state: "placing",
     reason: null,
@@ -65,17 +71,12 @@ export function evolve(
     case "ScaleRequested":
       return scale(next, counts, event.count);
     case "UpgradeRequested":
-      return {
-        ...next,
-        ...noReason,
-        release: event.template.release,
-        image: event.template.image,
-        template: JSON.stringify(event.template),
-        rolloutStep: "requested",
-        rollout: null,
-        halted: 0,
-        refused: 0,
-      };
+      return upgraded({ ...next, ...noReason }, event);
+    case "RolloutPauseRequested":
+    case "RolloutResumeRequested":
+    case "RolloutAbortRequested":
+    case "RolloutPromoteRequested":
+      return told(next, event, noReason);
     case "RemovalRequested":
       return { ...next, ...noReason, wanted: 0, removal: 1, halted: 0, waiting: 0, refused: 0 };
     case "PlacementDecided":
@@ -91,14 +92,12 @@ export function evolve(
         waiting: 0,
         refused: event.refused,
       };
-    case "RolloutStepped": {
-      const { type: _type, deployment: _deployment, ...step } = event;
-      return {
-        ...(event.step === "halted" ? because(event.detail) : next),
-        rolloutStep: event.step,
-        rollout: JSON.stringify({ ...step, seq, time: meta.time }),
-      };
-    }
+    case "RolloutStepped":
+      return stepped(
+        event.step === "halted" || event.step === "rolling_back" ? because(event.detail) : next,
+        event,
+        { seq, time: meta.time },
+      );
     case "DeploymentEnded":
       return { ...next, ended: 1 };
     case "DeploymentHalted":

@@ -9,6 +9,7 @@ import { events } from "./events.ts";
 import { nodes } from "./nodes.ts";
 import { pods } from "./pods.ts";
 import { releases } from "./releases.ts";
+import { rollouts, rolloutsTable } from "./rollouts.ts";
 import { routes } from "./routes.ts";
 import { users } from "./users.ts";
 import { nodeUseTable, workloadCountsTable, workloads, workloadsTable } from "./workloads.ts";
@@ -24,6 +25,7 @@ export const projections: readonly Projection[] = [
   certificates,
   elbs,
   workloads,
+  rollouts,
   deployments,
   decisions,
   events,
@@ -35,6 +37,7 @@ export const foldedTables = {
   workloadCounts: workloadCountsTable,
   nodeUse: nodeUseTable,
   deployments: deploymentsTable,
+  rollouts: rolloutsTable,
 };
 
 /** Raise it when a projection takes events in differently: every view is then built again. */

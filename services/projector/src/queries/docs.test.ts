@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import { subjects } from "@eru/events";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
-import { story } from "../testkit/story.ts";
+import { deployment, story } from "../testkit/story.ts";
+import { template, userActor } from "../testkit/world.ts";
 import { MemoryZone, startProjector } from "../testkit/zone.ts";
 
 const text = readFileSync(new URL("../../../../docs/api-queries.md", import.meta.url), "utf8");
@@ -9,7 +11,11 @@ const text = readFileSync(new URL("../../../../docs/api-queries.md", import.meta
 test("every query of the description is there and answers, and every query there is, is described", async () => {
   using folder = temporaryFolder();
   const zone = await MemoryZone.open();
-  await zone.copy(story().log);
+  const world = story();
+  world.append(subjects.deployment("p1", deployment), userActor, [
+    { type: "UpgradeRequested", deployment, template: template("shop", "v2", "web"), surge: 1 },
+  ]);
+  await zone.copy(world.log);
   await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });
   await projector.ready();
   const asked = [...text.matchAll(/^\s*eruq "([^"]+)"/gm)].map((found) => found[1] ?? "");

@@ -182,6 +182,7 @@ const request = withOne(
       lastN: 0,
       removed: false,
       upgrading: false,
+      rollouts: 0,
     });
   },
 );
@@ -191,7 +192,7 @@ const changeWish = withOne(
   (world, deployment, choose) => {
     const { id, pod, template: now } = deployment;
     const subject = subjects.deployment(pod, id);
-    switch (choose(3)) {
+    switch (choose(5)) {
       case 0:
         deployment.count = choose(3);
         world.append(subject, userActor, [
@@ -201,9 +202,19 @@ const changeWish = withOne(
       case 1: {
         deployment.template = template(now.app, now.release === "v1" ? "v2" : "v1", now.entrypointName);
         deployment.upgrading = true;
+        deployment.rollouts++;
+        const resources = { cpu: 0.2, memoryMib: 32 };
+        const upgrade = { type: "UpgradeRequested", deployment: id, template: deployment.template } as const;
         deployment.seq = world.append(subject, userActor, [
-          { type: "UpgradeRequested", deployment: id, template: deployment.template, surge: 1 },
+          { ...upgrade, surge: 1, ...(choose(2) === 0 && { resources, onFailure: "rollback" as const }) },
         ]);
+        break;
+      }
+      case 2:
+      case 3: {
+        const word = pick(choose, ["Pause", "Resume", "Abort", "Promote"] as const);
+        const rollout = Math.max(1, deployment.rollouts - choose(2));
+        world.append(subject, userActor, [{ type: `Rollout${word}Requested`, deployment: id, rollout }]);
         break;
       }
       default:
@@ -272,13 +283,25 @@ function assign(world: World, { id, node, deployment }: ModelWorkload, decisionS
   );
 }
 
+const rolloutSteps = [
+  "started",
+  "placing",
+  "retiring",
+  "canary",
+  "completed",
+  "halted",
+  "rolling_back",
+  "rolled_back",
+] as const;
+
 const judgeDeployment = withOne(
   (world) => world.deployments,
   (world, deployment, choose) => {
     const { id, pod } = deployment;
     const short = reasons(world.seq, { wouldHelp: ["0.1 cores more on n2"] });
     const release = deployment.template.release;
-    const step = pick(choose, ["started", "placing", "retiring", "completed", "halted"] as const);
+    const step = pick(choose, rolloutSteps);
+    const numbered = choose(2) === 0 && { rollout: Math.max(1, deployment.rollouts), back: choose(2) === 0 };
     const verdicts: EruEvent[] = [
       { type: "PlacementDeferred", deployment: id, waiting: 1, reasons: short },
       { type: "PlacementRefused", deployment: id, refused: 1, reasons: short },
@@ -287,7 +310,7 @@ const judgeDeployment = withOne(
       {
         type: "RolloutStepped",
         ...{ deployment: id, release, step, fresh: 1, stale: 1, detail: "one of two" },
-        ...{ templateSeq: deployment.seq, elbs: [{ elb: "e1", appliedSeq: 1 }] },
+        ...{ templateSeq: deployment.seq, elbs: [{ elb: "e1", appliedSeq: 1 }], ...numbered },
       },
     ];
     const ended: EruEvent = { type: "DeploymentEnded", deployment: id };

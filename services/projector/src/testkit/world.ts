@@ -28,6 +28,7 @@ export type ModelDeployment = {
   lastN: number;
   removed: boolean;
   upgrading: boolean;
+  rollouts: number;
 };
 
 /** What exists in a made-up zone, and the log it left. */

@@ -1,6 +1,7 @@
 import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
 import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
 import { beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
+import { applyStep } from "./apply-rollout.ts";
 import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
@@ -77,7 +78,7 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
       refuseChange(zone, event);
       break;
     case "RolloutStepped":
-      stepped(zone, deployment, event);
+      applyStep(zone, deployment, event);
       break;
     case "DeploymentHalted":
       deployment.halted = deployment.failures >= failuresMax;
@@ -131,6 +132,7 @@ function placed(
       generation: 1,
       phase: "assigned",
       healthySeq: 0,
+      lastHealthySeq: 0,
       failure: "",
       going: undefined,
       stopping: false,
@@ -189,28 +191,6 @@ function stopping(pod: Pod, workload: Workload, cause: Cause): void {
   workload.stopping = true;
   workload.generation++;
   pod.draining.delete(workload);
-}
-
-function stepped(zone: Zone, deployment: Deployment, event: Of<"RolloutStepped">): void {
-  const current = event.templateSeq === deployment.version && deployment.rollout;
-  if (event.step === "completed") {
-    deployment.stableVersion = event.templateSeq;
-    if (current) {
-      deployment.rollout = undefined;
-      zone.rollouts.delete(deployment);
-    }
-    pruneTemplates(deployment);
-  } else if (current) {
-    current.step = event.step === "halted" ? "halted" : "running";
-  }
-}
-
-/** Templates that nobody runs and nobody will go back to. */
-function pruneTemplates(deployment: Deployment): void {
-  const used = new Set([deployment.version, deployment.stableVersion]);
-  for (const { version } of deployment.workloads.values()) used.add(version);
-  for (const version of deployment.contents.keys())
-    if (!used.has(version)) deployment.contents.delete(version);
 }
 
 function applyLiveness(

@@ -51,6 +51,7 @@ function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event:
   if (!phase) return;
   workload.phase = phase;
   workload.healthySeq = phase === "healthy" ? recorded.seq : 0;
+  if (phase === "healthy") workload.lastHealthySeq = recorded.seq;
   if (event.type === "ContainerUnhealthy") workload.failure = event.reason.slice(0, failureMax);
   if (event.type === "ContainerFailed")
     workload.failure = `${event.step}: ${event.error}`.slice(0, failureMax);

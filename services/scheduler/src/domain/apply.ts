@@ -14,6 +14,7 @@ import { amountsOf, rebook } from "./amounts.ts";
 import { askChange } from "./apply-change.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
+import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
 import {
   agentOf,
@@ -132,6 +133,11 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
   const deployment = zone.deployments.get(event.deployment);
   if (!deployment || deployment.removed) return;
   deployment.cause = causeOf(recorded);
+  if (isRolloutWord(event)) {
+    applyRolloutWord(deployment, event, recorded.seq);
+    touch(zone, deployment);
+    return;
+  }
   deployment.requestSeq = recorded.seq;
   deployment.failures = 0;
   deployment.halted = false;
@@ -143,14 +149,13 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
     deployment.refused = 0;
     deployment.accepted = Math.min(deployment.accepted, event.count);
     deployment.why = "scaled";
-    // Whoever scales a halted upgrade wants that number, not the number and what is left of the upgrade.
-    if (deployment.rollout?.step === "halted") deployment.rollout.surge = 0;
+    // Whoever scales what is held wants that number, not the number and what is left of the upgrade.
+    if (deployment.rollout) deployment.rollout.spare = 0;
   } else if (event.type === "UpgradeRequested") {
-    const { resources } = contentAt(deployment, deployment.version);
+    const { resources = contentAt(deployment, deployment.version).resources } = event;
     deployment.version = recorded.seq;
     deployment.contents.set(recorded.seq, contentOf(event.template, resources));
-    deployment.rollout = { surge: event.surge, step: "requested" };
-    zone.rollouts.add(deployment);
+    beginRollout(zone, deployment, event, recorded.seq);
   } else {
     deployment.removed = true;
     deployment.rollout = undefined;
@@ -185,6 +190,7 @@ function addDeployment(
     version: recorded.seq,
     stableVersion: recorded.seq,
     rollout: undefined,
+    rollouts: 0,
     count: event.count,
     refused: 0,
     accepted: 0,

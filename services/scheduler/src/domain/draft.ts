@@ -18,8 +18,8 @@ export type Signals = {
   elbs: ReadonlyMap<string, number>;
   /** Draining workloads that may stop now. */
   stops: ReadonlyMap<string, "drained" | "drain_deadline" | "not_routed" | "node_lost">;
-  /** Upgrades without progress for too long. */
-  stalled: ReadonlySet<string>;
+  /** Upgrades with a workload that is not healthy in time. */
+  stalled: ReadonlyMap<string, { workload: string; afterMs: number }>;
   /** Deployments in which a replacement has been healthy for long enough. */
   steady: ReadonlySet<string>;
 };
@@ -34,7 +34,7 @@ export const noSignals: Signals = {
   liveness: [],
   elbs: new Map(),
   stops: new Map(),
-  stalled: new Set(),
+  stalled: new Map(),
   steady: new Set(),
 };
 
@@ -140,6 +140,13 @@ export class Draft {
   /** What is booked on a node, with what the pass has placed there; not to be written to. */
   booksOf(node: Node): Books {
     return this.#books.get(node.name) ?? node.books;
+  }
+
+  /** Returns what a workload holds, as if it were gone. */
+  release({ node, amounts, granted }: Workload): void {
+    const books = this.#books.get(node.name) ?? node.books.copy();
+    this.#books.set(node.name, books);
+    books.giveBack(amounts, granted);
   }
 
   /** Gives so many workloads their parts of the node, within its room, and books them; undefined: none in particular. */

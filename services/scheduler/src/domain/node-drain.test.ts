@@ -207,7 +207,7 @@ test("what a halted upgrade failed with is removed once when its draining node i
   const world = new World().node("n1", 9).deploy("shop-web-a", 1);
   world.settle();
   world.upgrade("shop-web-a", "v2").now();
-  world.now({ stalled: new Set(["shop-web-a"]) });
+  world.now({ stalled: new Map([["shop-web-a", { workload: "shop-web-a-2", afterMs: 9_000 }]]) });
   drain(world).node("n2", 9);
   const decided = world.passes({ liveness: [{ node: "n1", to: "lost", silentMs: 6_000 }] });
   const removed = only(decided, "RemovalDecided").map(({ workload }) => workload);

@@ -31,7 +31,8 @@ export function plan(
 ): Pass {
   const draft = new Draft(zone, pod, given.signals, given.options);
   const { stalled, steady } = given.signals;
-  const named = given.focus === "all" ? pod.deployments.keys() : [...given.focus, ...stalled, ...steady];
+  const named =
+    given.focus === "all" ? pod.deployments.keys() : [...given.focus, ...stalled.keys(), ...steady];
   const focus = new Set(pod.waiting);
   for (const id of named) {
     const deployment = pod.deployments.get(id);

@@ -1,10 +1,11 @@
-import type { DecisionEvent, NodeEvent, RecordedEvent, Resources } from "@eru/events";
+import type { DecisionEvent, DeploymentEvent, NodeEvent, RecordedEvent, Resources } from "@eru/events";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { recount, snapshot } from "../testkit/snapshot.ts";
 import { only, World } from "../testkit/world.ts";
 import { apply } from "./apply.ts";
 import { type LivenessChange, noSignals, type Signals } from "./draft.ts";
+import { awaitedHealth } from "./health-deadline.ts";
 import { plan } from "./plan.ts";
 import { emptyZone, podOf, type Zone } from "./zone.ts";
 
@@ -40,6 +41,14 @@ const nodeEvent = (world: World, event: NodeEvent) => {
   if (world.zone.nodes.has(event.node)) world.nodeEvent(event);
 };
 
+const settings = fc.constantFrom<Partial<Extract<DeploymentEvent, { type: "UpgradeRequested" }>>>(
+  {},
+  { onFailure: "rollback", surge: 2 },
+  { onFailure: "rollback", surge: 2, batch: 1, canary: { percent: 30 } },
+  { onFailure: "rollback", surge: 0, batch: 2, order: "stop-first", canary: { count: 1 } },
+  { onFailure: "halt", resources: { cpu: 1, memoryMib: 50 } },
+);
+
 const request = fc.oneof(
   fc
     .tuple(
@@ -74,10 +83,17 @@ const request = fc.oneof(
       (world) =>
         void world.scale(deployment, count),
   ),
-  fc.tuple(id, fc.constantFrom("v1", "v2"), fc.integer({ min: 1, max: 2 })).map(
-    ([deployment, release, surge]): Step =>
+  fc.tuple(id, fc.constantFrom("v1", "v2"), settings).map(
+    ([deployment, release, more]): Step =>
       (world) =>
-        void (isUsed(world, deployment) && world.upgrade(deployment, release, surge)),
+        void (isUsed(world, deployment) && world.upgrade(deployment, release, 1, more)),
+  ),
+  fc.tuple(id, fc.constantFrom("Pause", "Resume", "Abort", "Promote")).map(
+    ([deployment, word]): Step =>
+      (world) => {
+        const rollout = world.zone.deployments.get(deployment)?.rollout?.number;
+        if (rollout) world.request({ type: `Rollout${word}Requested`, deployment, rollout });
+      },
   ),
   id.map(
     (deployment): Step =>
@@ -169,10 +185,17 @@ const signals = fc
       elbs,
       liveness: given.liveness as LivenessChange[],
       stops: new Map(world.due({ elbs, expired: draining })),
-      stalled: new Set(given.told ? [given.told] : []),
+      stalled: lateIn(world, given.told),
       steady: new Set(given.told ? [given.told] : []),
     };
   });
+
+/** The first new workload of an upgrade that is not healthy, as one that is late. */
+function lateIn({ zone }: World, id: string | undefined): Signals["stalled"] {
+  const deployment = zone.deployments.get(id ?? "");
+  const [late] = deployment ? awaitedHealth(deployment) : [];
+  return new Map(deployment && late ? [[deployment.id, { workload: late.workload, afterMs: 9_000 }]] : []);
+}
 
 const passes = fc.oneof(
   signals.map(
@@ -229,7 +252,12 @@ function signalsOf(decided: readonly DecisionEvent[]): Signals {
     liveness: changes,
     stops: new Map(stops),
     elbs: new Map(elbs?.map(({ elb, appliedSeq }) => [elb, appliedSeq])),
-    stalled: new Set(steps.filter(({ step }) => step === "halted").map(({ deployment }) => deployment)),
+    stalled: new Map(
+      steps.flatMap(({ deployment, detail }) => {
+        const [, seconds, workload] = /not healthy within (\d+) s; (\S+) on /.exec(detail) ?? [];
+        return workload ? [[deployment, { workload, afterMs: Number(seconds) * 1_000 }]] : [];
+      }),
+    ),
     steady: new Set(only(decided, "DeploymentSteady").map(({ deployment }) => deployment)),
   };
 }

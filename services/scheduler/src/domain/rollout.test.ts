@@ -237,8 +237,10 @@ test("an upgrade without progress for too long halts and says which workload is 
     attempt: 1,
     reason: "GET / answered 500",
   });
-  expect(world.passes({ stalled: new Set(["shop-web-a"]) })).toMatchObject([
-    { step: "halted", detail: "no progress for too long; shop-web-a-2 on n2: GET / answered 500" },
+  expect(
+    world.passes({ stalled: new Map([["shop-web-a", { workload: "shop-web-a-2", afterMs: 300_000 }]]) }),
+  ).toMatchObject([
+    { step: "halted", detail: "not healthy within 300 s; shop-web-a-2 on n2: GET / answered 500" },
   ]);
 });
 

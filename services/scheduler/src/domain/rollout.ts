@@ -1,21 +1,27 @@
-import type { DecisionEvent } from "@eru/events";
+import { canarySize } from "@eru/events";
 import type { Draft } from "./draft.ts";
 import { roomIn, verdicts } from "./place.ts";
 import { endWaiting, isTooLarge, placeMissing, tooLarge, wishOf } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
-import { barrier, serves } from "./serves.ts";
-import { failureOf, releaseLost } from "./steady.ts";
+import { type Counts, type Step, settingsInWords, stepped } from "./rollout-step.ts";
+import { serves } from "./serves.ts";
+import { failureOf, keepCount, releaseLost, replaceFailed } from "./steady.ts";
 import { contentAt, type Deployment, type Rollout, targetOf, templateAt, type Workload } from "./zone.ts";
 
-type Step = Extract<DecisionEvent, { type: "RolloutStepped" }>["step"];
-
-/** The workloads of an upgrade. Those on lost nodes are in none but `lost`. */
+/**
+ * The workloads of a rollout in the direction it goes: `fresh` run what is wished, which is what ran before when it goes
+ * back. Those on lost nodes are in none but `lost`.
+ */
 type Groups = { fresh: Workload[]; stale: Workload[]; lost: Workload[] };
 
+/** One look at a rollout: what it is about, and how many workloads there shall be. */
+type Look = { draft: Draft; deployment: Deployment; rollout: Rollout; groups: Groups; target: number };
+
 /**
- * One look at a running upgrade, start-first: fresh workloads are placed up to `surge` above the count, and an old one
- * goes only when a fresh one serves in its place. A fresh one that fails for good halts it; the old keep serving. Until
- * the first fresh one serves, what a lost node took of the old comes back as old.
+ * One look at a rollout under way. Start-first: fresh workloads are placed up to `surge` above the count, and an old one
+ * goes only when a fresh one serves in its place; stop-first: at most `batch` are missing at once. A fresh one that fails
+ * for good, or is not healthy in time, turns it back or halts it; the old keep serving. Going back is the same in the
+ * other direction. Until the first fresh one serves, what a lost node took of the old comes back as old.
  */
 export function rollOut(
   draft: Draft,
@@ -23,53 +29,46 @@ export function rollOut(
   rollout: Rollout,
   staying: readonly Workload[],
 ): void {
-  const groups = groupsOf(draft, deployment, staying);
-  if (rollout.step === "requested")
-    step(draft, deployment, groups, { step: "started", detail: `at most ${rollout.surge} more than wished` });
-  const fault = faultOf(draft, deployment, groups);
-  if (fault) {
-    step(draft, deployment, groups, { step: "halted", detail: fault });
+  const target = targetOf(deployment);
+  const look = { draft, deployment, rollout, target, groups: groupsOf(draft, deployment, staying) };
+  if (rollout.step === "requested") begin(look);
+  if (rollout.paused) {
+    keepCount(draft, deployment, staying);
     return;
   }
-  const target = targetOf(deployment);
+  if (rollout.back ? endsHalted(look) : fails(look)) return;
+  const { groups } = look;
   const serving = groups.fresh.filter((one) => serves(draft, one)).length;
-  // Failed old ones serve nobody, and their room may be what the fresh ones need.
-  const failed = groups.stale.filter((one) => one.phase === "failed" && remove(draft, one, "upgraded"));
-  groups.stale = groups.stale.filter((one) => !failed.includes(one));
-
-  const again = serving > 0 ? 0 : placeStaleAgain(draft, deployment, groups, target, rollout.surge);
+  if (waitsAtCanary(look, serving)) return;
+  const failed = dropUseless(look);
+  const again = serving > 0 ? 0 : placeStaleAgain(look);
   if (again > 0) {
     const counts = { fresh: groups.fresh.length, stale: groups.stale.length + again };
     const detail = `${again} of the old release placed again: none of the new serves yet`;
-    step(draft, deployment, counts, { step: "placing", detail });
+    step(look, "placing", detail, counts);
     draft.unfinished.add(deployment); // One placement at a time: the next pass goes on.
     return;
   }
-  const placed = placeFresh(draft, deployment, groups, target, rollout.surge);
+  const placed = placeFresh(look, serving);
   const fresh = groups.fresh.length + placed;
-  const placedGroups = { fresh, stale: groups.stale.length };
+  const name = rollout.back ? "old" : "new";
   if (placed > 0)
-    step(draft, deployment, placedGroups, { step: "placing", detail: `${placed} of the new release placed` });
+    step(look, "placing", `${placed} of the ${name} release placed`, { fresh, stale: groups.stale.length });
 
-  const retired = removeSurplus(draft, groups.stale, groups.stale.length + serving - target, "upgraded");
+  const retired = removeSurplus(draft, groups.stale, surplusOf(look, serving), goes(rollout));
   const stale = groups.stale.length - retired.size;
-  if (retired.size > 0)
-    step(
-      draft,
-      deployment,
-      { fresh, stale },
-      {
-        step: "retiring",
-        detail: `${serving} of the new release serve, ${retired.size} of the old go`,
-      },
-    );
+  if (retired.size > 0) step(look, "retiring", retiringText(look, serving, retired.size), { fresh, stale });
   const surplus = removeSurplus(draft, groups.fresh, fresh - target, "scaled");
   releaseLost(draft, groups.lost, target - (fresh - surplus.size) - stale);
-
-  const done = groups.stale.length === 0 && groups.lost.length === 0 && failed.length === 0;
-  if (done && serving >= target && placed === 0)
-    step(draft, deployment, groups, { step: "completed", detail: `${serving} of the new release serve` });
+  if (groups.stale.length > 0 || failed > 0) return;
+  if (rollout.back) {
+    if (groups.lost.every(({ version }) => version === deployment.version))
+      step(look, "rolled_back", `${groups.fresh.length} of the old release, none of the new`, groups);
+  } else if (groups.lost.length === 0 && serving >= target && placed === 0)
+    step(look, "completed", `${serving} of the new release serve`, groups);
 }
+
+const goes = ({ back }: Rollout): "rolled_back" | "upgraded" => (back ? "rolled_back" : "upgraded");
 
 function groupsOf(draft: Draft, deployment: Deployment, staying: readonly Workload[]): Groups {
   const groups: Groups = { fresh: [], stale: [], lost: [] };
@@ -80,43 +79,132 @@ function groupsOf(draft: Draft, deployment: Deployment, staying: readonly Worklo
   return groups;
 }
 
-/** What halts the upgrade, in words. */
-function faultOf(draft: Draft, deployment: Deployment, { fresh }: Groups): string | undefined {
-  const failed = fresh.find((one) => one.phase === "failed");
-  if (failed) return failureOf(failed);
-  if (isTooLarge(templateAt(deployment, deployment.version))) return tooLarge;
-  if (!draft.signals.stalled.has(deployment.id)) return undefined;
-  const slow = fresh.find((one) => !serves(draft, one));
-  return slow && `no progress for too long; ${failureOf(slow)}`;
+function begin(look: Look): void {
+  const { rollout, groups } = look;
+  if (rollout.back) step(look, "rolling_back", "aborted", groups);
+  else step(look, "started", settingsInWords(rollout), groups);
 }
 
-/**
- * Where a running upgrade stands while fresh workloads are on their way to health: the same answer for too long means that
- * it does not get on. Undefined while nothing is on its way: waiting for room is not a fault of the release.
- */
-export function waitsForHealth({ rollout, version, workloads }: Deployment): string | undefined {
-  if (rollout?.step !== "running") return undefined;
-  const counts = { fresh: 0, healthy: 0, stale: 0 };
-  for (const workload of workloads.values()) {
-    if (workload.going) continue;
-    if (workload.version !== version) counts.stale++;
-    else if (workload.phase === "healthy") counts.healthy++;
-    else counts.fresh++;
+function step({ draft, deployment, rollout }: Look, is: Step, detail: string, counts: Counts | Groups): void {
+  const number = (of: number | Workload[]): number => (typeof of === "number" ? of : of.length);
+  const [fresh, stale] = [number(counts.fresh), number(counts.stale)];
+  // Counted by what is new and what was before, in whatever direction it goes.
+  const named = rollout.back ? { fresh: stale, stale: fresh } : { fresh, stale };
+  stepped(draft, deployment, rollout, { step: is, detail, ...named });
+}
+
+const retiringText = ({ rollout }: Look, serving: number, going: number): string => {
+  const [one, other] = rollout.back ? ["old", "new"] : ["new", "old"];
+  return `${serving} of the ${one} release serve, ${going} of the ${other} go`;
+};
+
+/** Turns the rollout back or halts it when something is wrong with what is new. */
+function fails(look: Look): boolean {
+  const { draft, deployment, rollout, groups } = look;
+  const excused = groups.fresh.filter(
+    (one) => one.n <= rollout.excusedN && one.phase !== "healthy" && remove(draft, one, "upgraded"),
+  );
+  groups.fresh = groups.fresh.filter((one) => !excused.includes(one));
+  const fault = faultOf(look);
+  if (fault === undefined) return false;
+  // Going back begins with the next pass: by then the log says so.
+  step(look, rollout.settings.onFailure === "rollback" ? "rolling_back" : "halted", fault, groups);
+  draft.unfinished.add(deployment);
+  return true;
+}
+
+/** What is wrong with what is new, in words. */
+function faultOf(look: Look): string | undefined {
+  const { deployment, groups } = look;
+  const failed = groups.fresh.find((one) => one.phase === "failed");
+  if (failed) return failureOf(failed);
+  if (isTooLarge(templateAt(deployment, deployment.version))) return tooLarge;
+  return lateOf(look);
+}
+
+/** Which of the fresh ones is not healthy in time, in words. */
+function lateOf({ draft, deployment, groups }: Look): string | undefined {
+  const slow = draft.signals.stalled.get(deployment.id);
+  const late = groups.fresh.find(({ id, phase }) => id === slow?.workload && phase !== "healthy");
+  return late && slow && `not healthy within ${slow.afterMs / 1_000} s; ${failureOf(late)}`;
+}
+
+/** Going back, what ran before is replaced when it fails, as ever; when that does not help, it halts. */
+function endsHalted(look: Look): boolean {
+  const { draft, deployment, groups } = look;
+  const replaced = replaceFailed(draft, deployment, groups.fresh);
+  groups.fresh = groups.fresh.filter((one) => !replaced.has(one));
+  const failed = deployment.halted ? groups.fresh.find(({ phase }) => phase === "failed") : undefined;
+  const detail = failed ? failureOf(failed) : lateOf(look);
+  if (detail === undefined) return false;
+  step(look, "halted", `going back does not help: ${detail}`, groups);
+  return true;
+}
+
+/** Old ones that serve nobody go at once: their room may be what the fresh ones need. Returns how many. */
+function dropUseless({ draft, rollout, deployment, groups }: Look): number {
+  const useless = groups.stale.filter(
+    (one) =>
+      (one.phase === "failed" || (rollout.back && one.phase !== "healthy")) &&
+      remove(draft, one, goes(rollout)),
+  );
+  groups.stale = groups.stale.filter((one) => !useless.includes(one));
+  if (rollout.back) {
+    const gone = groups.lost.filter(
+      (one) => one.version !== deployment.version && remove(draft, one, "node_lost"),
+    );
+    groups.lost = groups.lost.filter((one) => !gone.includes(one));
   }
-  return counts.fresh > 0 ? `${version} ${counts.fresh} ${counts.healthy} ${counts.stale}` : undefined;
+  return useless.length;
+}
+
+/** How many of the old may go now. Stop-first, up to a batch may be missing, and no more than the canary takes. */
+function surplusOf(look: Look, serving: number): number {
+  const { rollout, target, groups } = look;
+  const { order, batch } = rollout.settings;
+  const covered = groups.stale.length + serving - target;
+  if (order === "start-first") return covered;
+  return Math.min(covered + batch, groups.stale.length - (target - freshMost(look)));
+}
+
+/** How many may run what is new, as far as it has been said. */
+function freshMost({ rollout: { settings, promoted, back }, target }: Look): number {
+  const { canary } = settings;
+  return canary && !promoted && !back ? Math.min(target, canarySize(canary, target)) : target;
+}
+
+/** A canary that serves waits for a word; meanwhile the count is kept. */
+function waitsAtCanary(look: Look, serving: number): boolean {
+  const { draft, deployment, rollout, target, groups } = look;
+  const { canary } = rollout.settings;
+  if (!canary || rollout.promoted || rollout.back) return false;
+  const size = freshMost(look);
+  if (serving < size || groups.fresh.length < size) return false;
+  // While a node is drained, what is above the count are replacements on their way.
+  const moving = [...groups.fresh, ...groups.stale].some(({ node }) => draft.drains(node));
+  const many = moving && rollout.step === "canary" ? 0 : groups.stale.length + serving - target;
+  const retired = removeSurplus(draft, groups.stale, many, "upgraded");
+  const stale = groups.stale.length - retired.size;
+  const counts = { fresh: groups.fresh.length, stale };
+  if (retired.size > 0) step(look, "retiring", retiringText(look, serving, retired.size), counts);
+  if (rollout.step !== "canary")
+    step(look, "canary", `${serving} of the new release serve: promote or abort`, counts);
+  keepCount(draft, deployment, draft.staying(deployment));
+  return true;
 }
 
 /** Places what a lost node took of the release that worked, as far as there is room. Returns how many were placed. */
-function placeStaleAgain(
-  draft: Draft,
-  deployment: Deployment,
-  { fresh, stale, lost }: Groups,
-  target: number,
-  surge: number,
-): number {
+function placeStaleAgain({
+  draft,
+  deployment,
+  rollout,
+  groups: { fresh, stale, lost },
+  target,
+}: Look): number {
   const version = deployment.stableVersion;
   const gone = lost.filter((one) => one.version === version && one.phase === "healthy").length;
-  const allowed = Math.min(gone, target - stale.length, target + surge - fresh.length - stale.length);
+  const most = target + rollout.settings.surge - fresh.length - stale.length;
+  const allowed = rollout.back ? 0 : Math.min(gone, target - stale.length, most);
   if (allowed <= 0) return 0;
   const wish = wishOf(deployment, contentAt(deployment, version).amounts, []);
   // Never waits for room: that would be recorded in turns with the waiting of the fresh ones.
@@ -132,14 +220,35 @@ function placeStaleAgain(
   });
 }
 
-function placeFresh(
-  draft: Draft,
-  deployment: Deployment,
-  { fresh, stale, lost }: Groups,
-  target: number,
-  surge: number,
-): number {
-  const wanted = Math.min(target - fresh.length, target + surge - fresh.length - stale.length);
+/** How many fresh ones may be placed now; undefined while a batch is on its way. */
+function freshWanted(look: Look, serving: number): number | undefined {
+  const { draft, deployment, rollout, target, groups } = look;
+  const { settings } = rollout;
+  const [fresh, stale] = [groups.fresh.length, groups.stale.length];
+  const open = freshMost(look) - fresh;
+  if (settings.order === "stop-first")
+    return Math.min(open, target - fresh - stale - leaving(draft, deployment));
+  const lacking = Math.max(0, target - fresh - stale);
+  const replacing = Math.max(0, settings.batch - (fresh - serving));
+  // A full batch is no end of waiting for room.
+  if (open > 0 && lacking + replacing === 0) return undefined;
+  return Math.min(open, target + settings.surge - fresh - stale, lacking + replacing);
+}
+
+/** Workloads that are going and may still hold what a new one needs. */
+const leaving = (draft: Draft, { workloads }: Deployment): number =>
+  workloads
+    .values()
+    .reduce(
+      (sum, one) =>
+        sum + ((one.going || draft.going.has(one)) && draft.livenessOf(one.node) !== "lost" ? 1 : 0),
+      0,
+    );
+
+function placeFresh(look: Look, serving: number): number {
+  const { draft, deployment, rollout, groups } = look;
+  const wanted = freshWanted(look, serving);
+  if (wanted === undefined) return 0;
   if (wanted <= 0) {
     endWaiting(draft, deployment, deployment.version);
     return 0;
@@ -148,30 +257,8 @@ function placeFresh(
     wanted,
     refusable: 0,
     version: deployment.version,
-    because: "upgrade",
-    cause: lost.length > 0 ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
-    retiring: stale,
+    because: rollout.back ? "rollback" : "upgrade",
+    cause: groups.lost.length > 0 ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
+    retiring: groups.stale,
   });
-}
-
-function step(
-  draft: Draft,
-  deployment: Deployment,
-  counts: Groups | { fresh: number; stale: number },
-  given: { step: Step; detail: string },
-): void {
-  const number = (of: number | Workload[]): number => (typeof of === "number" ? of : of.length);
-  draft.decide(
-    {
-      type: "RolloutStepped",
-      deployment: deployment.id,
-      release: templateAt(deployment, deployment.version).release,
-      templateSeq: deployment.version,
-      fresh: number(counts.fresh),
-      stale: number(counts.stale),
-      elbs: barrier(draft),
-      ...given,
-    },
-    deployment.cause,
-  );
 }

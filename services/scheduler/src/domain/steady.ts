@@ -5,16 +5,17 @@ import { endWaiting, type Missing, placeMissing } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
 import { type Deployment, targetOf, type Workload } from "./zone.ts";
 
-/** Keeps a deployment that is not being upgraded at its count. */
+/** Keeps a deployment that is not being upgraded, or whose upgrade is held, at its count. */
 export function keepCount(draft: Draft, deployment: Deployment, staying: readonly Workload[]): void {
   const target = targetOf(deployment);
-  const halted = deployment.rollout?.step === "halted" ? deployment.rollout : undefined;
-  const version = halted ? deployment.stableVersion : deployment.version;
+  // Whoever holds an upgrade keeps the count with what ran before.
+  const held = deployment.rollout;
+  const version = held ? deployment.stableVersion : deployment.version;
   const lost = new Set(staying.filter((one) => draft.livenessOf(one.node) === "lost"));
-  // A halted upgrade takes nothing away, above all not what it failed with, until the user asks for something else.
-  const surge = target > 0 && halted ? halted.surge : 0;
+  // A halted or paused upgrade takes nothing away, above all not what it failed with, until the user says more.
+  const surge = target > 0 && held && held.step !== "canary" ? held.spare : 0;
   const evidence = new Set(
-    staying.filter((one) => surge > 0 && one.phase !== "healthy" && one.version === deployment.version),
+    staying.filter((one) => surge > 0 && !held?.back && one.phase !== "healthy" && one.version === held?.seq),
   );
   // It cannot be looked at on a node that is about to go.
   for (const one of evidence)
@@ -59,7 +60,11 @@ const becauseOf = (deployment: Deployment, now: { lost: boolean; failed: boolean
  * Takes failed workloads away, so that others come in their place; at most so many in a row, then the deployment is
  * halted and what fails stays failed. Returns those that are going.
  */
-function replaceFailed(draft: Draft, deployment: Deployment, kept: readonly Workload[]): Set<Workload> {
+export function replaceFailed(
+  draft: Draft,
+  deployment: Deployment,
+  kept: readonly Workload[],
+): Set<Workload> {
   const failed = kept.filter((one) => one.phase === "failed");
   const more = Math.max(0, failuresMax - deployment.failures);
   const replaced = new Set<Workload>();

@@ -1,5 +1,6 @@
 import {
   assert,
+  type Canary,
   type Cause,
   type GivenResources,
   type Granted,
@@ -69,6 +70,8 @@ export type Workload = {
   phase: Phase;
   /** Sequence of the fact that said healthy, while it is. */
   healthySeq: number;
+  /** Sequence of the last fact that said healthy. */
+  lastHealthySeq: number;
   /** The last failing answer or error, for people. */
   failure: string;
   /** Where the removal stands; a workload never comes back from it. */
@@ -110,9 +113,31 @@ export type Change = {
 
 /** An upgrade that is not completed. */
 export type Rollout = {
-  /** How many more than the count may run; 0 once a halted upgrade was scaled. */
-  surge: number;
-  step: "requested" | "running" | "halted";
+  /** Which upgrade of the deployment. */
+  readonly number: number;
+  /** The sequence of its request. */
+  readonly seq: number;
+  readonly settings: {
+    surge: number;
+    batch: number;
+    order: "start-first" | "stop-first";
+    onFailure: "rollback" | "halt";
+    /** Absent: the scheduler's own. */
+    healthDeadlineMs?: number;
+    canary?: Canary;
+  };
+  step: "requested" | "running" | "canary" | "halted";
+  paused: boolean;
+  /** The rest may be replaced, too. */
+  promoted: boolean;
+  /** It goes back to the stable version. */
+  back: boolean;
+  /** How many more than the count are kept while it is held; 0 once it was scaled meanwhile. */
+  spare: number;
+  /** Workloads up to this number failed before somebody said to try again. */
+  excusedN: number;
+  /** The request from which on health deadlines count. */
+  sinceSeq: number;
 };
 
 export type Deployment = {
@@ -135,6 +160,8 @@ export type Deployment = {
   /** The template that ran last before an upgrade that is not completed: what a halted one goes on with. */
   stableVersion: number;
   rollout: Rollout | undefined;
+  /** Upgrades ever requested. */
+  rollouts: number;
   count: number;
   /** Workloads of `count` that were refused. */
   refused: number;
@@ -274,8 +301,12 @@ export const targetOf = (deployment: Deployment): number =>
 export const routeKey = (key: string, pod: string | undefined): string => `${key}@${pod ?? "*"}`;
 
 /** Whether a route sends requests to workloads of the deployment now. */
-export const isRoutedNow = (zone: Zone, { key, pod }: Deployment): boolean =>
-  zone.elbs.size > 0 && (zone.routed.has(routeKey(key, undefined)) || zone.routed.has(routeKey(key, pod)));
+export const isRoutedNow = (zone: Zone, of: Pick<Deployment, "key" | "pod">): boolean =>
+  zone.elbs.size > 0 && hasRoute(zone, of);
+
+/** Whether a rule names it now, whoever carries it out. */
+export const hasRoute = (zone: Zone, { key, pod }: Pick<Deployment, "key" | "pod">): boolean =>
+  zone.routed.has(routeKey(key, undefined)) || zone.routed.has(routeKey(key, pod));
 
 /**
  * Whether a route sends requests to the deployment or ever did: one that was removed a moment ago may still be in a load

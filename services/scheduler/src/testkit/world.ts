@@ -37,6 +37,7 @@ export const template = (release = "v1", more: Partial<Template> = {}): Template
 });
 
 type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;
+type Upgrade = Extract<DeploymentEvent, { type: "UpgradeRequested" }>;
 type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;
 
 /** A log in memory with one pod `p`, as deciders see it: every event is encoded, decoded and folded like a real one. */
@@ -132,8 +133,16 @@ export class World {
     return this.request({ type: "ScaleRequested", deployment, count });
   }
 
-  upgrade(deployment: string, release: string, surge = 1): this {
-    return this.request({ type: "UpgradeRequested", deployment, template: template(release), surge });
+  /** An upgrade that halts on failure, unless it says more. */
+  upgrade(deployment: string, release: string, surge = 1, more: Partial<Upgrade> = {}): this {
+    const upgrade = { type: "UpgradeRequested", deployment, template: template(release), surge } as const;
+    return this.request({ ...upgrade, ...more });
+  }
+
+  /** A user's word about the rollout that is under way. */
+  say(deployment: string, word: "Pause" | "Resume" | "Abort" | "Promote"): this {
+    const rollout = this.zone.deployments.get(deployment)?.rollout?.number ?? 1;
+    return this.request({ type: `Rollout${word}Requested`, deployment, rollout });
   }
 
   fact(event: FactEvent): this {

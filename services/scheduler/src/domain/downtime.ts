@@ -1,0 +1,37 @@
+import type { DowntimeRisk, Template } from "@eru/events";
+import type { Draft } from "./draft.ts";
+import { hasRoute } from "./zone.ts";
+
+/** What is to be changed. */
+type Change = {
+  key: string;
+  pod: string;
+  template: Template;
+  /** How old and new take turns; what is only removed or moved is start-first. */
+  order: "start-first" | "stop-first";
+};
+
+/** Why a change may cost requests; empty when nothing is known that would. */
+export function risksOf({ zone, signals }: Draft, change: Change): DowntimeRisk[] {
+  const { entrypoint } = change.template;
+  const ports = entrypoint.publish;
+  const risks: DowntimeRisk[] = [];
+  const add = (reason: DowntimeRisk["reason"], detail: string): void => {
+    risks.push({ reason, detail });
+  };
+  if (change.order === "stop-first")
+    add("stop_first", "stop-first: an old workload is gone before the new one in its place starts");
+  if (!entrypoint.healthcheck)
+    add("no_health_check", "no health check: what runs counts as healthy, whether it answers or not");
+  if (ports.length === 0) return risks; // Nobody sends it requests.
+  if (entrypoint.network === "host")
+    add(
+      "host_network",
+      `on the host's network: old and new cannot both have port ${ports.join(" or ")} of one node`,
+    );
+  if (!hasRoute(zone, change))
+    add("no_route", "no route leads to it: who knows its address is not moved to the new ones");
+  else if (zone.elbs.size === 0 || signals.elbs.size === 0)
+    add("no_elb", "no load balancer is alive: nobody says when the last request to an old one is done");
+  return risks;
+}
