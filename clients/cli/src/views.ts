@@ -121,6 +121,35 @@ export const Deployment = z.looseObject({
 });
 export type Deployment = z.infer<typeof Deployment>;
 
+/** What each workload of a deployment books, in full. */
+export const Books = z.looseObject({ books: z.record(z.string(), z.unknown()) });
+
+/** One of the reasons why a change may cost requests. */
+const Risk = z.looseObject({ reason: z.string(), detail: z.string() });
+
+export const Rollout = z.looseObject({
+  deployment: z.string(),
+  number: z.int(),
+  app: z.string(),
+  entrypoint: z.string(),
+  release: z.string(),
+  fromRelease: z.string(),
+  changes: z.array(z.string()),
+  settings: z.record(z.string(), z.unknown()),
+  undoes: z.int().nullable(),
+  state: z.string(),
+  over: z.boolean(),
+  fresh: z.int(),
+  stale: z.int(),
+  detail: z.string(),
+  reason: z.string().nullable(),
+  risks: z.array(Risk).nullable(),
+  requestedAt: z.string(),
+  requestedBy: z.string(),
+  endedAt: z.string().nullable(),
+});
+export type Rollout = z.infer<typeof Rollout>;
+
 export const Workload = z.looseObject({
   workload: z.string(),
   deployment: z.string(),
@@ -224,6 +253,10 @@ export const LogEvent = z.looseObject({
   payload: z.record(z.string(), z.unknown()).default({}),
 });
 export type LogEvent = z.infer<typeof LogEvent>;
+
+/** One rollout, step by step. */
+export const RolloutDetail = z.looseObject({ ...Rollout.shape, steps: z.array(LogEvent) });
+export type RolloutDetail = z.infer<typeof RolloutDetail>;
 
 /** How far the view is, and how much there is. */
 export const Zone = z.looseObject({

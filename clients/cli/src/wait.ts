@@ -8,7 +8,7 @@ import { followFeed } from "./feed.ts";
 import { type Goal, judge, news, type Snapshot, summary, type Verdict } from "./progress.ts";
 import { showSpan } from "./quantities.ts";
 import { oneLine } from "./render/text.ts";
-import { Deployment, inOrder, Workload } from "./views.ts";
+import { Deployment, inOrder, Rollout, Workload } from "./views.ts";
 
 /** Between two looks at the clock and the screen, in milliseconds. */
 const tickMs = 100;
@@ -17,6 +17,14 @@ const lookMs = 2_000;
 
 /** Whole errors shown after a picture. */
 const errorsMax = 5;
+
+/** What goes on when nobody watches. */
+const doing: Readonly<Record<Goal, string>> = {
+  running: "deployment",
+  removed: "removal",
+  upgraded: "rollout",
+  rolled_back: "rollout",
+};
 
 export type Waiting = {
   /** What the command answered: its sequence is where waiting begins. */
@@ -44,7 +52,7 @@ export async function waitFor(cli: Cli, api: Api, waiting: Waiting): Promise<voi
   } catch (error) {
     if (cli.io.signal.aborted)
       cli.say(
-        `you stopped watching; the ${waiting.goal === "removed" ? "removal" : "deployment"} goes on: \`eru deployment show ${waiting.deployment}\`\n`,
+        `you stopped watching; the ${doing[waiting.goal]} goes on: \`eru deployment show ${waiting.deployment}\`\n`,
       );
     throw error;
   } finally {
@@ -90,7 +98,7 @@ async function untilDone(
   for (let lookedAt = Number.NEGATIVE_INFINITY; ; await sleep(tickMs, undefined, { signal: api.signal })) {
     if (ear.take() || performance.now() - lookedAt > lookMs) {
       try {
-        snapshot = await look(api, deployment, snapshot ? undefined : answer.seq);
+        snapshot = await look(api, { deployment, goal }, snapshot ? undefined : answer.seq);
         unreachable = undefined;
       } catch (error) {
         // The deployment goes on without the servers that show it, so waiting does too.
@@ -110,10 +118,16 @@ async function untilDone(
   }
 }
 
-async function look(api: Api, id: string, after: number | undefined): Promise<Snapshot> {
+async function look(
+  api: Api,
+  { deployment: id, goal }: Pick<Waiting, "deployment" | "goal">,
+  after: number | undefined,
+): Promise<Snapshot> {
   const deployment = await api.query(path`/v1/deployments/${id}`, Deployment, { after });
   const workloads = await api.list("/v1/workloads", Workload, { deployment: id });
-  return { deployment, workloads: inOrder(workloads) };
+  const rollout = goal === "upgraded" || goal === "rolled_back";
+  const shown = { deployment, workloads: inOrder(workloads) };
+  return rollout ? { ...shown, rollout: await api.query(path`/v1/rollouts/${id}`, Rollout) } : shown;
 }
 
 function report(cli: Cli, waiting: Waiting, outcome: Outcome & { elapsedMs: number }): void {
@@ -123,7 +137,9 @@ function report(cli: Cli, waiting: Waiting, outcome: Outcome & { elapsedMs: numb
   const document = { ...answer, outcome: verdict.is, seconds, ...snapshot };
   if (verdict.is === "reached") {
     const { wanted } = snapshot.deployment.counts;
-    const what = goal === "removed" ? "removed, nothing of it is left" : `${wanted} of ${wanted} healthy`;
+    const what =
+      verdict.note ??
+      (goal === "removed" ? "removed, nothing of it is left" : `${wanted} of ${wanted} healthy`);
     cli.answer(document, () => `${deployment}: ${what} after ${showSpan(elapsedMs)}\n`);
     return;
   }
@@ -136,5 +152,7 @@ function report(cli: Cli, waiting: Waiting, outcome: Outcome & { elapsedMs: numb
   // A picture had no room for whole errors; lines have said them.
   const errors = cli.io.errTty ? news(undefined, snapshot).slice(0, errorsMax) : [];
   cli.say(errors.map((error) => `  ${oneLine(error)}\n`).join(""));
-  cli.say(`eru: ${deployment}: ${oneLine(why)}\n  → run \`eru why ${deployment}\`${next}\n`);
+  cli.say(
+    `eru: ${deployment}: ${oneLine(why)}\n  → run \`eru ${snapshot.rollout ? "rollout show" : "why"} ${deployment}\`${next}\n`,
+  );
 }

@@ -68,6 +68,19 @@ describe("commands", () => {
       "POST /v1/deployments/d-1/upgrade",
       { release: "v2", surge: 3, env: { A: "1", B: "x=y" } },
     ],
+    [
+      "upgrade d-1 --force --batch 2 --stop-first --canary 10% --health-deadline 90s --on-failure halt --replace",
+      "POST /v1/deployments/d-1/upgrade",
+      {
+        ...{ force: true, batch: 2, order: "stop-first", canary: { percent: 10 } },
+        ...{ healthDeadlineMs: 90_000, onFailure: "halt", replace: true },
+      },
+    ],
+    ["rollout pause d-1", "POST /v1/deployments/d-1/rollout/pause", undefined],
+    ["rollout resume d-1", "POST /v1/deployments/d-1/rollout/resume", undefined],
+    ["rollout abort d-1", "POST /v1/deployments/d-1/rollout/abort", undefined],
+    ["rollout promote d-1", "POST /v1/deployments/d-1/rollout/promote", undefined],
+    ["rollout rollback d-1 --canary 1", "POST /v1/deployments/d-1/rollback", { canary: { count: 1 } }],
     ["remove d-1", "DELETE /v1/deployments/d-1", undefined],
     [
       "route set hello.localhost --app hello",

@@ -3,20 +3,22 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { type Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
-import { CliError, exitCodes } from "../errors.ts";
+import { exitCodes } from "../errors.ts";
+import type { Goal } from "../progress.ts";
 import { parseWhole } from "../quantities.ts";
 import { reasonsText } from "../render/reasons.ts";
+import { risksText } from "../render/rollout.ts";
 import { table } from "../render/table.ts";
 import { plural } from "../render/text.ts";
 import { type WishOptions, wishOf, wishOptions } from "../resource-options.ts";
-import { Deployment } from "../views.ts";
 import { waitFor } from "../wait.ts";
 import { path, recorded } from "./common.ts";
 import { countMax, option } from "./options.ts";
 
 const Requested = z.looseObject({ ...Recorded.shape, deployment: z.string() });
 
-type WaitOptions = { wait?: true; timeout: number };
+/** Whether and how long to wait. */
+export type WaitOptions = { wait?: true; timeout: number };
 type DeployOptions = WaitOptions &
   WishOptions & {
     entrypoint: string;
@@ -123,7 +125,7 @@ async function plan(cli: Cli, api: Api, app: string, options: DeployOptions): Pr
     body: bodyOf(app, options),
     query: { dryRun: true },
   });
-  const { placed, waiting, reasons } = answer;
+  const { placed, waiting, reasons, risks } = answer;
   const fitting = placed.reduce((sum, { count }) => sum + count, 0);
   const rest = options.waitForRoom ? "would wait for room" : "would be refused";
   if (waiting > 0 && !options.waitForRoom) cli.exitCode = exitCodes.notTrue;
@@ -133,11 +135,13 @@ async function plan(cli: Cli, api: Api, app: string, options: DeployOptions): Pr
       // The reasons name a bounded number of nodes; a plan names all it would use.
       placed.length > reasons.scores.length ? `\n${table(planColumns, placed, cli.look)}` : "",
       `\n${reasonsText(reasons, cli.look)}`,
+      risksText(risks, "later changes of it would not be without downtime"),
     ].join(""),
   );
 }
 
-const planColumns = [
+/** Nodes with how many workloads each would get. */
+export const planColumns = [
   { title: "node", cell: (row: { node: string }) => row.node },
   { title: "workloads", cell: (row: { count: number }) => row.count, align: "right" as const },
 ];
@@ -164,35 +168,6 @@ export function addScale(cli: Cli, parent: Command): void {
     );
 }
 
-type UpgradeOptions = WaitOptions & { release?: string; surge?: number; env?: Record<string, string> };
-
-/** `upgrade <deployment>`, in a group or at the top. */
-export function addUpgrade(cli: Cli, parent: Command): void {
-  parent
-    .command("upgrade")
-    .description("replace a deployment's workloads by another release or environment, start-first")
-    .argument("<deployment>")
-    .option("--release <release>", "release of the same app (default: the one it has)")
-    .option("--surge <n>", "how many are replaced at a time (default: 1)", parseWhole(1, 1_000))
-    .addOption(option.env("environment variable; given once, replaces the whole environment"))
-    .addOption(option.wait())
-    .addOption(option.timeout())
-    .action((deployment: string, options: UpgradeOptions) =>
-      cli.withApi((api) => upgrade(cli, api, deployment, options)),
-    );
-}
-
-async function upgrade(cli: Cli, api: Api, deployment: string, options: UpgradeOptions): Promise<void> {
-  const { surge, env } = options;
-  if (options.release === undefined && !env)
-    throw new CliError(exitCodes.usage, "an upgrade needs --release, --env, or both");
-  const release =
-    options.release ?? (await api.query(path`/v1/deployments/${deployment}`, Deployment)).release;
-  const body = { release, ...(surge !== undefined && { surge }), ...(env && { env }) };
-  const answer = await api.order("POST", path`/v1/deployments/${deployment}/upgrade`, body);
-  await followUp(cli, api, { answer, deployment, text: `${deployment}: upgrade to ${release}`, options });
-}
-
 /** `remove <deployment>`, in a group or at the top. */
 export function addRemove(cli: Cli, parent: Command): void {
   parent
@@ -209,7 +184,7 @@ export function addRemove(cli: Cli, parent: Command): void {
           deployment,
           text: `${deployment}: removal asked for`,
           options,
-          removal: true,
+          goal: "removed",
         });
       }),
     );
@@ -220,20 +195,22 @@ type Asked = {
   deployment: string;
   text: string;
   options: WaitOptions;
-  removal?: true;
+  /** What is waited for; absent: that it runs as wished. */
+  goal?: Goal;
 };
 
-async function followUp(
+/** Says what was recorded, or waits until it has come true. */
+export async function followUp(
   cli: Cli,
   api: Api,
-  { answer, deployment, text, options, removal }: Asked,
+  { answer, deployment, text, options, goal = "running" }: Asked,
 ): Promise<void> {
   if (!options.wait) return await recorded(cli, api, answer, text);
   cli.say(`${text}\n`);
   await waitFor(cli, api, {
     answer,
     deployment,
-    goal: removal ? "removed" : "running",
+    goal,
     timeoutMs: options.timeout,
   });
 }

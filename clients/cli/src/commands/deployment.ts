@@ -6,8 +6,9 @@ import { type Column, details, table } from "../render/table.ts";
 import { oneLine, type Tone } from "../render/text.ts";
 import { Deployment, inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
-import { addRemove, addScale, addUpgrade } from "./deploy.ts";
+import { addRemove, addScale } from "./deploy.ts";
 import { option } from "./options.ts";
+import { addUpgrade } from "./upgrade.ts";
 import { workloadColumns } from "./workload.ts";
 
 /** `eru deployment`. */
@@ -49,6 +50,9 @@ const tones: Readonly<Record<string, Tone>> = {
   running: "good",
   placing: "busy",
   upgrading: "busy",
+  paused: "busy",
+  canary: "busy",
+  rolling_back: "bad",
   waiting: "bad",
   refused: "bad",
   degraded: "bad",

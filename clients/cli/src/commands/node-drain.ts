@@ -6,6 +6,7 @@ import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { showSpan } from "../quantities.ts";
 import { reasonsText } from "../render/reasons.ts";
+import { risksText } from "../render/rollout.ts";
 import { oneLine } from "../render/text.ts";
 import { NodeDetail } from "../views.ts";
 import { path, recorded } from "./common.ts";
@@ -80,11 +81,11 @@ function forecastText(cli: Cli, plan: DrainPlanReply, stuck: number): string {
     all === stuck
       ? `nothing on ${node} can be moved: all ${many(all)} would stay`
       : `${all - stuck} of ${many(all)} on ${node} would be moved${stuck > 0 ? `, ${stuck} cannot be` : ""}`;
-  const each = deployments.map(({ deployment, placed, stuck: stays, reasons }) => {
+  const each = deployments.map(({ deployment, placed, stuck: stays, reasons, risks }) => {
     const to = placed.map(({ node: there, count }) => `${count} to ${there}`).join(", ");
     return `\n${deployment}: ${[to, stays > 0 ? `${stays} stay` : ""].filter((part) => part !== "").join(", ")}\n${
       stays > 0 ? reasonsText(reasons, cli.look) : ""
-    }`;
+    }${risksText(risks, "not without downtime")}`;
   });
   const more = deploymentsTotal - deployments.length;
   return `${unheard}dry run, nothing recorded: ${first}\n${each.join("")}${more > 0 ? `\nand ${more} more deployments\n` : ""}`;

@@ -79,6 +79,11 @@ export const option = {
     new Option("--port <port>", "published port to send to (default: the entrypoint's first)").argParser(
       parseWhole(1, 65_535),
     ),
+  onFailure: () =>
+    new Option(
+      "--on-failure <what>",
+      "when a new one fails or is late: back to what ran before, or halt (default: rollback)",
+    ).choices(["rollback", "halt"]),
   wait: () => new Option("--wait", "wait until it is so, and show how it goes"),
   timeout: () =>
     new Option("--timeout <time>", "longest wait, as 90s or 2m")

@@ -177,6 +177,7 @@ export function addDeployments(deps: QueryDeps): void {
     query: {},
     answer: DeploymentView.extend({
       template: z.record(z.string(), z.unknown()).describe("What runs, as it is wished"),
+      books: z.record(z.string(), z.unknown()).describe("What each workload books, in full"),
       workloads: z.object({
         byState: z.record(z.enum(workloadStates), z.int()),
         byNode: z.array(z.object({ node: z.string(), workloads: z.int() })),
@@ -189,6 +190,7 @@ export function addDeployments(deps: QueryDeps): void {
       return {
         ...showDeployment(row),
         template: parsed<Template>(row.template) as Record<string, unknown>,
+        books: parsed<Record<string, unknown>>(row.resources),
         workloads: {
           byState: byState as Record<WorkloadState, number>,
           byNode: placedOn(view, id),
