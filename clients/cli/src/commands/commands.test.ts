@@ -77,10 +77,6 @@ describe("commands", () => {
       },
     ],
     ["rollout pause d-1", "POST /v1/deployments/d-1/rollout/pause", undefined],
-    ["rollout resume d-1", "POST /v1/deployments/d-1/rollout/resume", undefined],
-    ["rollout abort d-1", "POST /v1/deployments/d-1/rollout/abort", undefined],
-    ["rollout promote d-1", "POST /v1/deployments/d-1/rollout/promote", undefined],
-    ["rollout rollback d-1 --canary 1", "POST /v1/deployments/d-1/rollback", { canary: { count: 1 } }],
     ["remove d-1", "DELETE /v1/deployments/d-1", undefined],
     [
       "route set hello.localhost --app hello",
