@@ -126,7 +126,7 @@ export class Simulation {
     const deployment = chance.pick(wished);
     const node = chance.pick([...this.#checks.truth.nodes.values()]);
     const release = this.#release();
-    switch (deployment ? chance.between(0, 12) : 0) {
+    switch (deployment ? chance.between(0, 15) : 0) {
       case 0:
       case 1:
         if (wished.length < 4) await this.#deploy(release);
@@ -164,9 +164,9 @@ export class Simulation {
       case 7:
         await this.#request({ type: "RemovalRequested", deployment: deployment?.id ?? "" });
         return;
-      case 8:
-      case 9:
-      case 10: {
+      case 11:
+      case 12:
+      case 13: {
         const workload = chance.pick([...(deployment?.workloads.values() ?? [])]);
         if (deployment && workload) await this.#change(deployment.id, workload.id);
         return;
