@@ -9,7 +9,17 @@ import { SimElb } from "./sim-elb.ts";
 import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
 import { SimScheduler } from "./sim-scheduler.ts";
-import { apps, asks, isGood, offerOf, type Release, releases, rolloutSettings, routedApp, template } from "./wishes.ts";
+import {
+  apps,
+  asks,
+  isGood,
+  offerOf,
+  type Release,
+  releases,
+  rolloutSettings,
+  routedApp,
+  template,
+} from "./wishes.ts";
 
 const stepMs = 250;
 const calmStepMs = 500;

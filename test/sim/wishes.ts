@@ -1,4 +1,10 @@
-import { type DeploymentEvent, Entrypoint, type GivenResources, type Resources, type Template } from "@eru/events";
+import {
+  type DeploymentEvent,
+  Entrypoint,
+  type GivenResources,
+  type Resources,
+  type Template,
+} from "@eru/events";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
 import type { Chance } from "./chance.ts";
 
