@@ -131,7 +131,19 @@ function stopDrained(draft: Draft): void {
   }
 }
 
+/** Of a pass only the beginning may have been recorded: what goes without a drain and was never told to stop is told now. */
+function stopForgotten(draft: Draft, deployment: Deployment): void {
+  for (const workload of deployment.workloads.values()) {
+    const { going, stopping, node } = workload;
+    if (!going || going.drain || stopping) continue;
+    if (draft.affordable(1) < 1) return;
+    draft.spend(1);
+    stop(draft, workload, draft.livenessOf(node) === "lost" ? "node_lost" : "not_routed", going.cause);
+  }
+}
+
 function follow(draft: Draft, deployment: Deployment): void {
+  stopForgotten(draft, deployment);
   const staying = draft.staying(deployment);
   if (deployment.removed) {
     for (const workload of staying) if (!remove(draft, workload, "removed")) return;
