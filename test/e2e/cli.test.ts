@@ -122,6 +122,20 @@ describe("a deployment's life", () => {
     expect(await json(`workload list --deployment ${id}`)).toHaveLength(1);
   });
 
+  test("why not explains a node: every no with amounts, now and at any time in the log", async () => {
+    const [begin] = await json<{ seq: number }[]>(`events --object deployment:${id} --from 1 --limit 1`);
+    await eru("node cordon n1 --reason disk");
+    const now = await eru(`why not n1 ${id}`);
+    expect(now.out).toContain("cordoned  cordoned: disk");
+    expect(now.out).toContain("would help: uncordon n1");
+    const then = await eru(`why not n1 ${id} --at ${begin?.seq}`);
+    expect(then.out).toContain(`${id} has 0 workloads on n1; it wants 3 and lacks 3`);
+    expect(then.out).toContain("one more would go to n1, the first of 3 nodes");
+    const before = await eru(`why not n1 ${id} --at ${(begin?.seq ?? 0) - 1}`);
+    expect(before).toMatchObject({ code: 3, err: expect.stringContaining("there is no deployment") });
+    await eru("node uncordon n1");
+  });
+
   test("why explains a deployment: who asked and every decision", async () => {
     const { out } = await eru(`why ${id}`);
     for (const type of ["UpgradeRequested", "RolloutStepped", "ScaleRequested", "RemovalDecided"])

@@ -76,6 +76,12 @@ export class Api implements AsyncDisposable {
     return read(answer, schema, `${method} ${path}`);
   }
 
+  /** Asks the command API something that the scheduler answers from its state; nothing is recorded. */
+  async ask<S extends z.ZodType>(path: string, schema: S, query: Query = {}): Promise<z.infer<S>> {
+    const answer = await this.#send("command", "GET", path, query);
+    return read(answer, schema, `GET ${path}`);
+  }
+
   /** Ends the connections: the process may end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.close();

@@ -25,3 +25,4 @@ export * from "./subjects.ts";
 export * from "./upcasters.ts";
 export * from "./user.ts";
 export * from "./where.ts";
+export * from "./why-not.ts";

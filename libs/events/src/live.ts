@@ -98,7 +98,11 @@ export const DrainPlanReply = z.strictObject({
 export type DrainPlanReply = z.infer<typeof DrainPlanReply>;
 
 /** The answer to a dry run that cannot be made: the request is not readable, or the scheduler is not caught up yet. */
-export const PlanRefusal = z.strictObject({ error: z.string() });
+export const PlanRefusal = z.strictObject({
+  error: z.string(),
+  /** What is asked about is not there, or not yet; absent: ask again later. */
+  code: z.enum(["node_unknown", "deployment_unknown", "pod_unknown", "seq_unknown"]).optional(),
+});
 export type PlanRefusal = z.infer<typeof PlanRefusal>;
 
 /** Lines of a route table, to be compiled and thrown away by the engine that would run them. */

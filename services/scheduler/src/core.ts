@@ -1,24 +1,25 @@
 import {
   type DrainPlanReply,
   DrainPlanRequest,
-  decodeMessage,
   ElbHeartbeat,
-  historyKind,
   type PlanRefusal,
   type PlanReply,
   PlanRequest,
   type UpgradePlanReply,
   UpgradePlanRequest,
+  type WhyNotReply,
+  WhyNotRequest,
 } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
-import { apply, decidingKinds } from "./domain/apply.ts";
 import type { PassOptions, Signals } from "./domain/draft.ts";
 import { dueStops } from "./domain/drains.ts";
 import { drainForecast, dryRun, upgradePlan } from "./domain/dry-run.ts";
 import { awaitedHealth } from "./domain/health-deadline.ts";
 import { Heartbeats } from "./domain/liveness.ts";
 import { type Pass, plan } from "./domain/plan.ts";
+import { whyNot } from "./domain/why-not.ts";
 import { emptyZone, type Pod, touch, touchReplacing, type Zone } from "./domain/zone.ts";
+import { foldInto } from "./fold.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** Milliseconds between two looks at the clock. */
@@ -35,6 +36,11 @@ export type CoreOptions = PassOptions & {
 
 /** A pass on its way to the log, with what has to be looked at again when it does not get there. */
 export type Attempt = { pass: Pass; looked: readonly string[] };
+
+/** What a question is answered with. */
+type Reply = PlanReply | UpgradePlanReply | DrainPlanReply | WhyNotReply | PlanRefusal;
+/** The reply, or what has to be read from the log before there is one. */
+export type Answer = Reply | { past: number; tell: (zone: Zone) => Reply };
 
 /**
  * The scheduler without its effects: told what was recorded, heard and what time it is (monotonic milliseconds), it
@@ -60,12 +66,7 @@ export class SchedulerCore {
    * @throws UnreadableEventError
    */
   fold(messages: readonly StoredMessage[]): void {
-    for (const message of messages) {
-      if (message.seq <= this.zone.seq) continue;
-      if (decidingKinds.has(historyKind(message.subject) ?? ""))
-        for (const recorded of decodeMessage(message)) apply(this.zone, recorded);
-      this.zone.seq = message.seq;
-    }
+    foldInto(this.zone, messages);
   }
 
   /** An agent's heartbeat. Its broker's permissions vouch for the name in the subject. */
@@ -117,12 +118,8 @@ export class SchedulerCore {
     this.#held.set(pass.pod, hold);
   }
 
-  /** The answer to a dry run, as it goes over the wire. */
-  answer(
-    body: string,
-    notReady: string | undefined,
-    now: number,
-  ): PlanReply | UpgradePlanReply | DrainPlanReply | PlanRefusal {
+  /** The answer to a question, as it goes over the wire. */
+  answer(body: string, notReady: string | undefined, now: number): Answer {
     if (notReady !== undefined) return { error: notReady };
     const asked = parseJson(body);
     const elbs = this.heartbeats.liveElbs(this.zone.elbs, now);
@@ -138,12 +135,25 @@ export class SchedulerCore {
       const { drain: node } = drain.data;
       return drainForecast(this.zone, node, elbs) ?? { error: `node ${node} is not known yet: try again` };
     }
+    const not = WhyNotRequest.safeParse(asked);
+    if (not.success) return this.#whyNot(not.data.whyNot);
     const parsed = PlanRequest.safeParse(asked);
     if (parsed.success) return dryRun(this.zone, parsed.data, elbs);
     const faults = parsed.error.issues.map(
       (issue) => `${issue.path.join(".") || "request"}: ${issue.message}`,
     );
     return { error: `the request is not readable: ${faults.slice(0, 3).join("; ")}` };
+  }
+
+  #whyNot(asked: WhyNotRequest["whyNot"]): Answer {
+    const { atSeq } = asked;
+    if (atSeq === undefined || atSeq === this.zone.seq) return whyNot(this.zone, asked);
+    if (atSeq > this.zone.seq)
+      return {
+        error: `the log ends at sequence ${this.zone.seq}: ask about that or before`,
+        code: "seq_unknown",
+      };
+    return { past: atSeq, tell: (zone) => whyNot(zone, asked) };
   }
 
   #pass(pod: Pod, now: number): Attempt | undefined {

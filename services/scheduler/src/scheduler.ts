@@ -4,6 +4,7 @@ import { backOffMs, type Logger, type Metrics, pause, Wake } from "@eru/service"
 import { behind, fenceAfter, toBatches } from "./batch.ts";
 import { type Attempt, type CoreOptions, lookEveryMs, SchedulerCore } from "./core.ts";
 import { Measures } from "./measures.ts";
+import { Past } from "./past.ts";
 
 /** Milliseconds to wait for more before deciding: what comes together is decided together. */
 const debounceMs = 10;
@@ -35,6 +36,7 @@ export class Scheduler {
   readonly core: SchedulerCore;
   readonly #deps: SchedulerDeps;
   readonly #measures: Measures;
+  readonly #past: Past;
   readonly #wake = new Wake();
   #caughtUp = false;
   /** Since when the log has been ahead of us; undefined while we are at its end. */
@@ -47,6 +49,7 @@ export class Scheduler {
     this.#deps = deps;
     this.core = new SchedulerCore(deps.options, deps.now());
     this.#measures = new Measures(deps.metrics, this.core);
+    this.#past = new Past({ log: deps.broker.log, now: deps.now });
   }
 
   /** Why it cannot do its work; undefined when it can. */
@@ -109,7 +112,12 @@ export class Scheduler {
       subject: liveSubjects.plan,
       group: "scheduler",
       signal,
-      answer: (body) => JSON.stringify(this.core.answer(body, this.notReady(), this.#deps.now())),
+      answer: async (body) => {
+        const answer = this.core.answer(body, this.notReady(), this.#deps.now());
+        return JSON.stringify(
+          "past" in answer ? await this.#past.at(answer.past, signal, answer.tell) : answer,
+        );
+      },
     });
   }
 
@@ -213,6 +221,7 @@ export class Scheduler {
         if (!(error instanceof AppError && error.retryable)) throw error;
         this.#measures.lag = Number.NaN; // Nobody knows how far the log is.
       }
+      this.#past.forget();
       await pause(lagEveryMs, signal);
     }
   }

@@ -5,10 +5,10 @@ import { type FeedItem, followFeed } from "../feed.ts";
 import { parseWhole } from "../quantities.ts";
 import { eventLine, eventTable } from "../render/event.ts";
 import { LogEvent, Zone } from "../views.ts";
+import { seqMax } from "./options.ts";
 
 /** Events shown when neither a beginning nor a number is given. */
 const lastShown = 50;
-const seqMax = 2 ** 40;
 
 type Filter = { subject?: string; kind?: string; type?: string; object?: string; actor?: string };
 type EventsOptions = Filter & { follow?: true; from?: number; limit?: number };

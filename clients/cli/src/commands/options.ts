@@ -14,6 +14,9 @@ import { collectAffinity, collectPreference, parseSpread } from "../where.ts";
 /** The most workloads a deployment may ask for, as the server has it. */
 export const countMax = 1_000_000;
 
+/** No log is longer. */
+export const seqMax = 2 ** 40;
+
 /** The strategies there are. */
 const strategies: readonly string[] = Strategy.options;
 

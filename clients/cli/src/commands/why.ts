@@ -4,17 +4,19 @@ import { CliError, exitCodes } from "../errors.ts";
 import { deploymentWhy, workloadWhy } from "../render/why.ts";
 import { Decision, DeploymentReasons, LogEvent, type WhyDeployment, WhyWorkload } from "../views.ts";
 import { path } from "./common.ts";
+import { addWhyNot } from "./why-not.ts";
 
 /** Decisions, and orders of users, that are shown of a deployment. */
 const eventsMax = 20;
 
 /** `eru why`. */
 export function addWhy(cli: Cli): void {
-  cli.program
+  const parent = cli.program
     .command("why")
     .description("why a workload is where it is, or a deployment as it is: decisions, reasons, causes")
     .argument("<workload|deployment>")
     .action((id: string) => cli.withApi((api) => why(cli, api, id)));
+  addWhyNot(cli, parent);
 }
 
 async function why(cli: Cli, api: Api, id: string): Promise<void> {

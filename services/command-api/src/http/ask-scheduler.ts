@@ -4,19 +4,19 @@ import {
   PlanRefusal,
   type PlanRequest,
   type UpgradePlanRequest,
+  type WhyNotRequest,
 } from "@eru/events";
 import { type Live, LogUnavailableError } from "@eru/log";
 import { Problem } from "@eru/service";
 import type { z } from "zod";
 
-/** Asks the scheduler what it would decide. Whatever keeps it from answering is a 503 that says so. */
+/** What the scheduler can be asked. */
+type Question = PlanRequest | UpgradePlanRequest | DrainPlanRequest | WhyNotRequest;
+
+/** Asks the scheduler what it would decide, or why. Whatever keeps it from answering is a 503 that says so. */
 export async function askScheduler<S extends z.ZodType>(
   live: Live,
-  {
-    asked,
-    answer,
-    timeoutMs,
-  }: { asked: PlanRequest | UpgradePlanRequest | DrainPlanRequest; answer: S; timeoutMs: number },
+  { asked, answer, timeoutMs }: { asked: Question; answer: S; timeoutMs: number },
 ): Promise<z.output<S>> {
   const unavailable = (detail: string, cause?: unknown) =>
     new Problem(503, "no_plan", detail, { headers: { "retry-after": "2" }, cause });
@@ -30,6 +30,10 @@ export async function askScheduler<S extends z.ZodType>(
     throw error;
   }
   const refusal = PlanRefusal.safeParse(reply);
+  if (refusal.success && refusal.data.code !== undefined) {
+    const { code, error } = refusal.data;
+    throw new Problem(code === "seq_unknown" ? 422 : 404, code, error);
+  }
   if (refusal.success) throw unavailable(`the scheduler cannot plan now: ${refusal.data.error}`);
   const parsed = answer.safeParse(reply);
   if (!parsed.success)

@@ -65,7 +65,8 @@ const problemAnswer = (description: string) => ({
   content: { "application/problem+json": { schema: ProblemBody } },
 });
 
-const problemAnswers = {
+/** The problems that a route answers with. */
+export const problemAnswers = {
   400: problemAnswer(
     "The request is not valid: `faults` names every field, its value and what is wrong with it.",
   ),

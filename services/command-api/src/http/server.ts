@@ -19,6 +19,7 @@ import { nodeRoutes } from "./node.ts";
 import { podRoutes } from "./pod.ts";
 import { rolloutRoutes } from "./rollout.ts";
 import { routeRoutes } from "./route.ts";
+import { whyNotRoute } from "./why-not.ts";
 import { workloadRoutes } from "./workload.ts";
 
 /** What the HTTP side needs. */
@@ -59,6 +60,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   routeRoutes(routes);
   certificateRoutes(routes, deps.seal);
   workloadRoutes(routes);
+  whyNotRoute(routes, broker.live);
   return app;
 }
 

@@ -36,3 +36,6 @@ export const decisionActionsMax = 900;
 
 /** Actions in one pass: what is planned before the next look at the log. */
 export const actionsMax = 20_000;
+
+/** Places in the order of candidates that are told: each costs a look at all of them. */
+export const rankMax = 100;

@@ -72,8 +72,7 @@ export function place(
   const before = verdicts(draft, wish);
   const room = roomIn(before, wish.nodesLimit);
   const rule = rules[wish.strategy];
-  const { nodesLimit, spread } = wish;
-  const shares = shareOut(before.open, { rule, need: now, nodesLimit, spread, there: thereBy(wish, draft) });
+  const shares = sharesOf(before.open, wish, now, draft);
   const placed = shares
     .filter((share) => share.placed > 0)
     .map(({ candidate: { at: node }, placed: count }) => {
@@ -101,6 +100,21 @@ export function place(
   return { placed, short: told ? short : 0, reasons };
 }
 
+/** How many of `need` go to each of the candidates. */
+export const sharesOf = (
+  open: readonly NodeCandidate[],
+  wish: Wish,
+  need: number,
+  draft: Draft,
+): Share<NodeCandidate>[] =>
+  shareOut(open, {
+    rule: rules[wish.strategy],
+    need,
+    nodesLimit: wish.nodesLimit,
+    spread: wish.spread,
+    there: thereBy(wish, draft),
+  });
+
 /** The node's value of the label that is spread over. */
 const placeOf = ({ labels }: Node, { spread }: Wish): string =>
   spread && Object.hasOwn(labels, spread.label) ? (labels[spread.label] ?? "") : "";
@@ -117,8 +131,6 @@ function thereBy(wish: Wish, draft: Draft): Map<string, number> {
 }
 
 function scoresOf(rule: Rule, wish: Wish, shares: readonly Share<NodeCandidate>[]): NodeScore[] {
-  const weighs =
-    wish.prefer.length > 0 || wish.affinity.some(({ rule: of }) => of === "prefer" || of === "avoid");
   const chosen = shares
     .filter(({ placed }) => placed > 0)
     .sort((a, b) => b.placed - a.placed || byName(a.candidate, b.candidate));
@@ -127,18 +139,28 @@ function scoresOf(rule: Rule, wish: Wish, shares: readonly Share<NodeCandidate>[
     .sort(
       (a, b) => b.candidate.preference - a.candidate.preference || rule.compare(a.candidate, b.candidate),
     );
-  return [...chosen.slice(0, scoresMax), ...others.slice(0, runnersUpMax)].map(
-    ({ candidate: { node, count, capacity, usage, preference, place: at }, placed }) => ({
-      node,
-      count,
-      capacity,
-      placed,
-      ...(rule.byUsage && { usage: Number(usage(0).toFixed(usageDecimals)) }),
-      ...(weighs && { preference }),
-      ...(wish.spread && { spread: at }),
-    }),
+  return [...chosen.slice(0, scoresMax), ...others.slice(0, runnersUpMax)].map((share) =>
+    scoreOf(wish, share),
   );
 }
+
+/** A candidate as the strategy sees it, for people. */
+export function scoreOf(wish: Wish, { candidate, placed }: Share<NodeCandidate>): NodeScore {
+  const { node, count, capacity, usage, preference, place: at } = candidate;
+  return {
+    node,
+    count,
+    capacity,
+    placed,
+    ...(rules[wish.strategy].byUsage && { usage: Number(usage(0).toFixed(usageDecimals)) }),
+    ...(weighs(wish) && { preference }),
+    ...(wish.spread && { spread: at }),
+  };
+}
+
+/** Whether the wish likes some nodes better than others. */
+const weighs = ({ prefer, affinity }: Wish): boolean =>
+  prefer.length > 0 || affinity.some(({ rule: of }) => of === "prefer" || of === "avoid");
 
 /** Decimals of the usage that reasons show; the strategy compares it in full. */
 const usageDecimals = 4;

@@ -6,11 +6,27 @@ import { allRejectionsOf, type FilterName, listed, type Wish } from "./filters.t
 import { helpMax } from "./limits.ts";
 import { capacityOf, type Node } from "./zone.ts";
 
+/** A node and the filters that reject it. */
 type Obstacle = { node: Node; filters: readonly FilterName[] };
 
 /** The smallest changes that would give one more workload a place, the easiest first; never empty. */
 export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: Node }[]): string[] {
+  const help: string[] = [];
+  const strangers = [...wish.includes].filter((name) => !draft.pod.nodes.has(name));
+  if (strangers.length > 0)
+    help.push(`only nodes of pod ${draft.pod.name} can be chosen; not in it: ${listed(strangers.sort())}`);
+  if (draft.pod.nodes.size === 0) help.push(`add a node to pod ${draft.pod.name}: it has none`);
   const obstacles = rejected.map(({ node }) => ({ node, filters: allRejectionsOf(node, wish, draft) }));
+  help.push(...againstOneKind(draft, wish, obstacles));
+  if (help.length === 0) {
+    const wanted = demandText(wish.amounts);
+    help.push(wanted === "" ? "add a node with its agent running" : `add a node with ${wanted} free`);
+  }
+  return help.slice(0, helpMax);
+}
+
+/** What would help on nodes that one kind of obstacle keeps out, the easiest first. */
+export function againstOneKind(draft: Draft, wish: Wish, obstacles: readonly Obstacle[]): string[] {
   const onlyBy = (...names: FilterName[]): Obstacle[] =>
     obstacles.filter(({ filters }) => filters.every((name) => names.includes(name)));
   const named = (found: readonly Obstacle[]): string => listed(found.map(({ node }) => node.name).sort());
@@ -18,11 +34,6 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
   const say = (found: readonly Obstacle[], sentence: (nodes: string) => string): void => {
     if (found.length > 0) help.push(sentence(named(found)));
   };
-
-  const strangers = [...wish.includes].filter((name) => !draft.pod.nodes.has(name));
-  if (strangers.length > 0)
-    help.push(`only nodes of pod ${draft.pod.name} can be chosen; not in it: ${listed(strangers.sort())}`);
-  if (draft.pod.nodes.size === 0) help.push(`add a node to pod ${draft.pod.name}: it has none`);
   say(onlyBy("cordoned"), (nodes) => `uncordon ${nodes}`);
   say(onlyBy("not_alive"), (nodes) => `bring back the agent of ${nodes}`);
   say(onlyBy("engine_down"), (nodes) => `bring back the engine of ${nodes}`);
@@ -45,11 +56,7 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
   say(onlyBy("affinity"), (nodes) => `drop affinities from the request that keep ${nodes} out`);
   say(onlyBy("not_included"), (nodes) => `include ${nodes}`);
   say(onlyBy("excluded"), (nodes) => `no longer exclude ${nodes}`);
-  if (help.length === 0) {
-    const wanted = demandText(wish.amounts);
-    help.push(wanted === "" ? "add a node with its agent running" : `add a node with ${wanted} free`);
-  }
-  return help.slice(0, helpMax);
+  return help;
 }
 
 /** On which node the least must become free; or that no node is large enough even when empty. */
