@@ -22,6 +22,8 @@ const steps: Readonly<Record<string, string>> = {
   certificate_unknown: "run `eru cert list`",
   certificate_in_use: "change the route with `eru route set`, or remove it",
   acme_unavailable: "store one with `eru cert put`",
+  acme_host_impossible: "store one with `eru cert put`",
+  certificate_stored: "order it under another name with --name",
   node_exists: "use `eru node label` or `eru node resources`",
   idempotency_key_reused: "leave --command-id out, or name another one",
   conflict: "run it again",

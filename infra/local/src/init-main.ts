@@ -1,5 +1,6 @@
 // Writes the configuration of an installation for systemd or compose:
 //   node infra/local/src/init-main.ts --dir DIR [--node NAME]... [--elb NAME]... [--for compose|systemd] [--nats HOST] [--rotate-seal-key]
+//     [--acme-directory URL --acme-email ADDRESS --acme-agree]
 import { parseArgs } from "node:util";
 import { init } from "./init.ts";
 
@@ -11,11 +12,21 @@ const { values } = parseArgs({
     for: { type: "string", default: "systemd" },
     nats: { type: "string", default: "127.0.0.1" },
     "rotate-seal-key": { type: "boolean", default: false },
+    "acme-directory": { type: "string" },
+    "acme-email": { type: "string" },
+    "acme-agree": { type: "boolean", default: false },
   },
 });
 const compose = values.for === "compose";
 if (!values.dir || (!compose && values.for !== "systemd")) {
   console.error("--dir DIR is needed; --for is compose or systemd");
+  process.exit(2);
+}
+const { "acme-directory": directory, "acme-email": email } = values;
+if (directory !== undefined && (compose || email === undefined || !values["acme-agree"])) {
+  console.error(
+    "--acme-directory needs --acme-email, --acme-agree (to the terms of the directory's operator), and systemd: a container has no seal keys",
+  );
   process.exit(2);
 }
 const written = init({
@@ -32,6 +43,7 @@ const written = init({
   httpHost: compose ? "0.0.0.0" : "127.0.0.1",
   // A container's user cannot read the file: infra/compose/README.md says how it can.
   ...(!compose && { sealKeyFile: "/etc/eru/seal.json" }),
+  ...(directory !== undefined && email !== undefined && { acme: { directory, email } }),
   rotateSealKey: values["rotate-seal-key"],
 });
 console.log(`${values.dir}: ${written.join(", ")}`);

@@ -35,6 +35,14 @@ test("every process gets a file of its own with its own password, and nobody els
   expect(read("node-agent-n2.env")).toContain("ERU_NODE=n2");
 });
 
+test("the ACME directory is told to who takes orders and who makes them, and to nobody else", () => {
+  init({ ...options, acme: { directory: "https://acme.example.org/directory", email: "ops@example.org" } });
+  const told = ["command-api", "scheduler", "projector", "router-sync-elb1", "node-agent-n1"].filter((name) =>
+    read(`${name}.env`).includes("ERU_ACME_DIRECTORY=https://acme.example.org/directory"),
+  );
+  expect(told).toEqual(["command-api", "router-sync-elb1"]);
+});
+
 test("seal keys are made once, named to who seals and opens, and a rotation keeps those before", () => {
   const sealed = { ...options, sealKeyFile: "/etc/eru/seal.json" };
   init(sealed);

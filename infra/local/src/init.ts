@@ -23,6 +23,8 @@ export type InitOptions = {
   httpHost: string;
   /** Where command-api and router-sync find the seal keys; absent: they do without, and take no private keys. */
   sealKeyFile?: string;
+  /** The ACME directory that certificates are ordered from; its operator's terms are agreed to. Needs `sealKeyFile`. */
+  acme?: { directory: string; email: string };
   /** Makes a new seal key the current one; those before stay, for what is sealed with them. */
   rotateSealKey?: boolean;
 };
@@ -100,9 +102,17 @@ function environmentOf(user: NatsUser, options: InitOptions, adminToken: string)
 
 function ownVariables(
   user: NatsUser,
-  { httpHost, sealKeyFile }: InitOptions,
+  { httpHost, sealKeyFile, acme }: InitOptions,
   adminToken: string,
 ): Record<string, string> {
+  const sealing = {
+    ...(sealKeyFile !== undefined && { ERU_SEAL_KEY_FILE: sealKeyFile }),
+    ...(acme && {
+      ERU_ACME_DIRECTORY: acme.directory,
+      ERU_ACME_EMAIL: acme.email,
+      ERU_ACME_AGREE: "yes",
+    }),
+  };
   switch (user.role) {
     case "setup":
     case "sim-nodes":
@@ -112,7 +122,7 @@ function ownVariables(
         ERU_HTTP_HOST: httpHost,
         ERU_HTTP_PORT: "7370",
         ERU_ADMIN_TOKEN_HASH: tokenHash(adminToken),
-        ...(sealKeyFile !== undefined && { ERU_SEAL_KEY_FILE: sealKeyFile }),
+        ...sealing,
       };
     case "projector":
       return {
@@ -127,7 +137,7 @@ function ownVariables(
         ERU_ELB_NAME: user.elb,
         ERU_ELB_DIR: "/var/lib/eru/router-sync",
         ERU_HTTP_PORT: "7373",
-        ...(sealKeyFile !== undefined && { ERU_SEAL_KEY_FILE: sealKeyFile }),
+        ...sealing,
       };
     case "agent":
       return { ERU_NODE: user.node, ERU_DOCKER_SOCKET: "/var/run/docker.sock", ERU_HTTP_PORT: "7374" };

@@ -50,7 +50,12 @@ export const simNodesUser = "sim-nodes";
 const agentUser = (node: string): string => `agent-${node}`;
 
 /** Everything an installation consists of, in the order of starting. */
-export function unitSpecs(home: Home, plan: Plan, secrets: Secrets, env: { path: string }): UnitSpec[] {
+export function unitSpecs(
+  home: Home,
+  plan: Plan,
+  secrets: Secrets,
+  env: { path: string; acme?: Environment },
+): UnitSpec[] {
   const base = { PATH: env.path, HOME: home.path, ERU_SUPERVISED: home.path };
   const nats = natsUnit(home, plan, base);
   const stream: UnitSpec = {
@@ -61,7 +66,7 @@ export function unitSpecs(home: Home, plan: Plan, secrets: Secrets, env: { path:
     after: ["nats"],
     stopMs: serviceStopMs,
   };
-  const services = serviceUnits(home, plan, secrets, base);
+  const services = serviceUnits(home, plan, secrets, { base, acme: env.acme ?? {} });
   const nodes = nodesOf(home, plan).flatMap((node, at) => nodeUnits({ home, plan, secrets, base, node, at }));
   if (plan.engine.kind === "own") return [nats, stream, ...services, ...nodes];
   const rigging = { ...base, ...rigEnv(home, plan.engine) };
@@ -95,7 +100,21 @@ const natsUnit = (home: Home, plan: Plan, base: Environment): UnitSpec => ({
   stopMs: engineStopMs,
 });
 
-function serviceUnits(home: Home, plan: Plan, secrets: Secrets, base: Environment): UnitSpec[] {
+/** What `eru up` was told of an ACME directory: the variables that command-api and router-sync read. */
+export const acmeVariables = (environment: NodeJS.ProcessEnv): Environment =>
+  Object.fromEntries(
+    ["ERU_ACME_DIRECTORY", "ERU_ACME_EMAIL", "ERU_ACME_AGREE"].flatMap((key) => {
+      const value = environment[key];
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
+
+function serviceUnits(
+  home: Home,
+  plan: Plan,
+  secrets: Secrets,
+  { base, acme }: { base: Environment; acme: Environment },
+): UnitSpec[] {
   const service = (name: string, port: number, own: Environment = {}, program = name): UnitSpec => ({
     name,
     kind: "process",
@@ -116,6 +135,7 @@ function serviceUnits(home: Home, plan: Plan, secrets: Secrets, base: Environmen
     service("command-api", plan.ports.command, {
       ERU_ADMIN_TOKEN_HASH: tokenHash(secrets.adminToken),
       ERU_SEAL_KEY_FILE: home.sealKeys,
+      ...acme,
     }),
     service("scheduler", plan.ports.scheduler),
     service("projector", plan.ports.query, { ERU_DATABASE: home.database }),
@@ -128,6 +148,7 @@ function serviceUnits(home: Home, plan: Plan, secrets: Secrets, base: Environmen
           ERU_ELB_LISTEN: `127.0.0.1:${port}`,
           ERU_ELB_DIR: directory,
           ERU_SEAL_KEY_FILE: home.sealKeys,
+          ...acme,
           // One port is chosen for TLS, so the first has it.
           ...(at === 0 && { ERU_ELB_TLS_LISTEN: `127.0.0.1:${plan.ports.elbTls}` }),
         },

@@ -4,7 +4,7 @@ import { Home } from "./home.ts";
 import { takeMutex } from "./mutex.ts";
 import { readPlan } from "./plan.ts";
 import { readSecrets } from "./secrets.ts";
-import { unitSpecs } from "./specs.ts";
+import { acmeVariables, unitSpecs } from "./specs.ts";
 import { runSupervisor } from "./supervisor.ts";
 
 const home = new Home(process.argv[2] ?? "");
@@ -25,7 +25,10 @@ await runSupervisor({
     const plan = readPlan(home);
     const secrets = readSecrets(home);
     if (!plan || !secrets) throw new LocalError(`${home.path} holds no installation: eru up`);
-    return unitSpecs(home, plan, secrets, { path: process.env["PATH"] ?? "" });
+    return unitSpecs(home, plan, secrets, {
+      path: process.env["PATH"] ?? "",
+      acme: acmeVariables(process.env),
+    });
   },
   reloads: () => reloads,
   say,

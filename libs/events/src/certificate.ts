@@ -67,6 +67,22 @@ export type CertificateEvent = z.infer<typeof CertificateEvent>;
 /** The name of an ACME certificate: the one it was ordered by, or the host of the route that asks for it. */
 const AcmeName = z.union([CertificateName, HostName]);
 
+/** Where an ACME directory is. What is sent there is signed, but what it answers must not be changed on the way. */
+export const AcmeDirectoryUrl = z
+  .url()
+  .max(512)
+  .refine((text) => {
+    const { protocol, hostname } = new URL(text);
+    const here = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
+    return protocol === "https:" || (protocol === "http:" && here);
+  }, "wanted an https address (http is taken for one on this machine)");
+
+/**
+ * Whether an ACME directory can look at the host over HTTP-01: an exact name of at least two labels. A wildcard would need
+ * another kind of proof, and a name of one label is nobody's.
+ */
+export const isProvableHost = (host: string): boolean => !host.startsWith("*") && host.includes(".");
+
 /** A token the certificate authority asks for at `http://<host>/.well-known/acme-challenge/<token>`. */
 export const AcmeChallenge = z.strictObject({
   host: HostName,

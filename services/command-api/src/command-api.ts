@@ -21,6 +21,8 @@ export type CommandApiDeps = {
   log: Logger;
   /** Seals private keys; without it none is taken. */
   seal?: SealKeys | undefined;
+  /** Whether the zone gets certificates from an ACME directory. */
+  acme?: boolean | undefined;
 };
 
 /** The parts of a command-api, put together and not yet running. */
@@ -34,7 +36,11 @@ const retryMsMax = 5_000;
 export async function createCommandApi(deps: CommandApiDeps): Promise<CommandApi> {
   const { broker, metrics } = deps;
   const { waitMs } = deps.limits;
-  const follower = new Follower(broker.log, { now: () => performance.now(), waitMs });
+  const follower = new Follower(broker.log, {
+    now: () => performance.now(),
+    waitMs,
+    acme: deps.acme ?? false,
+  });
   const seconds = metrics.histogram(
     "eru_append_seconds",
     "Time from an append to its acknowledgement",

@@ -1,3 +1,4 @@
+import { AcmeDirectoryUrl } from "@eru/events";
 import { serviceConfig } from "@eru/service";
 import { z } from "zod";
 
@@ -17,6 +18,8 @@ export const commandApiConfig = {
     .optional(),
   /** The zone's seal keys, a file of mode 0600; absent: no certificate can be stored. */
   ERU_SEAL_KEY_FILE: z.string().min(1).optional(),
+  /** Where the zone's router-syncs order certificates; absent: no certificate is ordered. */
+  ERU_ACME_DIRECTORY: AcmeDirectoryUrl.optional(),
   /** Requests that one token may send in any second. */
   COMMAND_API_RATE_PER_SECOND: z.coerce.number().int().min(1).max(1_000_000).default(200),
   /** Commands at work at the same time; more are answered 503. */

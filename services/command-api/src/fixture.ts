@@ -39,7 +39,7 @@ type Refused = {
 
 /** Starts one; returns when it is caught up and knows the token. */
 export async function start<B extends Broker = MemoryBroker>(
-  options: { broker?: B; limits?: Partial<Limits>; log?: Logger; sealed?: boolean } = {},
+  options: { broker?: B; limits?: Partial<Limits>; log?: Logger; sealed?: boolean; acme?: boolean } = {},
 ): Promise<Running<B>> {
   // Without a broker of its own the type is its default.
   const broker = options.broker ?? (new MemoryBroker() as Broker as B);
@@ -55,6 +55,7 @@ export async function start<B extends Broker = MemoryBroker>(
     metrics: createMetrics("command-api"),
     log: options.log ?? createLog("test", "error"),
     seal: options.sealed === false ? undefined : sealKeys,
+    acme: options.acme ?? false,
   });
   const stop = new AbortController();
   const followed = api.follower.run(stop.signal);

@@ -3,12 +3,12 @@ import { Intent } from "./intent.ts";
 
 type Waiter = { seq: number; resolve: () => void };
 
-/** A monotonic clock in milliseconds, for the lag; how long to wait for the log before giving up. */
-type Patience = { now: () => number; waitMs: number };
+/** A monotonic clock in milliseconds, for the lag; how long to wait for the log before giving up; see Intent for `acme`. */
+type Patience = { now: () => number; waitMs: number; acme?: boolean };
 
 /** Keeps the intent up to date with the log, and lets commands wait for it. */
 export class Follower {
-  readonly intent = new Intent();
+  readonly intent: Intent;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #waitMs: number;
@@ -19,7 +19,8 @@ export class Follower {
   #atHead = false;
   #waiters: Waiter[] = [];
 
-  constructor(log: Log, { now, waitMs }: Patience) {
+  constructor(log: Log, { now, waitMs, acme = false }: Patience) {
+    this.intent = new Intent({ acme });
     this.#log = log;
     this.#now = now;
     this.#waitMs = waitMs;

@@ -54,8 +54,14 @@ export class Intent {
   readonly occupancy = new Occupancy();
   readonly workloads = new Workloads();
   readonly tokens = new Tokens();
+  /** Whether the zone gets certificates from an ACME directory: the one thing here that is told, not folded. */
+  readonly acme: boolean;
   readonly #lastSeq = new Map<string, number>();
   readonly #answers = new Map<string, Answer>();
+
+  constructor({ acme = false }: { acme?: boolean } = {}) {
+    this.acme = acme;
+  }
 
   /** Takes in one message; what this process needs no knowledge of passes by unread. */
   apply(message: StoredMessage): void {

@@ -32,6 +32,7 @@ await runMain(name, async (signal) => {
       metrics: createMetrics(name),
       log: createLog(name, config.ERU_LOG_LEVEL),
       seal,
+      acme: config.ERU_ACME_DIRECTORY !== undefined,
       signal,
     });
   } finally {

@@ -248,7 +248,21 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     field: "tls",
     value: (r) => r.host,
     say: (r) =>
-      `this zone gets no certificates by itself: store one that is good for ${quoted(r.host)} with PUT /v1/certificates/<name>, and name it`,
+      `this zone gets no certificates by itself: set ERU_ACME_DIRECTORY for command-api and router-sync, or store one that is good for ${quoted(r.host)} with PUT /v1/certificates/<name>, and name it`,
+  },
+  acme_host_impossible: {
+    status: 422,
+    field: "hosts",
+    value: (r) => r.host,
+    say: (r) =>
+      `no certificate can be ordered for ${quoted(r.host)}: the directory looks at the host itself, so it is an exact name of two labels or more; for a wildcard store a certificate with PUT /v1/certificates/<name>`,
+  },
+  certificate_stored: {
+    status: 409,
+    field: "certificate",
+    value: (r) => r.certificate,
+    say: (r) =>
+      `certificate ${quoted(r.certificate)} is one that was stored, and its hosts need it until another is there: order under another name, then remove this one`,
   },
 };
 

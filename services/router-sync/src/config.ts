@@ -1,4 +1,4 @@
-import { ElbGroup, ElbName } from "@eru/events";
+import { AcmeDirectoryUrl, ElbGroup, ElbName } from "@eru/events";
 import { serviceConfig } from "@eru/service";
 import { z } from "zod";
 import { AccessLog } from "./access-log.ts";
@@ -35,6 +35,12 @@ export const routerSyncConfig = {
   ERU_ELB_GROUP: ElbGroup.default("default"),
   /** The zone's seal keys, a file of mode 0600; absent: hosts have no certificates here. */
   ERU_SEAL_KEY_FILE: z.string().min(1).optional(),
+  /** The ACME directory that certificates are ordered from; absent: this one orders none. */
+  ERU_ACME_DIRECTORY: AcmeDirectoryUrl.optional(),
+  /** Where the directory's operator may write to; needed with ERU_ACME_DIRECTORY. */
+  ERU_ACME_EMAIL: z.email("wanted an e-mail address").optional(),
+  /** `yes`: the terms of service of the directory's operator are agreed to; needed with ERU_ACME_DIRECTORY. */
+  ERU_ACME_AGREE: z.literal("yes", "`yes` agrees to the terms of the directory's operator").optional(),
   ERU_ELB_NAME: ElbName.default("elb"),
   /** Where the load balancer takes requests: addresses with ports, separated by commas. */
   ERU_ELB_LISTEN: listens("127.0.0.1:8080"),

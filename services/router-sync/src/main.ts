@@ -1,10 +1,9 @@
-import { fileURLToPath } from "node:url";
 import { connectBroker } from "@eru/log";
 import { createHttp, createLog, createMetrics, listen, readConfig, runMain } from "@eru/service";
 import { ulid } from "ulid";
-import { keyOpener } from "./boot-keys.ts";
+import { acmeSettings } from "./acme/settings.ts";
 import { routerSyncConfig } from "./config.ts";
-import { findNginx, NginxProcess } from "./nginx-process.ts";
+import { nginxFrom } from "./nginx-from-config.ts";
 import { RouterSync, usualTimes } from "./router-sync.ts";
 
 const name = "router-sync";
@@ -13,19 +12,7 @@ await runMain(name, async (signal) => {
   const config = readConfig(routerSyncConfig, process.env);
   const log = createLog(name, config.ERU_LOG_LEVEL);
   const metrics = createMetrics(name);
-  const nginx = new NginxProcess({
-    bin: await findNginx(config.ERU_NGINX_BIN, process.env["PATH"] ?? ""),
-    dir: config.ERU_ELB_DIR,
-    elbDir: fileURLToPath(new URL("../../../infra/elb", import.meta.url)).replace(/\/$/, ""),
-    listens: config.ERU_ELB_LISTEN,
-    tlsListens: config.ERU_ELB_TLS_LISTEN,
-    openKey: keyOpener(config.ERU_SEAL_KEY_FILE),
-    h2cListens: config.ERU_ELB_LISTEN_H2C,
-    trustedProxies: config.ERU_ELB_TRUSTED_PROXIES,
-    tableSize: `${config.ERU_ELB_TABLE_MIB}m`,
-    workers: "auto",
-    accessLog: config.ERU_ELB_ACCESS_LOG,
-  });
+  const nginx = await nginxFrom(config, process.env["PATH"] ?? "");
   const sync = new RouterSync({
     elb: config.ERU_ELB_NAME,
     group: config.ERU_ELB_GROUP,
@@ -43,6 +30,7 @@ await runMain(name, async (signal) => {
     metrics,
     newId: ulid,
     times: usualTimes,
+    acme: acmeSettings(config),
   });
   const http = createHttp({ log, metrics, notReady: () => sync.notReady() });
   http.get("/metrics/nginx", { config: { open: true } }, async (_request, reply) =>

@@ -1,6 +1,8 @@
 import { AppError, decodeMessage, liveSubjects } from "@eru/events";
 import type { Broker } from "@eru/log";
 import { type Logger, type Metrics, pause, Wake } from "@eru/service";
+import { AcmeRunner } from "./acme/runner.ts";
+import type { AcmeSettings } from "./acme/settings.ts";
 import { answerExplain } from "./answer-explain.ts";
 import { RouteFold, routingSubjects } from "./domain/route-fold.ts";
 import { Drains } from "./drain.ts";
@@ -23,6 +25,8 @@ export type RouterSyncDeps = {
   metrics: Metrics;
   newId: () => string;
   times: Times;
+  /** Where certificates are got from; absent: this one orders none. */
+  acme?: AcmeSettings | undefined;
 };
 
 /** Waits that tests shorten. */
@@ -51,6 +55,7 @@ export class RouterSync {
   readonly #keeper: NginxKeeper;
   readonly #drains: Drains;
   readonly #reporter: Reporter;
+  readonly #acme: AcmeRunner | undefined;
   readonly #changed = new Wake();
   readonly #startedAtMs = performance.now();
   #broker: Broker | undefined;
@@ -63,6 +68,7 @@ export class RouterSync {
     this.#fold = new RouteFold(deps.group);
     this.#admin = new NginxAdmin(nginx.socket, nginx.openKey);
     this.#reporter = new Reporter({ elb, newId, log });
+    this.#acme = deps.acme && new AcmeRunner({ ...deps.acme, elb, newId, log });
     this.#pusher = new Pusher({
       fold: this.#fold,
       admin: this.#admin,
@@ -152,6 +158,7 @@ export class RouterSync {
         signal,
         answer: validator(this.#deps.elb, this.#admin),
       }),
+      this.#acme?.run(broker, signal),
     ]);
   }
 
@@ -181,9 +188,16 @@ export class RouterSync {
 
   async #fill({ log }: Broker, epoch: string, signal: AbortSignal): Promise<void> {
     for await (const { messages, head } of log.follow({ fromSeq: 1, subjects: routingSubjects, signal })) {
-      for (const message of messages) for (const event of decodeMessage(message)) this.#fold.apply(event);
+      for (const message of messages)
+        for (const event of decodeMessage(message)) {
+          this.#fold.apply(event);
+          this.#acme?.apply(event);
+        }
       // Before the whole log is read, its table is one of the past.
-      if (head) this.#epoch = epoch;
+      if (head) {
+        this.#epoch = epoch;
+        this.#acme?.caughtUp();
+      }
       this.#changed.raise();
     }
   }

@@ -3,6 +3,7 @@ import type { EruEvent } from "@eru/events";
 import type { MemoryBroker } from "@eru/log";
 import { createLog, createMetrics } from "@eru/service";
 import { ulid } from "ulid";
+import type { AcmeSettings } from "./acme/settings.ts";
 import { RouterSync } from "./router-sync.ts";
 import { assigned, healthy, route, started } from "./testing.ts";
 import { Client } from "./testing-client.ts";
@@ -55,13 +56,15 @@ export async function run(
     onStop?: "quit" | "keep";
     connect?: () => Promise<MemoryBroker>;
     silentMostMs?: number;
+    name?: string;
+    acme?: AcmeSettings;
   } = {},
 ): Promise<Running> {
   const elb = options.elb ?? (await prepareElb());
   if (!options.elb) atEnd(elb.stop);
   const metrics = createMetrics("router-sync");
   const sync = new RouterSync({
-    elb: "edge",
+    elb: options.name ?? "edge",
     group: "default",
     nginx: elb.nginx,
     onStop: options.onStop ?? "keep",
@@ -70,6 +73,7 @@ export async function run(
     metrics,
     newId: ulid,
     times: { logWaitMs: 300, silentMostMs: options.silentMostMs ?? 10_000 },
+    acme: options.acme,
   });
   const stop = new AbortController();
   const ended = sync.run(stop.signal);

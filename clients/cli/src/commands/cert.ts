@@ -30,6 +30,7 @@ export function addCert(cli: Cli): void {
         await recorded(cli, api, answer, `certificate ${name} stored`);
       }),
     );
+  addAcme(cli, cert);
   cert
     .command("remove")
     .alias("rm")
@@ -43,6 +44,20 @@ export function addCert(cli: Cli): void {
     );
 }
 
+function addAcme(cli: Cli, cert: Command): void {
+  cert
+    .command("acme")
+    .description("get a certificate from the ACME directory, and renew it in time; again: try now")
+    .argument("<host...>", "exact names, all of them in one certificate")
+    .option("--name <name>", "what routes name it by; else the first host, with dashes for dots")
+    .action((hosts: string[], { name = (hosts[0] ?? "").replaceAll(".", "-") }: { name?: string }) =>
+      cli.withApi(async (api) => {
+        const answer = await api.order("PUT", path`/v1/certificates/${name}/order`, { hosts });
+        await recorded(cli, api, answer, `certificate ${name} ordered: see \`eru cert show ${name}\``);
+      }),
+    );
+}
+
 function addQueries(cli: Cli, cert: Command): void {
   cert
     .command("list")
@@ -51,7 +66,8 @@ function addQueries(cli: Cli, cert: Command): void {
     .action(() =>
       cli.withApi(async (api) => {
         const all = await api.list("/v1/certificates", Certificate);
-        const empty = "there are no certificates yet: store one with `eru cert put`";
+        const empty =
+          "there are no certificates yet: store one with `eru cert put`, or order one with `eru cert acme`";
         answerList(cli, all, columns, empty);
       }),
     );

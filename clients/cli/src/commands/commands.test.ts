@@ -57,6 +57,12 @@ describe("commands", () => {
     ["node drain n1 --reason fan", "POST /v1/nodes/n1/drain", { reason: "fan" }],
     ["node drain n1 --cancel", "DELETE /v1/nodes/n1/drain", undefined],
     ["node remove n1", "DELETE /v1/nodes/n1", undefined],
+    [
+      "cert acme www.example.org example.org",
+      "PUT /v1/certificates/www-example-org/order",
+      { hosts: ["www.example.org", "example.org"] },
+    ],
+    ["cert acme a.org --name shop", "PUT /v1/certificates/shop/order", { hosts: ["a.org"] }],
     ["cert remove www", "DELETE /v1/certificates/www", undefined],
     ["app register hello", "POST /v1/apps", { name: "hello" }],
     ["app remove hello", "DELETE /v1/apps/hello", undefined],

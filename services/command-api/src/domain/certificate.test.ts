@@ -1,7 +1,7 @@
 import type { CertificateMaterial, RouteTls } from "@eru/events";
 import { specify } from "@eru/testing";
 import { expect, test } from "vitest";
-import { certificate, tlsFault } from "./certificate.ts";
+import { type Certificate, certificate, tlsFault } from "./certificate.ts";
 
 const { given } = specify(certificate);
 const material: CertificateMaterial = {
@@ -56,19 +56,48 @@ test("a route may name a certificate that is there and good for its host, and no
     redirectHttp: false,
     minVersion: "1.2",
   });
+  const known = (certificate: Certificate, acme = false) => ({ certificate, acme });
   const hosts = ["*.example.org"];
   const there = { phase: "ordered", hosts } as const;
-  expect(tlsFault("a.org", undefined, { phase: "absent" })).toBeUndefined();
-  expect(tlsFault("www.example.org", tls({ name: "www" }), there)).toBeUndefined();
-  expect(tlsFault("*.example.org", tls({ name: "www" }), there)).toBeUndefined();
-  expect(tlsFault("example.org", tls({ name: "www" }), there)).toMatchObject({
+  expect(tlsFault("a.org", undefined, known({ phase: "absent" }))).toBeUndefined();
+  expect(tlsFault("www.example.org", tls({ name: "www" }), known(there))).toBeUndefined();
+  expect(tlsFault("*.example.org", tls({ name: "www" }), known(there))).toBeUndefined();
+  expect(tlsFault("example.org", tls({ name: "www" }), known(there))).toMatchObject({
     code: "certificate_other_hosts",
     hosts: { shown: hosts },
   });
-  expect(tlsFault("a.org", tls({ name: "www" }), { phase: "removed" })).toMatchObject({
+  expect(tlsFault("a.org", tls({ name: "www" }), known({ phase: "removed" }))).toMatchObject({
     code: "certificate_unknown",
   });
-  expect(tlsFault("a.org", tls({ acme: true }), { phase: "absent" })).toMatchObject({
+  expect(tlsFault("a.org", tls({ acme: true }), known({ phase: "absent" }))).toMatchObject({
     code: "acme_unavailable",
   });
+  const acme = tls({ acme: true });
+  expect(tlsFault("a.org", acme, known({ phase: "absent" }, true))).toBeUndefined();
+  for (const host of ["*.a.org", "*", "localhost"])
+    expect(tlsFault(host, acme, known({ phase: "absent" }, true))).toMatchObject({
+      code: "acme_host_impossible",
+      at: "tls.certificate.acme",
+    });
+});
+
+test("a certificate is ordered where the zone has a directory, for hosts it can look at", () => {
+  const order = (hosts: string[], acme = true) =>
+    ({ type: "OrderCertificate", certificate: name, hosts, acme }) as const;
+  given()
+    .when(order(["b.org", "a.org", "b.org"]))
+    .records(ordered("a.org", "b.org"));
+  // Again is now: the pause after a failure ends.
+  given(ordered("a.org"))
+    .when(order(["a.org"]))
+    .records(ordered("a.org"));
+  given()
+    .when(order(["a.org"], false))
+    .refuses({ code: "acme_unavailable", host: "a.org" });
+  given()
+    .when(order(["a.org", "*.a.org"]))
+    .refuses({ code: "acme_host_impossible", host: "*.a.org" });
+  given(stored)
+    .when(order(["a.org"]))
+    .refuses({ code: "certificate_stored", certificate: name });
 });

@@ -58,4 +58,6 @@ type Reason =
   | { code: "certificate_unknown"; certificate: string }
   | { code: "certificate_in_use"; certificate: string; hosts: Names }
   | { code: "certificate_other_hosts"; certificate: string; host: string; hosts: Names }
+  | { code: "certificate_stored"; certificate: string }
+  | { code: "acme_host_impossible"; host: string }
   | { code: "acme_unavailable"; host: string };

@@ -34,6 +34,7 @@ const declare = (
   content,
   takeOver: false,
   certificate: { phase: "absent" },
+  acme: false,
   apps: new Map([["web", app]]),
   pods: new Set(["demo"]),
   ...more,

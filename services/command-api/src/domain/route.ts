@@ -38,6 +38,8 @@ export type RouteCommand =
       pods: ReadonlySet<string>;
       /** The certificate that the content names. */
       certificate: Certificate;
+      /** Whether the zone gets certificates from an ACME directory. */
+      acme: boolean;
     }
   | { type: "RemoveRoute"; host: string };
 
@@ -66,9 +68,7 @@ export const route: Decider<Route, RouteCommand, RouteEvent, Refusal> = {
       case "DeclareRoute": {
         const { content, section, restores } = command;
         const fault =
-          ownerFault(state, command) ??
-          contentFault(command) ??
-          tlsFault(host, content.tls, command.certificate);
+          ownerFault(state, command) ?? contentFault(command) ?? tlsFault(host, content.tls, command);
         if (fault) return refuse(fault);
         const asBefore =
           state.phase === "declared" &&

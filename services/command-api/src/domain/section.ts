@@ -22,6 +22,8 @@ export type Following = {
   appOf: (app: string) => App;
   podThere: (pod: string) => boolean;
   certificateOf: (name: string) => Certificate;
+  /** Whether the zone gets certificates from an ACME directory. */
+  acme: boolean;
 };
 
 type Followed = { ok: true; events: RouteEvent[] } | { ok: false; refusal: Refusal };
@@ -75,6 +77,7 @@ function declare(following: Following, fresh: Deployed, host: string): Followed 
     apps: new Map(named.apps.map((name) => [name, following.appOf(name)])),
     pods: new Set(named.pods.filter(following.podThere)),
     certificate: following.certificateOf(named.certificates[0] ?? ""),
+    acme: following.acme,
   });
   if (decided.ok) return { ok: true, events: [...decided.events] };
   const [, index] = decided.refusal.at?.split(".") ?? [];

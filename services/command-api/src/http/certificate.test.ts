@@ -120,3 +120,23 @@ test("a certificate that a route names is not removed", async () => {
   await record(api.broker, subjects.route("a.org"), { type: "RouteRemoved", host: "a.org" });
   expect((await api.send("DELETE", url)).status).toBe(202);
 });
+
+test("a certificate is ordered where the zone has a directory, and a route may ask for one of its own", async () => {
+  const api = await open({ acme: true });
+  const order = () => api.send("PUT", "/v1/certificates/shop/order", { hosts: ["b.org", "a.org"] });
+  expect(await order()).toMatchObject({ status: 202, body: { certificate: "shop" } });
+  const [message] = await api.broker.log.read(subjects.certificate("shop"), 1);
+  expect(message && decodeMessage(message)[0]?.event).toEqual({
+    type: "CertificateOrdered",
+    certificate: "shop",
+    hosts: ["a.org", "b.org"],
+  });
+  const wild = await api.send("PUT", "/v1/certificates/wild/order", { hosts: ["*.a.org"] });
+  expect(wild).toMatchObject({ status: 422, body: { code: "acme_host_impossible" } });
+  const tls = { certificate: { acme: true } };
+  const rules = [{ id: "none", priority: 0, action: { respond: { status: 204 } } }];
+  const declare = (zone: typeof api) => zone.send("PUT", "/v1/routes/a.org", { rules, tls });
+  expect(await declare(api)).toMatchObject({ status: 202 });
+  const refused = await declare(await open());
+  expect(refused).toMatchObject({ status: 422, body: { code: "acme_unavailable" } });
+});

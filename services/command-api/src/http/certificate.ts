@@ -1,4 +1,11 @@
-import { CertificateName, chainCharactersMax, type RouteTls, subjects } from "@eru/events";
+import {
+  CertificateName,
+  certificateHostsMax,
+  chainCharactersMax,
+  HostName,
+  type RouteTls,
+  subjects,
+} from "@eru/events";
 import { Problem } from "@eru/service";
 import { certificateOwner, checkCertificate, type SealKeys } from "@eru/tls";
 import { z } from "zod";
@@ -19,6 +26,9 @@ const Given = z.strictObject({
     .string()
     .max(keyCharactersMax)
     .describe("The private key in PEM, not encrypted. It is sealed before anything is recorded."),
+});
+const Hosts = z.strictObject({
+  hosts: z.array(HostName).min(1).max(certificateHostsMax).describe("Exact names; no wildcards."),
 });
 const tag = "certificates";
 const params = z.strictObject({ certificate: CertificateName });
@@ -43,6 +53,23 @@ export function certificateRoutes(deps: RouteDeps, seal: SealKeys | undefined): 
         certificate,
         material: sealed(certificate, body, seal, deps.handling.now()),
       }),
+  });
+  commandRoute(deps, {
+    name: "OrderCertificate",
+    method: "PUT",
+    url: "/v1/certificates/:certificate/order",
+    tag,
+    summary: "Get a certificate from the ACME directory, and renew it in time",
+    description:
+      "Recorded when it is ordered; `GET /v1/certificates/:certificate` of the projector says what became of it. Ordered again it is tried at once, whatever failed before.",
+    params,
+    body: Hosts,
+    ids,
+    command: ({ params: { certificate }, body: { hosts } }) => ({
+      reads: [],
+      writes: [subjects.certificate(certificate)],
+      decide: (intent) => decide(intent, { type: "OrderCertificate", certificate, hosts, acme: intent.acme }),
+    }),
   });
   commandRoute(deps, {
     name: "RemoveCertificate",

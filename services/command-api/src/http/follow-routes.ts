@@ -24,6 +24,7 @@ export function withRoutes(intent: Intent, deployment: string, decided: Decided)
     routeOf: (host) => intent.routes.get(host),
     appOf: (name) => intent.apps.get(name),
     certificateOf: (name) => intent.certificates.get(name),
+    acme: intent.acme,
     podThere: (pod) => intent.pods.get(pod).phase === "present",
   });
   if (!followed.ok) return followed;

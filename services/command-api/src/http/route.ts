@@ -168,6 +168,7 @@ const knownOf = (intent: Intent, { apps, pods, certificates }: ReturnType<typeof
   apps: new Map(apps.map((app) => [app, intent.apps.get(app)])),
   pods: new Set(pods.filter((pod) => intent.pods.get(pod).phase === "present")),
   certificate: intent.certificates.get(certificates[0] ?? ""),
+  acme: intent.acme,
 });
 
 const decide = (intent: Intent, command: RouteCommand) =>
