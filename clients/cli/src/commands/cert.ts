@@ -44,13 +44,16 @@ export function addCert(cli: Cli): void {
     );
 }
 
+/** The server says why a wildcard cannot be ordered; its name must not be what is wrong. */
+const nameOf = (host: string): string => host.replaceAll(".", "-").replace("*", "any");
+
 function addAcme(cli: Cli, cert: Command): void {
   cert
     .command("acme")
     .description("get a certificate from the ACME directory, and renew it in time; again: try now")
     .argument("<host...>", "exact names, all of them in one certificate")
     .option("--name <name>", "what routes name it by; else the first host, with dashes for dots")
-    .action((hosts: string[], { name = (hosts[0] ?? "").replaceAll(".", "-") }: { name?: string }) =>
+    .action((hosts: string[], { name = nameOf(hosts[0] ?? "") }: { name?: string }) =>
       cli.withApi(async (api) => {
         const answer = await api.order("PUT", path`/v1/certificates/${name}/order`, { hosts });
         await recorded(cli, api, answer, `certificate ${name} ordered: see \`eru cert show ${name}\``);

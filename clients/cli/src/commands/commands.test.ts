@@ -62,6 +62,7 @@ describe("commands", () => {
       "PUT /v1/certificates/www-example-org/order",
       { hosts: ["www.example.org", "example.org"] },
     ],
+    ["cert acme *.a.org", "PUT /v1/certificates/any-a-org/order", { hosts: ["*.a.org"] }],
     ["cert acme a.org --name shop", "PUT /v1/certificates/shop/order", { hosts: ["a.org"] }],
     ["cert remove www", "DELETE /v1/certificates/www", undefined],
     ["app register hello", "POST /v1/apps", { name: "hello" }],
