@@ -1,7 +1,9 @@
 // Verbs on single workloads, hooks and checks by command, on real engines and through a real load balancer.
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { startLoad } from "@eru/testing";
@@ -10,6 +12,7 @@ import { z } from "zod";
 import { Api } from "../../infra/local/src/demo/api.ts";
 import { type DemoResult, demo } from "../../infra/local/src/demo/demo.ts";
 import { down } from "../../infra/local/src/down.ts";
+import { Home } from "../../infra/local/src/home.ts";
 
 const world = process.env["RIG"];
 if (!process.env["ERU_RIG_WORLD"] || !world) throw new Error("run it in a world: npm run test:e2e");
@@ -110,6 +113,70 @@ test("a stopped workload is kept and not replaced, and loses no request; a start
   expect(await eru("workload", "start", id, "--wait")).toMatch(/start done/);
   expect((await load.stop()).failures).toEqual([]);
   expect(await eru("workload", "show", id)).toMatch(/last change +start done/);
+});
+
+const Inspected = z.looseObject({ HostConfig: z.looseObject({ NanoCpus: z.number(), Memory: z.number() }) });
+
+/** What the engine bounds a workload's container to. */
+async function bounds(id: string): Promise<{ cpu: number; mib: number }> {
+  const { node, containerId } = (await one(id)) ?? {};
+  const socketPath = join(new Home(home).rig, node ?? "", "docker.sock");
+  const body = await new Promise<string>((resolve, reject) => {
+    get({ socketPath, path: `/containers/${containerId}/json` }, (answer) =>
+      text(answer).then(resolve, reject),
+    ).on("error", reject);
+  });
+  const { NanoCpus, Memory } = Inspected.parse(JSON.parse(body)).HostConfig;
+  return { cpu: NanoCpus / 1e9, mib: Memory / 1024 ** 2 };
+}
+
+test("other resources reach the running container, and no request is lost", async () => {
+  const [before] = await workloadsOf(first.deployment);
+  const id = before?.workload ?? "";
+  const load = traffic();
+  const said = await eru("workload", "realloc", id, "--cpu", "0.2", "--memory", "48M", "--wait");
+  expect((await load.stop()).failures).toEqual([]);
+  expect(said).toContain(`${id} has 0.2 cpu, 48M`);
+  expect(await bounds(id)).toEqual({ cpu: 0.2, mib: 48 });
+  expect(await one(id)).toMatchObject({
+    ...{ containerId: before?.containerId, attempt: before?.attempt, generation: before?.generation },
+    state: "healthy",
+  });
+  expect(await eru("workload", "realloc", id, "--cpu", "50", "--wait")).toMatch(
+    /no room for what is more than it has: cpu: 49.8 wanted, .* ask for at most cpu/,
+  );
+  expect(await eru("workload", "realloc", id, "--memory", "4M", "--wait")).toMatch(
+    /it uses \d+ MiB of memory now|Minimum memory limit/,
+  );
+  await until(
+    () => bounds(id),
+    ({ mib }) => mib === 48,
+  );
+});
+
+test("all workloads of a deployment get other resources, and those to come have them", async () => {
+  const load = traffic();
+  const said = await eru(
+    "deployment",
+    "realloc",
+    first.deployment,
+    "--cpu",
+    "0.15",
+    "--memory",
+    "40M",
+    "--wait",
+  );
+  expect(said).toMatch(/all \d+ have it/);
+  expect((await load.stop()).failures).toEqual([]);
+  const all = await workloadsOf(first.deployment);
+  for (const { workload } of all) expect(await bounds(workload)).toEqual({ cpu: 0.15, mib: 40 });
+  expect(await eru("deployment", "realloc", first.deployment, "--memory", "40M")).toContain(
+    "it was so already",
+  );
+  await eru("scale", first.deployment, String(all.length + 1), "--wait");
+  const newest = (await workloadsOf(first.deployment)).at(-1)?.workload ?? "";
+  expect(await bounds(newest)).toEqual({ cpu: 0.15, mib: 40 });
+  await eru("scale", first.deployment, String(all.length), "--wait");
 });
 
 test("what is not there is refused with what there is", async () => {

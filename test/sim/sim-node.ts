@@ -16,6 +16,8 @@ type Report = Work["facts"][number] & { time: string };
 const addressing = { advertise: "container", address: "127.0.0.1" } as const;
 const lookEveryMs = 10_000;
 const beatEveryMs = 1_000;
+/** What every container uses of its memory. */
+const usedBytes = 40 * 1024 * 1024;
 
 export type NodeDeps = { log: SimLog; chance: Chance; beat: (node: string) => void };
 
@@ -41,6 +43,7 @@ export class SimNode {
     this.#deps = deps;
     const now = () => deps.log.nowMs;
     this.engine = new SimEngine({ node: name, now, images, registry: images });
+    this.engine.usedBytes = () => usedBytes;
     this.engine.process = (container) =>
       behaviourOf(container).crashes || deps.chance.may(this.flaky) ? { exitCode: 1 } : undefined;
   }

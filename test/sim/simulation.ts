@@ -5,6 +5,7 @@ import { type Node as TrueNode, targetOf } from "../../services/scheduler/src/do
 import { snapshot } from "../../services/scheduler/src/testkit/snapshot.ts";
 import { Chance } from "./chance.ts";
 import { Checks } from "./checks.ts";
+import { hasItsAmounts, reallocWish } from "./reallocs.ts";
 import { SimElb } from "./sim-elb.ts";
 import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
@@ -178,7 +179,8 @@ export class Simulation {
       case 12:
       case 13: {
         const workload = chance.pick([...(deployment?.workloads.values() ?? [])]);
-        if (deployment && workload) await this.#change(deployment.id, workload.id);
+        if (deployment && workload && chance.may(0.6)) await this.#change(deployment.id, workload.id);
+        else if (deployment && workload) await this.#request(reallocWish(chance, workload));
         return;
       }
       default:
@@ -306,6 +308,8 @@ export class Simulation {
         const workload = truth.workloads.get(id);
         if (workload?.node !== known || workload?.going) return `${id} still runs on ${node.name}`;
       }
+      const unlike = node.running().find((one) => !hasItsAmounts(node, truth.workloads, one));
+      if (unlike) return `${unlike.name} has not got the resources that the log says`;
       for (const { id, phase } of known?.workloads ?? [])
         if (phase === "healthy" && !running.includes(id))
           return `${id} is said to be healthy on ${node.name}`;
@@ -320,6 +324,8 @@ export class Simulation {
       const sick = all.some(({ change, phase }) => change && phase === "unhealthy");
       if (!sick && all.some(({ change, asked }) => change || asked))
         return `${id} has a workload that is being changed`;
+      if (all.some(({ wished, realloc }) => wished || realloc))
+        return `${id} has a workload that is being reallocated`;
       // One that a user stopped counts like one that runs: it shall be as it is.
       const healthy = all.filter(({ phase }) => phase === "healthy" || phase === "stopped").length;
       const held = rollout && (rollout.paused || rollout.step === "halted" || rollout.step === "canary");

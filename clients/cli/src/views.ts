@@ -177,6 +177,7 @@ export const Workload = z.looseObject({
       detail: z.string().nullable(),
     })
     .nullable(),
+  placedSeq: z.int(),
   placedAt: z.string(),
   startedAt: z.string().nullable(),
   healthyAt: z.string().nullable(),

@@ -23,6 +23,16 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
     keep: z.enum(["running", "restarted", "stopped"]).optional(),
     /** Failures of hooks do not count. */
     ignoreHooks: z.boolean().optional(),
+    /** The reallocation that its resources are of; absent: it was never reallocated. */
+    revision: z.int().min(1).optional(),
+  }),
+  /** Other resources for the workload's container as it is. The newest revision counts, whatever the generation. */
+  z.strictObject({
+    type: z.literal("WorkloadReallocAssigned"),
+    node: NodeName,
+    workload: WorkloadId,
+    revision: z.int().min(1),
+    resources: Resources,
   }),
   z.strictObject({
     type: z.literal("WorkloadStopAssigned"),
@@ -42,5 +52,5 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
 ]);
 export type AssignmentEvent = z.infer<typeof AssignmentEvent>;
 
-/** An order about one workload. */
-export type WorkloadOrder = Extract<AssignmentEvent, { workload: string }>;
+/** An order about one workload's container: whether it shall be there, and how. */
+export type WorkloadOrder = Extract<AssignmentEvent, { type: "WorkloadAssigned" | "WorkloadStopAssigned" }>;

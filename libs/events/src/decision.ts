@@ -175,6 +175,34 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     requestSeq: z.int().min(1),
     detail: z.string(),
   }),
+  /**
+   * The workload gets other resources while it runs, ordered at this revision. Until its agent answers the larger of both
+   * amounts is booked. `not_done`: back to what it had before, because its node could not do what was asked.
+   */
+  z.strictObject({
+    type: z.literal("ReallocDecided"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    node: NodeName,
+    /** Counts the reallocations of the workload: it only grows. */
+    revision: z.int().min(1),
+    resources: Resources,
+    because: z.enum(["asked", "not_done"]),
+    /** The sequence of the request. */
+    requestSeq: z.int().min(1),
+    /** Why it could not be done, in its agent's words; empty when it was asked for. */
+    detail: z.string(),
+  }),
+  /** It keeps the resources it has; `detail` says why, with the amounts, and what to do. */
+  z.strictObject({
+    type: z.literal("ReallocRefused"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    node: NodeName,
+    resources: Resources,
+    requestSeq: z.int().min(1),
+    detail: z.string(),
+  }),
   /** One step of a rollout. Absolute numbers: how many new ones and old ones there are after the step. */
   z.strictObject({
     type: z.literal("RolloutStepped"),

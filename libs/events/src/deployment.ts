@@ -12,6 +12,7 @@ import {
   WorkloadId,
 } from "./names.ts";
 import { Labels } from "./node.ts";
+import { ReallocAmounts } from "./realloc.ts";
 import { Resources } from "./resources.ts";
 import { RolloutSettings } from "./rollout.ts";
 import { Entrypoint, Env } from "./spec.ts";
@@ -127,5 +128,14 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     /** Hooks run, but their failures do not count. */
     ignoreHooks: z.boolean().optional(),
   }),
+  /** Other amounts for one workload while it runs. What is absent stays. */
+  z.strictObject({
+    type: z.literal("WorkloadReallocRequested"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    amounts: ReallocAmounts,
+  }),
+  /** Other amounts for all workloads of the deployment while they run, and for those to come. */
+  z.strictObject({ type: z.literal("ReallocRequested"), deployment: DeploymentId, resources: Resources }),
 ]);
 export type DeploymentEvent = z.infer<typeof DeploymentEvent>;

@@ -89,6 +89,21 @@ export const FactEvent = z.discriminatedUnion("type", [
     /** Absent when there is no container. */
     exitCode: z.int().optional(),
   }),
+  /** Its container, or whatever is made in its place, has the resources of this revision. */
+  z.strictObject({
+    type: z.literal("ReallocDone"),
+    node: NodeName,
+    workload: WorkloadId,
+    revision: z.int().min(1),
+  }),
+  /** It was not done, and the container is as it was. `error` has the amounts, or the engine's whole text. */
+  z.strictObject({
+    type: z.literal("ReallocFailed"),
+    node: NodeName,
+    workload: WorkloadId,
+    revision: z.int().min(1),
+    error: z.string(),
+  }),
   /** Nothing of the workload is left on the node: its resources are free. */
   z.strictObject({
     type: z.literal("ContainerRemoved"),

@@ -16,6 +16,7 @@ export * from "./message.ts";
 export * from "./names.ts";
 export * from "./node.ts";
 export * from "./pod.ts";
+export * from "./realloc.ts";
 export * from "./resources.ts";
 export * from "./rollout.ts";
 export * from "./route.ts";

@@ -3,5 +3,5 @@ export { type Demand, demandOf, demandText, milliOf } from "./demand.ts";
 export type { EngineOrder, EngineSettings } from "./engine.ts";
 export type { KindName, Lack, Line, ResourceKind } from "./kind.ts";
 export { offered } from "./offered.ts";
-export { type Settled, settle } from "./settle.ts";
+export { reallocated, type Settled, settle } from "./settle.ts";
 export { parseVolume, VolumeTextError, volumeText } from "./volume/text.ts";

@@ -1,4 +1,4 @@
-import type { Resources } from "@eru/events";
+import type { ReallocAmounts, Resources } from "@eru/events";
 import { milliOf } from "./demand.ts";
 
 /** A request as it is recorded, or the field that cannot be and why. */
@@ -22,6 +22,19 @@ export function settle(asked: Resources): Settled {
   const wrong = contradictionIn(resources);
   return wrong ? { ok: false, ...wrong } : { ok: true, resources };
 }
+
+/** What a workload has after other amounts were named. */
+export const reallocated = (
+  has: Resources,
+  { cpu = has.cpu, memoryMib = has.memoryMib, cpuLimit, memoryLimitMib }: ReallocAmounts,
+): Settled =>
+  settle({
+    ...has,
+    cpu,
+    memoryMib,
+    ...(cpuLimit !== undefined && { cpuLimit }),
+    ...(memoryLimitMib !== undefined && { memoryLimitMib }),
+  });
 
 function boundsOf({ cpu, cpuLimit, bind, memoryMib, memoryLimitMib }: Resources) {
   const cores = cpu === 0 && cpuLimit !== undefined ? cpuLimit : cpu;

@@ -122,6 +122,7 @@ export class Intent {
       case "RolloutAbortRequested":
       case "RolloutPromoteRequested":
       case "RolloutStepped":
+      case "ReallocRequested":
       case "RemovalRequested":
         this.deployments.apply(event.deployment, event);
         break;
@@ -146,6 +147,7 @@ export class Intent {
         this.workloads.apply(event);
         break;
       case "WorkloadChangeRequested":
+      case "WorkloadReallocAssigned":
         this.workloads.apply(event);
         break;
       default: // What the scheduler, the agents and the load balancers tell each other.
@@ -156,7 +158,7 @@ export class Intent {
 /** What the answer to a command names: read from its first event, so that a repeated key gets the same. */
 function idsOf(event: EruEvent): Ids {
   if (event.type === "ReleaseRegistered") return { app: event.app, release: event.release };
-  if (event.type === "WorkloadChangeRequested")
+  if (event.type === "WorkloadChangeRequested" || event.type === "WorkloadReallocRequested")
     return { deployment: event.deployment, workload: event.workload };
   if ("deployment" in event) return { deployment: event.deployment };
   if ("node" in event) return { node: event.node };

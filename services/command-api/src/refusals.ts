@@ -194,6 +194,12 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
       `workload ${quoted(r.workload)} is being removed and cannot be changed any more; its deployment has ${list(r.there)}`,
   },
   ...rolloutRows,
+  resources_contradict: {
+    status: 422,
+    field: "resources",
+    value: () => undefined,
+    say: (r) => `these resources cannot be: ${r.detail}`,
+  },
   route_unknown: {
     status: 404,
     field: "host",

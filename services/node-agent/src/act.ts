@@ -43,7 +43,10 @@ async function perform(engine: Engine, action: Exclude<Action, HookAction>) {
       await engine.start(action.containerId);
       return await inspected(engine, action.containerId);
     case "update":
-      await engine.update(action.containerId, { cpus: action.cpus });
+      await engine.update(action.containerId, { CpusetCpus: action.cpus });
+      return await inspected(engine, action.containerId);
+    case "realloc":
+      await engine.update(action.containerId, action.amounts);
       return await inspected(engine, action.containerId);
     case "stop":
       await engine.stop(action.containerId, action.graceSeconds);

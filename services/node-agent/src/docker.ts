@@ -4,6 +4,7 @@ import { runExec } from "./docker-exec.ts";
 import { type Container, type ContainerState, label, type PortMapping } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
 import {
+  type ContainerUpdate,
   type Engine,
   type EngineEvent,
   type EngineFacts,
@@ -165,10 +166,29 @@ export class DockerEngine implements Engine {
     );
   }
 
-  async update(id: string, { cpus }: { cpus: string }): Promise<void> {
+  async update(id: string, settings: ContainerUpdate): Promise<void> {
+    const { Memory: bytes } = settings;
+    const usedBytes = bytes === undefined ? 0 : await this.#memoryUsed(id);
+    if (bytes !== undefined && usedBytes > bytes) throw new EngineRefusedError(belowUse(usedBytes, bytes));
     await this.#step("update", this.#timesMs.look, (abortSignal) =>
-      this.#docker.getContainer(id).update({ CpusetCpus: cpus, abortSignal }),
+      this.#docker.getContainer(id).update({ ...settings, abortSignal }),
     );
+  }
+
+  /** Without what the kernel would give up at once; 0 when it does not run, or the engine does not say. */
+  async #memoryUsed(id: string): Promise<number> {
+    try {
+      const { memory_stats: memory } = await this.#call("measure", this.#timesMs.look, (abortSignal) =>
+        this.#docker
+          .getContainer(id)
+          .stats({ stream: false, "one-shot": true, abortSignal } as { stream: false }),
+      );
+      const { inactive_file = 0, total_inactive_file = inactive_file } = memory.stats ?? {};
+      return Math.max(0, (memory.usage ?? 0) - total_inactive_file);
+    } catch (error) {
+      if (status(error) === 404) return 0;
+      throw error;
+    }
   }
 
   async stop(id: string, graceSeconds: number): Promise<void> {
@@ -325,6 +345,11 @@ const mappings = (ports: Docker.ContainerInspectInfo["NetworkSettings"]["Ports"]
     const hostPort = Number(bindings?.[0]?.HostPort);
     return hostPort > 0 ? [{ port: Number.parseInt(port, 10), hostPort }] : [];
   });
+
+const mibOf = (bytes: number): number => Math.ceil(bytes / (1024 * 1024));
+
+const belowUse = (usedBytes: number, bytes: number): string =>
+  `it uses ${mibOf(usedBytes)} MiB of memory now and would be ended at ${mibOf(bytes)} MiB: give it more, or restart it first`;
 
 type Abortable = { abortSignal: AbortSignal };
 /** What dockerode 5 takes and its published types do not know yet. */

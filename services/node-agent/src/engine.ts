@@ -1,6 +1,7 @@
 import { AppError } from "@eru/events";
 import type { Container } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
+import type { Amounts } from "./domain/realloc.ts";
 import type { Layout } from "./machine.ts";
 
 /** Nothing answers at the engine's socket, or it broke off: whether a step was done is unknown. */
@@ -36,6 +37,9 @@ export type ExecLimits = { timeoutMs: number; outputBytesMax: number };
 /** What became of a command. Without an exit code it was not over in time: `ended` says whether it is now. */
 export type ExecResult = { output: string } & ({ exitCode: number } | { ended: boolean });
 
+/** Settings that a container can be given anew; what is absent stays. */
+export type ContainerUpdate = Amounts & { CpusetCpus?: string };
+
 /** Something happened to a container that carries our labels. */
 export type EngineEvent = { workload: string; containerId: string };
 
@@ -60,8 +64,11 @@ export interface Engine {
   create(spec: ContainerSpec): Promise<Container>;
   /** Resolves when the process runs. A container that is not there is for `inspect` to tell. */
   start(id: string): Promise<void>;
-  /** Other settings for a container that runs on: the cores it may use. */
-  update(id: string, settings: { cpus: string }): Promise<void>;
+  /**
+   * Other settings for a container as it is, running or not. Less memory than it uses now is refused: the kernel would end
+   * it.
+   */
+  update(id: string, settings: ContainerUpdate): Promise<void>;
   /** The stop signal, after the grace the kill signal. Resolves when the process has ended. */
   stop(id: string, graceSeconds: number): Promise<void>;
   /**

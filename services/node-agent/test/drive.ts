@@ -131,6 +131,10 @@ export function summary(fact: FactEvent): string {
       return `g${fact.generation} stopped #${fact.attempt} ${fact.exitCode ?? "-"}`;
     case "ContainerFailed":
       return `g${fact.generation} failed #${fact.attempt} ${fact.step}: ${fact.error}${retry(fact.retryInMs)}`;
+    case "ReallocDone":
+      return `r${fact.revision} done`;
+    case "ReallocFailed":
+      return `r${fact.revision} failed: ${fact.error}`;
     case "ContainerRemoved":
       return `g${fact.generation} removed ${fact.exitCode ?? "-"}${fact.ordered ? "" : " by hand"}`;
   }

@@ -1,6 +1,8 @@
 import { type Container, label } from "../src/domain/container.ts";
 import type { ContainerSpec } from "../src/domain/container-spec.ts";
+import type { Amounts } from "../src/domain/realloc.ts";
 import {
+  type ContainerUpdate,
   type Engine,
   type EngineEvent,
   type EngineFacts,
@@ -38,6 +40,7 @@ export class SimEngine implements Engine {
   readonly #registry: Set<string> | "any";
   readonly #containers = new Map<string, Container>();
   readonly #subscribers = new Set<Subscriber>();
+  readonly #amounts = new Map<string, Amounts>();
   readonly #failures = new Map<SimStep, string[]>();
   readonly #lateAnswers = new Set<SimStep>();
   #ids = 0;
@@ -53,6 +56,8 @@ export class SimEngine implements Engine {
     exitCode: 0,
     output: "",
   });
+  /** Memory that a running container uses. */
+  usedBytes: (container: Container) => number = () => 0;
   /** Awaited before each step: a test can hold an answer back. */
   before: (step: SimStep, name: string) => Promise<void> = async () => {};
   version = "20.10.24";
@@ -103,6 +108,8 @@ export class SimEngine implements Engine {
       throw new EngineRefusedError(`the container name "/${spec.name}" is already in use by ${there.id}`);
     const cpus = spec.HostConfig.CpusetCpus ?? "";
     const made = there ?? this.#put({ name: spec.name, labels: { ...spec.Labels }, cpus });
+    const { NanoCpus = 0, Memory = 0 } = spec.HostConfig;
+    if (!there) this.#amounts.set(made.id, { NanoCpus, Memory });
     this.#answer("create");
     return made;
   }
@@ -114,10 +121,16 @@ export class SimEngine implements Engine {
     this.#answer("start");
   }
 
-  async update(id: string, { cpus }: { cpus: string }): Promise<void> {
+  async update(id: string, { CpusetCpus: cpus, ...amounts }: ContainerUpdate): Promise<void> {
     const container = this.#find(id);
     await this.#step("update", container?.name ?? id);
-    if (container) this.#replace({ ...container, cpus });
+    if (container) {
+      const used = this.usedBytes(container);
+      if (container.state === "running" && used > (amounts.Memory ?? used))
+        throw new EngineRefusedError(`it uses ${used} bytes of memory now`);
+      this.#amounts.set(container.id, { ...this.#amounts.get(container.id), ...amounts });
+      this.#replace({ ...container, ...(cpus !== undefined && { cpus }) });
+    }
     this.#answer("update");
   }
 
@@ -158,6 +171,12 @@ export class SimEngine implements Engine {
   /** The container of this name as it is. */
   container(name: string): Container | undefined {
     return this.#find(name);
+  }
+
+  /** Cores, in billionths, and bytes of memory that a container may use. */
+  amounts(id: string): { NanoCpus: number; Memory: number } {
+    const { NanoCpus = 0, Memory = 0 } = this.#amounts.get(id) ?? {};
+    return { NanoCpus, Memory };
   }
 
   /** All containers, also foreign ones. */

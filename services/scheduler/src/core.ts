@@ -28,6 +28,11 @@ export const lookEveryMs = 250;
 const fullEveryMs = 60_000;
 /** Milliseconds of health after which failures before count no more: the agent's own healthy minute. */
 const steadyMs = 60_000;
+/**
+ * Milliseconds that load balancers are given beyond a drain's deadline: theirs is the same, and what they still counted
+ * then shall be heard before it is decided without them.
+ */
+const drainMarginMs = 1_000;
 
 export type CoreOptions = PassOptions & {
   /** Milliseconds a new workload of an upgrade may take until it is healthy, when the upgrade does not say. */
@@ -177,7 +182,7 @@ export class SchedulerCore {
     const over = (key: string, ms: number): boolean => this.#stopwatch.elapsed(key, now) >= ms;
     const expired = new Set<string>();
     for (const { id, drain, going, change } of pod.draining)
-      if (over(`drain ${id} ${drain}`, (going ?? change)?.deadlineMs ?? 0)) expired.add(id);
+      if (over(`drain ${id} ${drain}`, ((going ?? change)?.deadlineMs ?? 0) + drainMarginMs)) expired.add(id);
     const stalled = new Map<string, { workload: string; afterMs: number }>();
     for (const deployment of this.zone.rollouts) {
       if (deployment.pod !== pod.name) continue;

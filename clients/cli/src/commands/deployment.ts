@@ -8,6 +8,7 @@ import { Deployment, inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
 import { addRemove, addScale } from "./deploy.ts";
 import { option } from "./options.ts";
+import { addDeploymentRealloc } from "./realloc.ts";
 import { addUpgrade } from "./upgrade.ts";
 import { workloadColumns } from "./workload.ts";
 
@@ -43,6 +44,7 @@ export function addDeployment(cli: Cli): void {
     );
   addScale(cli, deployment);
   addUpgrade(cli, deployment);
+  addDeploymentRealloc(cli, deployment);
   addRemove(cli, deployment);
 }
 

@@ -53,7 +53,7 @@ async function changeWorkload(cli: Cli, api: Api, { id, change, options }: Asked
 }
 
 /** Looks until the change is over. What it costs is said as soon as it is known. */
-async function untilOver(
+export async function untilOver(
   cli: Cli,
   api: Api,
   { id, answer, timeoutMs }: { id: string; answer: Recorded; timeoutMs: number },

@@ -7,6 +7,7 @@ import { type Column, details } from "../render/table.ts";
 import { oneLine } from "../render/text.ts";
 import { inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
+import { addWorkloadRealloc } from "./realloc.ts";
 import { addChanges, stepWords } from "./workload-change.ts";
 
 type ListOptions = { deployment?: string; node?: string; app?: string; state?: string; all?: true };
@@ -45,6 +46,7 @@ export function addWorkload(cli: Cli): void {
       }),
     );
   addChanges(cli, workload);
+  addWorkloadRealloc(cli, workload);
 }
 
 /** How workloads are listed. */

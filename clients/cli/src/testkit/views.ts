@@ -53,6 +53,7 @@ export const aWorkload = (changes: Partial<Workload> = {}): Workload => ({
   retryInMs: null,
   placedBecause: "deployed",
   leavingBecause: null,
+  placedSeq: 3,
   placedAt: "2026-01-01T00:00:00Z",
   startedAt: "2026-01-01T00:00:01Z",
   healthyAt: "2026-01-01T00:00:02Z",

@@ -66,7 +66,10 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistor
     switch (event.type) {
       case "ScaleRequested":
         return { ...state, count: event.count };
+      case "ReallocRequested":
+        return withResources(state, event.resources);
       case "WorkloadChangeRequested":
+      case "WorkloadReallocRequested":
         return state; // It asks nothing of the deployment.
       case "RemovalRequested":
         return { phase: "removed", pod: state.pod };
@@ -88,6 +91,14 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistor
     return change(state, command);
   },
 };
+
+/** Also what a rollback would go back to: amounts are of the deployment, not of its release. */
+const withResources = (state: Live, resources: Resources): Live => ({
+  ...state,
+  resources,
+  stable: { ...state.stable, resources },
+  before: state.before && { ...state.before, resources },
+});
 
 /** The request in full, as it is recorded and as a dry run asks it; or why it cannot be made. */
 export function requestOf(

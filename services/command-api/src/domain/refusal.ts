@@ -51,6 +51,7 @@ type Reason =
   | { code: "nothing_to_roll_back"; deployment: string }
   | { code: "canary_too_large"; deployment: string; size: number; count: number }
   | { code: "settings_invalid"; message: string }
+  | { code: "resources_contradict"; detail: string }
   | { code: "route_unknown"; host: string }
   | { code: "route_changed"; host: string }
   | { code: "nothing_to_undo"; host: string; to: number; first: number }

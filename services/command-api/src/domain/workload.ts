@@ -4,6 +4,7 @@ import {
   type Decision,
   type DeploymentEvent,
   type FactEvent,
+  type Resources,
   refuse,
   type WorkloadChange,
 } from "@eru/events";
@@ -11,7 +12,13 @@ import type { Deployment } from "./deployment.ts";
 import { names, type Refusal } from "./refusal.ts";
 
 type Asked = Extract<DeploymentEvent, { type: "WorkloadChangeRequested" }>;
-type Held = { generation: number; leaving: boolean; stopped: boolean };
+type Held = {
+  generation: number;
+  leaving: boolean;
+  stopped: boolean;
+  /** As its newest order says. */
+  resources: Resources;
+};
 
 /** The deployment of a workload: its id without the counter at the end. */
 export const deploymentOf = (workload: string): string => workload.slice(0, workload.lastIndexOf("-"));
@@ -38,6 +45,7 @@ export class Workloads {
           generation: event.generation,
           leaving: false,
           stopped: event.keep === "stopped",
+          resources: event.resources,
         });
         this.#lastN.set(deployment, Math.max(this.#lastN.get(deployment) ?? 0, numberOf(workload)));
         return;
@@ -46,6 +54,9 @@ export class Workloads {
         return;
       case "WorkloadChangeRequested":
         if (known) there.set(workload, { ...known, stopped: event.change === "stop" });
+        return;
+      case "WorkloadReallocAssigned":
+        if (known) there.set(workload, { ...known, resources: event.resources });
         return;
       case "ContainerRemoved":
         if (!known?.leaving || event.generation < known.generation) return;
@@ -80,17 +91,12 @@ export function decideChange(
   deployment: Deployment,
   { workload, change, ignoreHooks }: ChangeWorkload,
 ): Decision<DeploymentEvent, Refusal> {
+  const refusal = notThere(workloads, deployment, workload);
+  if (refusal) return refuse(refusal);
   const of = deploymentOf(workload);
-  if (deployment.phase !== "live")
-    return refuse({ code: "deployment_unknown", deployment: of, removed: deployment.phase === "removed" });
-  const held = workloads.get(workload);
-  if (!held) {
-    const gone = workloads.wasThere(workload);
-    return refuse({ code: "workload_unknown", workload, gone, there: names(workloads.of(of)) });
-  }
-  if (held.leaving) return refuse({ code: "workload_leaving", workload, there: names(workloads.of(of)) });
-  if (change === "stop" && held.stopped) return accept();
-  if (change === "start" && !held.stopped) return accept();
+  const { stopped } = workloads.get(workload) ?? { stopped: false };
+  if (change === "stop" && stopped) return accept();
+  if (change === "start" && !stopped) return accept();
   return accept({
     type: "WorkloadChangeRequested",
     deployment: of,
@@ -98,4 +104,19 @@ export function decideChange(
     change,
     ...(ignoreHooks && { ignoreHooks }),
   });
+}
+
+/** Why nothing can be asked of a workload; undefined when something can. */
+export function notThere(
+  workloads: Workloads,
+  deployment: Deployment,
+  workload: string,
+): Refusal | undefined {
+  const of = deploymentOf(workload);
+  if (deployment.phase !== "live")
+    return { code: "deployment_unknown", deployment: of, removed: deployment.phase === "removed" };
+  const held = workloads.get(workload);
+  const there = names(workloads.of(of));
+  if (!held) return { code: "workload_unknown", workload, gone: workloads.wasThere(workload), there };
+  return held.leaving ? { code: "workload_leaving", workload, there } : undefined;
 }

@@ -17,6 +17,7 @@ import { explainRoute } from "./explain.ts";
 import { Gate } from "./gate.ts";
 import { nodeRoutes } from "./node.ts";
 import { podRoutes } from "./pod.ts";
+import { reallocRoutes } from "./realloc.ts";
 import { rolloutRoutes } from "./rollout.ts";
 import { routeRoutes } from "./route.ts";
 import { whyNotRoute } from "./why-not.ts";
@@ -61,6 +62,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   certificateRoutes(routes, deps.seal);
   workloadRoutes(routes);
   whyNotRoute(routes, broker.live);
+  reallocRoutes(routes);
   return app;
 }
 

@@ -9,7 +9,7 @@ import type { SimStep } from "../../test/sim-engine.ts";
 // answer is lost, an engine that goes away, an agent that dies with its last facts unsent. When the disturbances stop,
 // everything must be as the newest order says, everything must have been reported, and foreign containers untouched.
 const workloadOrders = ({ orders }: Drive): WorkloadOrder[] =>
-  orders.filter((one) => one.type !== "SharedCoresAssigned");
+  orders.filter((one) => "generation" in one && "workload" in one);
 const workloads = ["shop-web-abc123-1", "shop-web-abc123-2"];
 const steps: readonly SimStep[] = ["inspect", "create", "start", "stop", "remove"];
 const generations = 3;
@@ -158,7 +158,7 @@ class Life {
       let generation = 0;
       let attempt = 0;
       for (const { fact } of this.drive.history) {
-        if (!("workload" in fact) || fact.workload !== name) continue;
+        if (!("generation" in fact) || fact.workload !== name) continue;
         if (fact.generation > generation) attempt = 0;
         generation = Math.max(generation, fact.generation);
         if (fact.type === "ContainerStarted") {

@@ -1,15 +1,9 @@
-import {
-  type AssignmentEvent,
-  type Cause,
-  type CommandResult,
-  commandFault,
-  type FactEvent,
-} from "@eru/events";
+import type { AssignmentEvent, Cause, CommandResult, FactEvent } from "@eru/events";
 import { type Container, type OwnContainer, own } from "./container.ts";
 import { fold } from "./crash-loop.ts";
 import { newest, order } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
-import { type Entry, isOver, lookRefs, newEntry, seeAll, withOne } from "./entry.ts";
+import { countStates, type Entry, isOver, lookRefs, newEntry, seeAll, takeDone, withOne } from "./entry.ts";
 import type { ProbeResult } from "./health.ts";
 import type { HookAction } from "./hooks.ts";
 import {
@@ -26,6 +20,15 @@ import {
 import { type Lane, Lanes, laneLimits } from "./lanes.ts";
 import { countProbe, dueProbe, type Probe, postponeProbe, watchHealth } from "./probing.ts";
 import {
+  answer,
+  dueRealloc,
+  isReallocFact,
+  newestRealloc,
+  orderNow,
+  outcomeOf,
+  recallAnswer,
+} from "./realloc.ts";
+import {
   type Action,
   failure,
   hookEnded,
@@ -34,9 +37,8 @@ import {
   type Verdict,
   type View,
 } from "./reconcile.ts";
-import { backOffMs } from "./restart.ts";
 import { SharedCores } from "./shared-cores.ts";
-import { beStuck } from "./stuck.ts";
+import { beStuck, holdStop } from "./stuck.ts";
 import { type Machine, type Outcome, type Report, sameMachine, type Work } from "./work.ts";
 
 /** Probes in flight. */
@@ -74,7 +76,8 @@ export class Agent {
 
   /** A fact of the own history. All of them come before anything else. */
   recall(fact: FactEvent, time: FactTime): void {
-    if (isWorkloadFact(fact)) {
+    if (isReallocFact(fact)) recallAnswer(this.#entry(fact.workload), fact);
+    else if (isWorkloadFact(fact)) {
       const entry = this.#entry(fact.workload);
       entry.known = evolve(entry.known, fact, time);
     } else this.#knownNode = evolveNode(this.#knownNode, fact);
@@ -85,6 +88,13 @@ export class Agent {
     if (event.type === "SharedCoresAssigned") {
       this.#shared.order(event);
       for (const entry of this.#entries.values()) this.#dirty.add(entry);
+      return;
+    }
+    if (event.type === "WorkloadReallocAssigned") {
+      if (this.#over.has(event.workload)) return;
+      const entry = this.#entry(event.workload);
+      entry.realloc = newestRealloc(entry.realloc, event, cause);
+      this.#dirty.add(entry);
       return;
     }
     if ((this.#over.get(event.workload) ?? 0) >= event.generation) return;
@@ -151,9 +161,13 @@ export class Agent {
     entry.busy = false;
     entry.touched = ++this.#ticks;
     this.#urgent.add(entry);
+    if (action.do === "realloc") {
+      this.#facts.push(...outcomeOf(entry, this.#node, action, outcome));
+      return;
+    }
     switch (outcome.is) {
       case "done":
-        this.#done(entry, action, this.#own(outcome.containers));
+        takeDone(entry, action, this.#own(outcome.containers));
         return;
       case "ran":
         entry.containers = withOne(entry, action, this.#own(outcome.containers));
@@ -246,10 +260,7 @@ export class Agent {
 
   /** Containers of this node by state, and actions in flight by lane. */
   counts(): { containers: Map<string, number>; inFlight: Readonly<Record<Lane, number>> } {
-    const containers = new Map<string, number>();
-    for (const { containers: all } of this.#entries.values())
-      for (const { state } of all) containers.set(state, (containers.get(state) ?? 0) + 1);
-    return { containers, inFlight: this.#lanes.inFlight() };
+    return { containers: countStates(this.#entries.values()), inFlight: this.#lanes.inFlight() };
   }
 
   #step(entry: Entry, nowMs: number): void {
@@ -269,6 +280,14 @@ export class Agent {
     else if (verdict.action?.do === "pull") this.#pull(entry, verdict.action);
     else if (verdict.action) this.#begin(entry, verdict.action);
     else if (isOver(entry)) this.#forget(entry);
+    else this.#reallocate(entry);
+  }
+
+  /** Goes on with what is ordered about resources. */
+  #reallocate(entry: Entry): void {
+    const due = dueRealloc(entry, this.#addressing);
+    if (due && "answer" in due) this.#facts.push(answer(entry, this.#node, due.answer));
+    else if (due) this.#begin(entry, due);
   }
 
   #look(entry: Entry, nowMs: number): void {
@@ -302,27 +321,6 @@ export class Agent {
       if (outcome.is === "done") entry.image = "pulled";
       else if (waits && "error" in outcome) this.#failed(entry, "pull", outcome.error, nowMs);
       this.#dirty.add(entry);
-    }
-  }
-
-  #done(entry: Entry, action: Exclude<Action, { do: "pull" }>, seen: readonly OwnContainer[]): void {
-    if (action.do === "look") {
-      entry.containers = seen;
-      entry.blind = false;
-      // What cannot be taken away can be seen, so a look alone does not mean that it can now.
-      if (seen.length === 0 || entry.stuck?.at === "look") entry.stuck = undefined;
-      return;
-    }
-    const before =
-      action.do === "create" ? undefined : entry.containers.find((one) => one.id === action.containerId);
-    entry.containers = withOne(entry, action, seen);
-    if (action.do === "create") {
-      entry.image = "assumed";
-      entry.exitCode = undefined;
-    } else if (action.do !== "start" && action.do !== "hook") {
-      entry.stuck = undefined;
-      if (action.do === "remove")
-        entry.exitCode = before?.startedAtMs === undefined ? undefined : before.exitCode;
     }
   }
 
@@ -363,11 +361,7 @@ export class Agent {
 
   #hooked(entry: Entry, action: HookAction, ran: readonly CommandResult[], nowMs: number): void {
     this.#record(entry, hookEnded(this.#view(entry), action, ran, nowMs), nowMs);
-    const { stopHook } = entry.known ?? {};
-    const error = commandFault(ran);
-    if (action.hook === "after_start" || error === undefined || !action.force || !stopHook) return;
-    const untilMs = nowMs + backOffMs(stopHook.tries - 1);
-    entry.stuck = { at: "clear", failures: stopHook.tries, untilMs, error };
+    holdStop(entry, action, ran, nowMs);
   }
 
   #reportNode(fact: NodeFact): void {
@@ -375,10 +369,11 @@ export class Agent {
     this.#facts.push({ fact, cause: undefined });
   }
 
-  #view({ workload, order: current, known, containers, image, exitCode, stuck }: Entry): View {
+  #view(entry: Entry): View {
+    const { workload, known, containers, image, exitCode, stuck } = entry;
     const stuckUntilMs = stuck?.at === "clear" ? stuck.untilMs : undefined;
     const fixed = { node: this.#node, addressing: this.#addressing, shared: this.#shared, stuckUntilMs };
-    return { ...fixed, workload, order: current, known, containers, image, exitCode };
+    return { ...fixed, workload, order: orderNow(entry), known, containers, image, exitCode };
   }
 
   #own(containers: readonly Container[]): OwnContainer[] {

@@ -1,5 +1,6 @@
 import type { FactEvent } from "@eru/events";
 import { isWorkloadFact, type WorkloadFact } from "./known.ts";
+import { isReallocFact } from "./realloc.ts";
 
 /**
  * The facts that still matter, when too many wait for the log: the newest state of the node and of every workload stays,
@@ -16,13 +17,18 @@ export function compact<T extends { fact: FactEvent }>(waiting: readonly T[]): T
       workloads.set(fact.workload, overtaken);
       if (overtake(overtaken, fact)) kept.push(one);
     } else {
-      const about = fact.type === "NodeObserved" ? "machine" : "engine";
+      const about = aboutOf(fact);
       if (!node.has(about)) kept.push(one);
       node.add(about);
     }
   }
   return kept.reverse();
 }
+
+const aboutOf = (fact: Exclude<FactEvent, WorkloadFact>): string => {
+  if (isReallocFact(fact)) return `resources of ${fact.workload}`;
+  return fact.type === "NodeObserved" ? "machine" : "engine";
+};
 
 /** The generation up to which earlier facts no longer matter: all of them, and those of each kind. */
 type Overtaken = { upTo: number; health: number; trouble: number; clearing: number };

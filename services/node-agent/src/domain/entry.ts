@@ -4,12 +4,16 @@ import type { Order } from "./desired.ts";
 import type { Health } from "./health.ts";
 import { keptBy } from "./keep.ts";
 import type { Known } from "./known.ts";
+import type { Realloc } from "./realloc.ts";
 import type { Action, View } from "./reconcile.ts";
 
 /** What the agent remembers of one workload between two passes. */
 export type Entry = {
   readonly workload: string;
   order: Order | undefined;
+  /** The newest order about its resources, and the newest revision that was answered. */
+  realloc: Realloc | undefined;
+  answered: number;
   known: Known | undefined;
   containers: readonly OwnContainer[];
   image: View["image"];
@@ -35,6 +39,8 @@ export type Entry = {
 export const newEntry = (workload: string): Entry => ({
   workload,
   order: undefined,
+  realloc: undefined,
+  answered: 0,
   known: undefined,
   containers: [],
   image: "assumed",
@@ -89,4 +95,38 @@ export function withOne(
 ): OwnContainer[] {
   const id = action.do === "create" ? seen[0]?.id : "containerId" in action ? action.containerId : undefined;
   return [...containers.filter((one) => one.id !== id), ...seen];
+}
+
+/** Takes what an action that was done showed. */
+export function takeDone(
+  entry: Entry,
+  action: Exclude<Action, { do: "pull" }>,
+  seen: readonly OwnContainer[],
+): void {
+  if (action.do === "look") {
+    entry.containers = seen;
+    entry.blind = false;
+    // What cannot be taken away can be seen, so a look alone does not mean that it can now.
+    if (seen.length === 0 || entry.stuck?.at === "look") entry.stuck = undefined;
+    return;
+  }
+  const before =
+    action.do === "create" ? undefined : entry.containers.find((one) => one.id === action.containerId);
+  entry.containers = withOne(entry, action, seen);
+  if (action.do === "create") {
+    entry.image = "assumed";
+    entry.exitCode = undefined;
+  } else if (action.do !== "start" && action.do !== "hook") {
+    entry.stuck = undefined;
+    if (action.do === "remove")
+      entry.exitCode = before?.startedAtMs === undefined ? undefined : before.exitCode;
+  }
+}
+
+/** How many containers are in each state. */
+export function countStates(entries: Iterable<Pick<Entry, "containers">>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { containers } of entries)
+    for (const { state } of containers) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return counts;
 }

@@ -2,10 +2,10 @@ import { commandFault, type Endpoint, type FactEvent, unreachable } from "@eru/e
 import { carriedOn } from "./keep.ts";
 import { backOffMs, steadyMs } from "./restart.ts";
 
-/** Facts about a workload. */
-export type WorkloadFact = Exclude<FactEvent, { type: "NodeObserved" | "EngineUnreachable" | "EngineBack" }>;
+/** Facts about a workload's containers. */
+export type WorkloadFact = Extract<FactEvent, { generation: number }>;
 /** Facts about the node itself. */
-export type NodeFact = Exclude<FactEvent, WorkloadFact>;
+export type NodeFact = Extract<FactEvent, { type: "NodeObserved" | "EngineUnreachable" | "EngineBack" }>;
 
 /** What the log has been told about a workload at its newest generation, and what follows from it. */
 export type Known = {
@@ -206,6 +206,5 @@ export function evolveNode(known: KnownNode, fact: NodeFact): KnownNode {
   }
 }
 
-/** True for facts about a workload. */
-export const isWorkloadFact = (fact: FactEvent): fact is WorkloadFact =>
-  fact.type !== "NodeObserved" && fact.type !== "EngineUnreachable" && fact.type !== "EngineBack";
+/** True for facts about a workload's containers. */
+export const isWorkloadFact = (fact: FactEvent): fact is WorkloadFact => "generation" in fact;

@@ -11,6 +11,7 @@ const laneOf = {
   create: "run",
   start: "run",
   update: "run",
+  realloc: "run",
   hook: "hook",
   stop: "clear",
   remove: "clear",

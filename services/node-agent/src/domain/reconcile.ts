@@ -7,6 +7,7 @@ import { type Addressing, endpoints, sameEndpoints } from "./endpoints.ts";
 import { dueAfterStart, dueBeforeStop, type HookAction } from "./hooks.ts";
 import { carriedOn, keptBy, restartDue, stopDue } from "./keep.ts";
 import { evolve, type Known, retriesNow, unknown, type WorkloadFact } from "./known.ts";
+import type { ReallocAction } from "./realloc.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
 import type { SharedCores } from "./shared-cores.ts";
 
@@ -20,6 +21,7 @@ export type Action =
   | HookAction
   /** Gives a running container other cores. */
   | { do: "update"; workload: string; containerId: string; cpus: string }
+  | ReallocAction
   | { do: "stop"; workload: string; containerId: string; graceSeconds: number }
   | { do: "remove"; workload: string; containerId: string };
 

@@ -1,4 +1,6 @@
+import { type CommandResult, commandFault } from "@eru/events";
 import type { Entry } from "./entry.ts";
+import type { HookAction } from "./hooks.ts";
 import type { WorkloadFact } from "./known.ts";
 import { backOffMs } from "./restart.ts";
 
@@ -21,4 +23,18 @@ export function beStuck(
   if (generation === undefined || !news) return undefined;
   const attempt = Math.max(1, entry.known?.attempt ?? 1);
   return { type: "ContainerFailed", workload: entry.workload, generation, step, error, retryInMs, attempt };
+}
+
+/** A hook before the stop that had to succeed and did not holds the stop for a while. */
+export function holdStop(
+  entry: Entry,
+  { hook, force }: HookAction,
+  ran: readonly CommandResult[],
+  nowMs: number,
+): void {
+  const { stopHook } = entry.known ?? {};
+  const error = commandFault(ran);
+  if (hook === "after_start" || error === undefined || !force || !stopHook) return;
+  const untilMs = nowMs + backOffMs(stopHook.tries - 1);
+  entry.stuck = { at: "clear", failures: stopHook.tries, untilMs, error };
 }

@@ -1,12 +1,12 @@
-import type { DecisionEvent, DeploymentEvent } from "@eru/events";
-import type { At, ContainerFact, Workload } from "./workload.ts";
+import type { DecisionEvent, DeploymentEvent, FactEvent, Resources } from "@eru/events";
+import { type At, bookingOf, type ContainerFact, toMilli, type Workload } from "./workload.ts";
 
 /** How far a change of a single workload is that a user asked for. */
 export const changeSteps = ["asked", "draining", "ordered", "done", "refused"] as const;
 
 /** The last change that a user asked of a workload. */
 export type Change = {
-  change: Requested["change"];
+  change: Requested["change"] | "realloc";
   step: (typeof changeSteps)[number];
   /** The sequence of the request. */
   seq: number;
@@ -56,4 +56,44 @@ export function finish(current: Workload, fact: ContainerFact, at: At): Workload
   if (before?.step !== "ordered" || fact.generation < current.generation) return current;
   const end = before.change === "stop" ? "ContainerStopped" : "ContainerHealthy";
   return fact.type === end ? put(current, { ...before, step: "done" }, at) : current;
+}
+
+type Realloc = Extract<DecisionEvent, { type: "ReallocDecided" | "ReallocRefused" }>;
+type ReallocAnswer = Extract<FactEvent, { type: "ReallocDone" | "ReallocFailed" }>;
+
+/** Resources on their way to a workload; `back` to what it had. */
+type ReallocTo = { revision: number; resources: Resources; back: boolean };
+
+/** A user asks for other resources of the workload alone. */
+export const askRealloc = (current: Workload, at: At): Workload =>
+  put(current, { change: "realloc", step: "asked", seq: at.seq, detail: null }, at);
+
+/** The scheduler orders or refuses it, or has it undone. Until the answer the larger of both is booked. */
+export function reallocate(current: Workload, event: Realloc, at: At): Workload {
+  const before = read(current);
+  const { requestSeq: seq, resources } = event;
+  const detail = event.detail || null;
+  const refused = event.type === "ReallocRefused" || event.because === "not_done";
+  const change: Change = { change: "realloc", step: refused ? "refused" : "ordered", seq, detail };
+  const shown = before && before.seq > seq ? current : put(current, change, at);
+  if (event.type === "ReallocRefused") return shown;
+  return {
+    ...shown,
+    reallocTo: JSON.stringify({ revision: event.revision, resources, back: refused } satisfies ReallocTo),
+    cpuMilli: Math.max(current.cpuMilli, toMilli(resources.cpu)),
+    memoryMib: Math.max(current.memoryMib, resources.memoryMib),
+  };
+}
+
+/** Its node has done it, or not. Of an older order it says nothing. */
+export function endRealloc(current: Workload, event: ReallocAnswer, at: At): Workload {
+  if (current.reallocTo === null) return current;
+  const { revision, resources, back } = JSON.parse(current.reallocTo) as ReallocTo;
+  const before = read(current);
+  if (event.revision !== revision || (event.type === "ReallocFailed" && !back)) return current;
+  const { granted } = current;
+  const next = { ...current, ...bookingOf(resources, undefined), granted, reallocTo: null };
+  return before?.change === "realloc" && before.step === "ordered"
+    ? put(next, { ...before, step: "done" }, at)
+    : next;
 }

@@ -1,5 +1,6 @@
 import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
 import { commandFault, unreachable } from "@eru/events";
+import { ofRealloc } from "./realloc-sentence.ts";
 import { rolloutSentence, stepSentence } from "./rollout-sentence.ts";
 import { shortage } from "./wish.ts";
 
@@ -25,6 +26,8 @@ function words(event: EruEvent): string {
     case "ContainerFailed":
     case "ContainerStopped":
     case "ContainerRemoved":
+    case "ReallocDone":
+    case "ReallocFailed":
       return ofFact(event);
     case "PlacementDecided":
     case "PlacementDeferred":
@@ -34,6 +37,8 @@ function words(event: EruEvent): string {
     case "ChangeDecided":
     case "ChangeOrdered":
     case "ChangeRefused":
+    case "ReallocDecided":
+    case "ReallocRefused":
     case "RolloutStepped":
     case "DeploymentHalted":
     case "DeploymentSteady":
@@ -100,6 +105,9 @@ function ofFact(event: FactEvent): string {
       return `${event.workload} is stopped on ${event.node} and kept`;
     case "ContainerRemoved":
       return `${event.workload} is gone from ${event.node}${event.ordered ? "" : ", nobody ordered it"}`;
+    case "ReallocDone":
+    case "ReallocFailed":
+      return ofRealloc(event);
     default:
       return unreachable(event);
   }
@@ -129,6 +137,9 @@ function ofDecision(event: DecisionEvent): string {
       return `${event.workload}: ${event.change} is ordered on ${event.node} (${event.because}${inFlight(event.inFlight)})`;
     case "ChangeRefused":
       return `${event.workload}: no ${event.change}: ${event.detail}`;
+    case "ReallocDecided":
+    case "ReallocRefused":
+      return ofRealloc(event);
     case "RolloutStepped":
       return stepSentence(event);
     case "DeploymentHalted":
@@ -211,6 +222,10 @@ function ofWish(event: Wish): string {
       return `${event.deployment}: removal wanted`;
     case "WorkloadChangeRequested":
       return `${event.workload}: ${event.change} wanted${event.ignoreHooks ? ", whatever its hooks say" : ""}`;
+    case "WorkloadReallocRequested":
+    case "ReallocRequested":
+    case "WorkloadReallocAssigned":
+      return ofRealloc(event);
     case "WorkloadAssigned":
       return `${event.node} shall ${event.keep === "stopped" ? "stop and keep" : event.keep === "restarted" ? "restart" : "run"} ${event.workload}, generation ${event.generation}`;
     case "WorkloadStopAssigned":

@@ -70,6 +70,13 @@ export function evolve(
   switch (event.type) {
     case "ScaleRequested":
       return scale(next, counts, event.count);
+    case "ReallocRequested":
+      return {
+        ...next,
+        cpuMilli: toMilli(event.resources.cpu),
+        memoryMib: event.resources.memoryMib,
+        asked: askedOf(event.resources),
+      };
     case "UpgradeRequested":
       return upgraded({ ...next, ...noReason }, event);
     case "RolloutPauseRequested":

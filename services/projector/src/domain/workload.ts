@@ -73,6 +73,8 @@ export type Workload = {
   leavingBecause: string | null;
   /** JSON of the last change that a user asked of it; null when there was none. */
   change: string | null;
+  /** JSON of the resources on their way to it; null when there are none. */
+  reallocTo: string | null;
   placedSeq: number;
   placedAt: string;
   changedSeq: number;
@@ -90,7 +92,7 @@ type Assigned = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>;
 type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>;
 type Stop = Extract<DecisionEvent, { type: "StopDecided" }>;
 /** A fact about one workload. */
-export type ContainerFact = Extract<FactEvent, { workload: string }>;
+export type ContainerFact = Extract<FactEvent, { generation: number }>;
 
 /** Thousandths of a core: sums of integers come back to exactly zero. */
 export const toMilli = (cpu: number): number => Math.round(cpu * 1000);
@@ -159,6 +161,7 @@ export function place(
     retryInMs: null,
     leavingBecause: null,
     change: null,
+    reallocTo: null,
     placedSeq: at.seq,
     placedAt: at.time,
     changedSeq: at.seq,

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from "@eru/events";
-import { ask, finish, goOn } from "../domain/change.ts";
+import { ask, askRealloc, endRealloc, finish, goOn, reallocate } from "../domain/change.ts";
 import {
   assign,
   bookingOf,
@@ -46,6 +46,7 @@ const columns = [
   "placedBecause text",
   "leavingBecause text",
   "change text",
+  "reallocTo text",
   "placedSeq integer not null",
   "placedAt text not null",
   "changedSeq integer not null",
@@ -117,6 +118,17 @@ export const workloads: Projection = {
         case "ChangeOrdered":
         case "ChangeRefused":
           rows.change(event.workload, (current) => current && goOn(current, event, at));
+          break;
+        case "WorkloadReallocRequested":
+          rows.change(event.workload, (current) => current && askRealloc(current, at));
+          break;
+        case "ReallocDecided":
+        case "ReallocRefused":
+          rows.change(event.workload, (current) => current && reallocate(current, event, at));
+          break;
+        case "ReallocDone":
+        case "ReallocFailed":
+          rows.change(event.workload, (current) => current && endRealloc(current, event, at));
           break;
         case "ContainerCreated":
         case "ContainerStarted":

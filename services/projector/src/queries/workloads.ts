@@ -46,13 +46,13 @@ export const WorkloadView = z.object({
   leavingBecause: z.string().nullable(),
   change: z
     .object({
-      change: WorkloadChange,
+      change: z.enum([...WorkloadChange.options, "realloc"]),
       step: z.enum(changeSteps).describe("asked: waits for its turn; ordered: sent to the node"),
       seq: z.int().describe("Where it was asked"),
       detail: z.string().nullable().describe("Why it costs requests, or why it was refused"),
     })
     .nullable()
-    .describe("The last restart, stop, start or replacement that a user asked for"),
+    .describe("The last restart, stop, start, replacement or reallocation that a user asked for"),
   placedSeq: z.int(),
   placedAt: z.string(),
   startedAt: z.string().nullable(),
@@ -69,6 +69,7 @@ export function showWorkload(row: Workload): z.infer<typeof WorkloadView> {
     leaving: _leaving,
     lost: _lost,
     firstPort: _port,
+    reallocTo: _reallocTo,
     cpuMilli,
     memoryMib,
     asked,

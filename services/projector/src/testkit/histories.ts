@@ -3,6 +3,7 @@ import type { StoredMessage } from "@eru/log";
 import { certificateStep } from "./certificate-history.ts";
 import { changeStep } from "./change-histories.ts";
 import { factStep } from "./facts.ts";
+import { reallocStep } from "./realloc-histories.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
 
 /** Chooses one of `n`: 0 to n-1. */
@@ -381,13 +382,14 @@ const addUser: Step = (world, choose) => {
 };
 
 const change: Step = withOne((world) => world.workloads.filter(({ going }) => going === "no"), changeStep);
+const realloc: Step = withOne((world) => world.workloads.filter(({ going }) => going === "no"), reallocStep);
 const facts: Step = withOne((world) => world.workloads, factStep);
 
 // A step that is listed twice is taken twice as often.
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReports, addUser],
-  certificateStep,
+  ...[certificateStep, realloc],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

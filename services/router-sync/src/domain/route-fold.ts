@@ -275,7 +275,7 @@ export class RouteFold {
 }
 
 type Assigned = Extract<EruEvent, { type: "WorkloadAssigned" }>;
-type ContainerFact = Extract<FactEvent, { workload: string }>;
+type ContainerFact = Extract<FactEvent, { generation: number }>;
 
 const isContainerFact = (event: EruEvent): event is ContainerFact => event.type.startsWith("Container");
 

@@ -29,7 +29,7 @@ export type Workload = {
 };
 
 type Assigned = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>;
-type ContainerFact = Extract<FactEvent, { workload: string }>;
+type ContainerFact = Extract<FactEvent, { generation: number }>;
 
 /** The workload an assignment makes, or the one before when the assignment is not newer. Every order begins it anew. */
 export function assign(before: Workload | undefined, event: Assigned): Workload {

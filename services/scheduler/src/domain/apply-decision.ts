@@ -1,6 +1,7 @@
 import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
 import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
 import { beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
+import { beginRealloc, refuseRealloc, wishAnew } from "./apply-realloc.ts";
 import { applyStep } from "./apply-rollout.ts";
 import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
@@ -77,6 +78,12 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
     case "ChangeRefused":
       refuseChange(zone, event);
       break;
+    case "ReallocDecided":
+      beginRealloc(zone, recorded, event);
+      break;
+    case "ReallocRefused":
+      refuseRealloc(zone, event);
+      break;
     case "RolloutStepped":
       applyStep(zone, deployment, event);
       break;
@@ -129,6 +136,10 @@ function placed(
       version: event.templateSeq,
       amounts,
       granted: grantedOf(granted, amounts),
+      resources: event.reasons.resources,
+      revision: 0,
+      wished: undefined,
+      realloc: undefined,
       generation: 1,
       phase: "assigned",
       healthySeq: 0,
@@ -150,6 +161,7 @@ function placed(
     bookOn(node, workload);
     if (workload.granted.cores) pod.bound.add(node);
     addToSpread(zone, deployment.key, name, 1);
+    wishAnew(workload, event.reasons.inputSeq);
   }
   recordWaiting(pod, deployment, event);
   const staying = deployment.workloads.values().reduce((sum, { going }) => sum + (going ? 0 : 1), 0);

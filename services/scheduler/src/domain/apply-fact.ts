@@ -1,6 +1,7 @@
 import type { FactEvent, RecordedEvent } from "@eru/events";
 import { rebook } from "./amounts.ts";
 import { endChange } from "./apply-change.ts";
+import { endRealloc } from "./apply-realloc.ts";
 import { causeOf, forgetWorkload, noteBound } from "./changes.ts";
 import { agentOf, type Phase, podOf, touch, type Workload, type Zone } from "./zone.ts";
 
@@ -29,6 +30,10 @@ export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void 
   }
   const workload = zone.workloads.get(event.workload);
   if (!workload || workload.node.name !== speaker) return;
+  if (event.type === "ReallocDone" || event.type === "ReallocFailed") {
+    endRealloc(zone, workload, event);
+    return;
+  }
   if (event.type === "ContainerRemoved") {
     // Removed by hand it is made again, so it keeps its room. Only the answer to the stop returns it.
     if (workload.stopping && event.generation >= workload.generation) forgetWorkload(zone, workload);
@@ -39,10 +44,7 @@ export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void 
   advance(zone, workload, recorded, event);
 }
 
-type ContainerFact = Exclude<
-  FactEvent,
-  { type: "NodeObserved" | "EngineUnreachable" | "EngineBack" | "ContainerRemoved" }
->;
+type ContainerFact = Exclude<Extract<FactEvent, { generation: number }>, { type: "ContainerRemoved" }>;
 
 function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event: ContainerFact): void {
   // Of the container as it was before the newest order, which says nothing about it as it shall be.

@@ -14,6 +14,7 @@ import { amountsOf, rebook } from "./amounts.ts";
 import { askChange } from "./apply-change.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
+import { askRealloc, askReallocOfAll } from "./apply-realloc.ts";
 import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
 import {
@@ -130,8 +131,16 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
     askChange(zone, recorded, event);
     return;
   }
+  if (event.type === "WorkloadReallocRequested") {
+    askRealloc(zone, recorded, event);
+    return;
+  }
   const deployment = zone.deployments.get(event.deployment);
   if (!deployment || deployment.removed) return;
+  if (event.type === "ReallocRequested") {
+    askReallocOfAll(zone, recorded, deployment, event.resources);
+    return;
+  }
   deployment.cause = causeOf(recorded);
   if (isRolloutWord(event)) {
     applyRolloutWord(deployment, event, recorded.seq);
@@ -191,6 +200,7 @@ function addDeployment(
     stableVersion: recorded.seq,
     rollout: undefined,
     rollouts: 0,
+    realloc: undefined,
     count: event.count,
     refused: 0,
     accepted: 0,

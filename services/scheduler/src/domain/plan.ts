@@ -1,4 +1,5 @@
 import { type Decided, Draft, type Order, type PassOptions, type Signals } from "./draft.ts";
+import { reallocate } from "./realloc.ts";
 import { graceSecondsDefault, remove, stop } from "./remove.ts";
 import { rollOut } from "./rollout.ts";
 import { shareCores } from "./shared-cores.ts";
@@ -155,4 +156,5 @@ function follow(draft: Draft, deployment: Deployment): void {
     keepCount(draft, deployment, staying);
   }
   changeWorkloads(draft, deployment);
+  reallocate(draft, deployment);
 }

@@ -2,7 +2,7 @@ import { type AssignmentEvent, type DecisionEvent, unreachable } from "@eru/even
 import type { Decided, Draft } from "./draft.ts";
 import { inFlightOf } from "./drains.ts";
 import { serves } from "./serves.ts";
-import { contentAt, type Deployment, isRouted, mayServe, type Workload } from "./zone.ts";
+import { type Deployment, isRouted, mayServe, templateAt, type Workload } from "./zone.ts";
 
 type Verb = Extract<DecisionEvent, { type: "ChangeDecided" }>["change"];
 type Because = Extract<DecisionEvent, { type: "ChangeOrdered" }>["because"];
@@ -133,7 +133,6 @@ function order(
     },
     cause,
   );
-  const { template, resources } = contentAt(deployment, workload.version);
   const keep = keepOf(verb);
   draft.order(
     {
@@ -143,8 +142,9 @@ function order(
       workload: id,
       deployment: deployment.id,
       generation: draft.nextGeneration(workload),
-      template,
-      resources,
+      template: templateAt(deployment, workload.version),
+      resources: workload.resources,
+      ...(workload.revision > 0 && { revision: workload.revision }),
       ...(Object.keys(workload.granted).length > 0 && { granted: workload.granted }),
       ...(keep && { keep }),
       ...(ignoreHooks && { ignoreHooks }),

@@ -6,6 +6,7 @@ import {
   type Granted,
   type NodeFilter,
   type NodeResources,
+  type ReallocAmounts,
   type Resources,
   type Strategy,
   type Template,
@@ -61,8 +62,15 @@ export type Workload = {
   readonly node: Node;
   /** The sequence of the request whose template it runs. */
   readonly version: number;
-  /** What it books on its node. */
-  readonly amounts: Amounts;
+  /** What it books on its node: while it is reallocated, the larger of both. */
+  amounts: Amounts;
+  /** What it shall have, and the reallocation that says so; 0 when there was none. */
+  resources: Resources;
+  revision: number;
+  /** Other resources that a user asks for, not decided yet. */
+  wished: WishedResources | undefined;
+  /** A reallocation that its agent has not answered. */
+  realloc: Realloc | undefined;
   /** Which parts of the node it got. */
   readonly granted: Granted;
   /** Of its newest order: it grows with each. */
@@ -101,6 +109,29 @@ export type Content = {
 
 /** What users ask of a single workload. */
 type AskedChange = { verb: WorkloadChange; ignoreHooks: boolean; seq: number; cause: Cause };
+
+/** What users ask a workload to have: of all of it, then of what they named for it alone. */
+type WishedResources = {
+  whole: Resources | undefined;
+  amounts: ReallocAmounts;
+  seq: number;
+  cause: Cause;
+};
+
+/** A reallocation under way. */
+type Realloc = {
+  revision: number;
+  requestSeq: number;
+  /** What it had, to go back to. */
+  before: { resources: Resources; amounts: Amounts };
+  /** What it books when it has got it. */
+  amounts: Amounts;
+  /** It leads back: when that cannot be done either, the container is as it was before. */
+  back: boolean;
+  /** Why its node could not do it. */
+  failure: string | undefined;
+  cause: Cause;
+};
 
 /** A change under way: until the endpoint has drained, then until the agent has carried out the order. */
 export type Change = {
@@ -162,6 +193,8 @@ export type Deployment = {
   rollout: Rollout | undefined;
   /** Upgrades ever requested. */
   rollouts: number;
+  /** The newest request that all workloads shall have other resources: what was decided before it does not know it. */
+  realloc: { seq: number; cause: Cause } | undefined;
   count: number;
   /** Workloads of `count` that were refused. */
   refused: number;
