@@ -155,6 +155,23 @@ describe("a deployment's life", () => {
   });
 });
 
+test("a saved plan is applied while it holds, and refused with the difference when it does not", async () => {
+  const line =
+    "deploy hello --pod demo --count 2 --cpu 0.1 --memory 32M --include n2 --include n3 --release v1";
+  const planned = await eru(`${line} --dry-run --save plan.json`);
+  expect(planned).toMatchObject({ code: 0, err: expect.stringContaining("eru plan apply plan.json") });
+  const shown = await eru("plan show plan.json");
+  expect(shown.out).toContain("plan for 2 of hello/web, release v1, in pod demo");
+  await eru("node cordon n3 --reason disk");
+  const refused = await eru("plan apply plan.json");
+  expect(refused.code).toBe(3);
+  expect(refused.err).toMatch(/n3: \d planned, 0 now \(cordoned: disk\)/);
+  await eru("node uncordon n3");
+  const applied = await eru("plan apply plan.json --wait");
+  expect(applied).toMatchObject({ code: 0, out: expect.stringContaining("2 of 2 healthy") });
+  await eru(`remove ${idOf(applied.out)} --wait`);
+});
+
 describe("what does not come true", () => {
   test("a deployment without room waits visibly, and comes true when there is room", async () => {
     const { code, out, err } = await eru(

@@ -9,6 +9,7 @@ const steps: Readonly<Record<string, string>> = {
   release_unknown: "run `eru release list <app>`",
   entrypoint_unknown: "run `eru release show <app> <release>`",
   deployment_unknown: "run `eru deployment list`",
+  plan_changed: "make a new plan with `eru deploy … --dry-run --save`; `eru events` says what happened",
   seq_unknown: "run `eru events`",
   workload_unknown: "run `eru workload list`",
   no_rollout: "run `eru rollout list --all`; undo a completed one with `eru rollout rollback`",

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Reasons } from "./decision.ts";
 import { NodeFilter, Strategy, Template } from "./deployment.ts";
-import { DeploymentId, ElbName, NodeName, PodName } from "./names.ts";
+import { DeploymentId, ElbName, NodeName, PodName, ReleaseName } from "./names.ts";
 import { Resources } from "./resources.ts";
 import { DowntimeRisk, RolloutSettings } from "./rollout.ts";
 
@@ -40,8 +40,14 @@ export const PlanReply = z.strictObject({
   reasons: Reasons,
   /** Why later changes of it may cost requests. */
   risks: z.array(DowntimeRisk).optional(),
+  /** What was planned for, also where the request named none. */
+  release: ReleaseName.optional(),
 });
 export type PlanReply = z.infer<typeof PlanReply>;
+
+/** What a saved plan rests on: a command that carries it is refused when the same dry run would answer otherwise. */
+export const PlanExpectation = PlanReply.pick({ atSeq: true, placed: true, waiting: true });
+export type PlanExpectation = z.infer<typeof PlanExpectation>;
 
 /** A dry run of an upgrade, on the same subject: the upgrade as it would be requested. */
 export const UpgradePlanRequest = z.strictObject({

@@ -1,16 +1,22 @@
-import { type Affinity, type Constraint, PlanReply, type Preference, type Spread } from "@eru/events";
+import {
+  type Affinity,
+  type Constraint,
+  type PlanExpectation,
+  PlanReply,
+  type Preference,
+  type Spread,
+} from "@eru/events";
 import type { Command } from "commander";
 import { z } from "zod";
 import { type Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
-import { exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors.ts";
 import type { Goal } from "../progress.ts";
 import { parseWhole } from "../quantities.ts";
-import { reasonsText } from "../render/reasons.ts";
-import { risksText } from "../render/rollout.ts";
-import { table } from "../render/table.ts";
+import { planText } from "../render/plan.ts";
 import { plural } from "../render/text.ts";
 import { type WishOptions, wishOf, wishOptions } from "../resource-options.ts";
+import { savePlan } from "../saved-plan.ts";
 import { waitFor } from "../wait.ts";
 import { path, recorded } from "./common.ts";
 import { countMax, option } from "./options.ts";
@@ -43,6 +49,7 @@ type DeployOptions = WaitOptions &
     env?: Record<string, string>;
     waitForRoom: boolean;
     dryRun?: true;
+    save?: string;
   };
 
 /** `eru deploy`. */
@@ -77,10 +84,15 @@ export function addDeploy(cli: Cli): void {
     .addOption(option.env("environment variable"))
     .option("--no-wait-for-room", "refuse what fits nowhere now, instead of keeping it waiting for room")
     .option("--dry-run", "show what would be decided now, and why; record nothing")
+    .option("--save <file>", "with --dry-run: keep the plan, for `eru plan apply`")
     .addOption(option.wait().conflicts("dryRun"))
     .addOption(option.timeout())
     .action((app: string, options: DeployOptions) =>
-      cli.withApi((api) => (options.dryRun ? plan(cli, api, app, options) : deploy(cli, api, app, options))),
+      cli.withApi((api) => {
+        if (options.dryRun) return plan(cli, api, app, options);
+        if (options.save === undefined) return deploy(cli, api, app, options);
+        throw new CliError(exitCodes.usage, "--save keeps what a dry run answers: add --dry-run");
+      }),
     );
   for (const wish of wishOptions()) command.addOption(wish);
 }
@@ -114,37 +126,28 @@ function bodyOf(app: string, options: DeployOptions) {
 }
 
 async function deploy(cli: Cli, api: Api, app: string, options: DeployOptions): Promise<void> {
-  const { pod, count, entrypoint } = options;
-  const answer = await api.command("POST", "/v1/deployments", Requested, { body: bodyOf(app, options) });
+  await request(cli, api, bodyOf(app, options), options);
+}
+
+/** What of a request is named when it is taken. */
+type Named = { app: string; entrypoint: string; pod: string; count: number; expect?: PlanExpectation };
+
+/** Requests a deployment, from options or from a saved plan. */
+export async function request(cli: Cli, api: Api, body: Named, options: WaitOptions): Promise<void> {
+  const { app, pod, count, entrypoint } = body;
+  const answer = await api.command("POST", "/v1/deployments", Requested, { body });
   const what = `${answer.deployment}: ${plural(count, "workload")} of ${app}/${entrypoint} wanted in pod ${pod}`;
   await followUp(cli, api, { answer, deployment: answer.deployment, text: what, options });
 }
 
 async function plan(cli: Cli, api: Api, app: string, options: DeployOptions): Promise<void> {
-  const answer = await api.command("POST", "/v1/deployments", PlanReply, {
-    body: bodyOf(app, options),
-    query: { dryRun: true },
-  });
-  const { placed, waiting, reasons, risks } = answer;
-  const fitting = placed.reduce((sum, { count }) => sum + count, 0);
-  const rest = options.waitForRoom ? "would wait for room" : "would be refused";
-  if (waiting > 0 && !options.waitForRoom) cli.exitCode = exitCodes.notTrue;
-  cli.answer(answer, () =>
-    [
-      `dry run, nothing recorded: ${plural(fitting, "workload")} would be placed${waiting > 0 ? `, ${waiting} ${rest}` : ""}\n`,
-      // The reasons name a bounded number of nodes; a plan names all it would use.
-      placed.length > reasons.scores.length ? `\n${table(planColumns, placed, cli.look)}` : "",
-      `\n${reasonsText(reasons, cli.look)}`,
-      risksText(risks, "later changes of it would not be without downtime"),
-    ].join(""),
-  );
+  const request = bodyOf(app, options);
+  const query = { dryRun: true };
+  const reply = await api.command("POST", "/v1/deployments", PlanReply, { body: request, query });
+  if (reply.waiting > 0 && !options.waitForRoom) cli.exitCode = exitCodes.notTrue;
+  if (options.save !== undefined) savePlan(cli, options.save, { request, reply });
+  cli.answer(reply, () => `dry run, nothing recorded: ${planText(reply, request, cli.look)}`);
 }
-
-/** Nodes with how many workloads each would get. */
-export const planColumns = [
-  { title: "node", cell: (row: { node: string }) => row.node },
-  { title: "workloads", cell: (row: { count: number }) => row.count, align: "right" as const },
-];
 
 /** `scale <deployment> <count>`, in a group or at the top. */
 export function addScale(cli: Cli, parent: Command): void {

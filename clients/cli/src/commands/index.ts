@@ -9,6 +9,7 @@ import { addDeployment } from "./deployment.ts";
 import { addEvents } from "./events.ts";
 import { addLocal } from "./local.ts";
 import { addNode } from "./node.ts";
+import { addPlan } from "./plan.ts";
 import { addPod } from "./pod.ts";
 import { addRelease } from "./release.ts";
 import { addRollout } from "./rollout.ts";
@@ -53,6 +54,7 @@ export function addCommands(cli: Cli): void {
   addRelease(cli);
   program.commandsGroup("What runs:");
   addDeploy(cli);
+  addPlan(cli);
   addDeployment(cli);
   addRollout(cli);
   addWorkload(cli);

@@ -4,13 +4,14 @@ import type { Api } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { parseDuration, parseWhole } from "../quantities.ts";
+import { planColumns } from "../render/plan.ts";
 import { reasonsText } from "../render/reasons.ts";
 import { risksText } from "../render/rollout.ts";
 import { table } from "../render/table.ts";
 import { plural } from "../render/text.ts";
 import { Books } from "../views.ts";
 import { path, recorded } from "./common.ts";
-import { followUp, planColumns, type WaitOptions } from "./deploy.ts";
+import { followUp, type WaitOptions } from "./deploy.ts";
 import { option } from "./options.ts";
 
 /** Options of everything that begins a rollout. */

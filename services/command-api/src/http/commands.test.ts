@@ -209,6 +209,36 @@ test("a dry run asks the scheduler, records nothing and answers what would be de
   expect(await api.broker.log.lastSeq()).toBe(seq);
 });
 
+test("a request with a plan is taken while the plan holds, refused with the difference when not, and repeated", async () => {
+  await furnish(api);
+  const stop = new AbortController();
+  let now: PlanReply = reply;
+  const answering = api.broker.live.respond({
+    subject: liveSubjects.plan,
+    group: "scheduler",
+    signal: stop.signal,
+    answer: () => JSON.stringify(now),
+  });
+  const { atSeq, placed, waiting } = reply;
+  const request = { ...wish, expect: { atSeq, placed, waiting } };
+  const apply = (key: string) => api.send("POST", "/v1/deployments", request, { "idempotency-key": key });
+  expect(await apply("first")).toMatchObject({ status: 202, body: { changed: true } });
+  now = { ...reply, atSeq: atSeq + 5, placed: [], waiting: waiting + 1 };
+  const seq = await api.broker.log.lastSeq();
+  const refused = await apply("second");
+  expect(refused).toMatchObject({ status: 409, body: { code: "plan_changed" } });
+  expect(refused.body["faults"]).toContainEqual(
+    expect.objectContaining({ field: `expect.placed.${placed[0]?.node}`, value: placed[0]?.count }),
+  );
+  expect(await apply("first")).toMatchObject({
+    status: 202,
+    headers: { "idempotency-replayed": "true" },
+  });
+  expect(await api.broker.log.lastSeq()).toBe(seq);
+  stop.abort();
+  await answering;
+});
+
 test("the dry run of a drain asks the scheduler and records nothing", async () => {
   await furnish(api);
   const seq = await api.broker.log.lastSeq();

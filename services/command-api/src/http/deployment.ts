@@ -7,6 +7,7 @@ import {
   EntrypointName,
   Env,
   NodeFilter,
+  PlanExpectation,
   PlanReply,
   PodName,
   ReleaseName,
@@ -21,6 +22,7 @@ import {
   deployment as decider,
   requestOf,
 } from "../domain/deployment.ts";
+import { planDifference } from "../domain/plan-difference.ts";
 import { about, type Command, type Decided, NotCaughtUpError } from "../handle.ts";
 import { deploymentIdOf } from "../idempotency.ts";
 import type { Intent } from "../intent.ts";
@@ -29,6 +31,7 @@ import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
 import { withRoutes } from "./follow-routes.ts";
+import { planChanged } from "./plan-changed.ts";
 import { WishedResources } from "./resources.ts";
 
 const requested = DeploymentEvent.options[0].shape;
@@ -53,6 +56,9 @@ const NewDeployment = z
     }).prefault({}),
     env: Env.default({}),
     onShortage: requested.onShortage.default("wait"),
+    expect: PlanExpectation.optional().describe(
+      "Of a dry run's answer: refused with the difference when the placement would be another one now.",
+    ),
   })
   .superRefine(({ app, entrypoint, filter }, { addIssue }) => {
     const at = ownAffinity(filter.affinity ?? [], app, entrypoint);
@@ -89,7 +95,10 @@ export function deploymentRoutes(deps: RouteDeps, live: Live): void {
     query: z.strictObject({ dryRun: flag }),
     body: NewDeployment,
     ids,
-    command: requestDeployment,
+    command: async (input) => {
+      await asExpected(deps, live, input);
+      return requestDeployment(input);
+    },
     instead: {
       answer: PlanReply,
       when: (input) => (input.query.dryRun ? plan(deps, live, input) : undefined),
@@ -169,6 +178,19 @@ export function change(deployment: string, wish: (intent: Intent) => DeploymentC
 
 /** The key under which commands about a deployment and its workloads follow each other. */
 export const turnOf = (deployment: string): string => `deployment ${deployment}`;
+
+/** Refuses a request that rests on a plan which would come out differently now. */
+async function asExpected(deps: RouteDeps, live: Live, input: DeploymentInput): Promise<void> {
+  const { expect } = input.body;
+  if (!expect) return;
+  const { follower } = deps.handling;
+  await follower.catchUp();
+  // A repetition is answered as it was the first time: by now its own workloads are in the way.
+  if (follower.intent.answerTo(input.commandId)) return;
+  const now = await plan(deps, live, input);
+  const changes = planDifference(expect, now);
+  if (changes.length > 0) throw planChanged(expect, now, changes);
+}
 
 /** Asks the scheduler what it would decide; refused like the command itself when it could not be recorded. */
 async function plan(deps: RouteDeps, live: Live, { body, commandId }: DeploymentInput): Promise<PlanReply> {

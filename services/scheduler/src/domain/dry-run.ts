@@ -32,6 +32,7 @@ export function dryRun(zone: Zone, request: PlanRequest, elbs = noSignals.elbs):
     waiting: short,
     reasons,
     risks: risksOf(draft, { key, pod: request.pod, template, order: "start-first" }),
+    release: template.release,
   };
 }
 

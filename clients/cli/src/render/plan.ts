@@ -1,0 +1,28 @@
+import type { PlanReply } from "@eru/events";
+import { reasonsText } from "./reasons.ts";
+import { risksText } from "./rollout.ts";
+import { type Look, table } from "./table.ts";
+import { plural } from "./text.ts";
+
+/** Nodes and how many each would get. */
+export const planColumns = [
+  { title: "node", cell: (row: { node: string }) => row.node },
+  { title: "workloads", cell: (row: { count: number }) => row.count, align: "right" as const },
+];
+
+/** What a dry run answered: how many would be placed, where, and why. */
+export function planText(
+  { placed, waiting, reasons, risks }: PlanReply,
+  { onShortage }: { onShortage: string },
+  look: Look,
+): string {
+  const fitting = placed.reduce((sum, { count }) => sum + count, 0);
+  const rest = onShortage === "wait" ? "would wait for room" : "would be refused";
+  return [
+    `${plural(fitting, "workload")} would be placed${waiting > 0 ? `, ${waiting} ${rest}` : ""}\n`,
+    // The reasons name a bounded number of nodes; a plan names all it would use.
+    placed.length > reasons.scores.length ? `\n${table(planColumns, placed, look)}` : "",
+    `\n${reasonsText(reasons, look)}`,
+    risksText(risks, "later changes of it would not be without downtime"),
+  ].join("");
+}
