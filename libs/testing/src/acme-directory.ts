@@ -71,6 +71,11 @@ export class AcmeDirectory {
     return this.#accounts.size;
   }
 
+  /** What a directory does with nonces that got too old. */
+  forgetNonces(): void {
+    this.#nonces.clear();
+  }
+
   async stop(): Promise<void> {
     const closed = new Promise((done) => this.#server.close(done));
     this.#server.closeAllConnections();

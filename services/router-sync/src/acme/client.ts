@@ -89,6 +89,7 @@ export class AcmeClient {
 
   /** Opens the account, or finds the one this key has, and returns its URL. @throws AcmeError */
   async register(email: string): Promise<string> {
+    this.#account = undefined; // This one question is signed with the key itself.
     const answer = await this.#post(this.#urls.newAccount, {
       termsOfServiceAgreed: true,
       contact: [`mailto:${email}`],
