@@ -11,6 +11,7 @@ import { createCommandApi } from "../../services/command-api/src/command-api.ts"
 import { NodeAgent } from "../../services/node-agent/src/node-agent.ts";
 import { probe } from "../../services/node-agent/src/probe.ts";
 import { SimEngine } from "../../services/node-agent/test/sim-engine.ts";
+import { ElbBoard } from "../../services/projector/src/elb-board.ts";
 import { Feed } from "../../services/projector/src/feed/feed.ts";
 import { feedLimits } from "../../services/projector/src/feed/protocol.ts";
 import { projectorMetrics } from "../../services/projector/src/metrics.ts";
@@ -151,8 +152,11 @@ async function startProjector(broker: MemoryBroker, path: string, wantedPort: nu
   const views = new Views(path, log);
   const progress = new Progress(views, now);
   const metrics = projectorMetrics(registry, progress);
+  const elbs = new ElbBoard(now);
   const feed = new Feed({ views, limits: feedLimits, metrics, log, now });
-  const app = await createServer({ views, progress, feed, limits: feedLimits, metrics: registry, log });
+  const app = await createServer({
+    ...{ views, progress, feed, elbs, limits: feedLimits, metrics: registry, log },
+  });
   const port = await listen(app, "127.0.0.1", wantedPort);
   const end = new AbortController();
   const { signal } = end;
@@ -161,7 +165,7 @@ async function startProjector(broker: MemoryBroker, path: string, wantedPort: nu
   const { log: shared, live, lease } = broker;
   const connect = async () => ({ log: shared, live, lease, connected: () => true, close: async () => {} });
   const running = Promise.all([
-    runProjector({ connect, views, progress, metrics, log, committed, signal }),
+    runProjector({ connect, views, progress, elbs, metrics, log, committed, signal }),
     feed.run(signal),
   ]);
   await until("the view has caught up", () => progress.notReady() === undefined);

@@ -7,6 +7,7 @@ export * from "./decider.ts";
 export * from "./decision.ts";
 export * from "./deployment.ts";
 export * from "./elb-section.ts";
+export * from "./elb-status.ts";
 export * from "./errors.ts";
 export * from "./explain.ts";
 export * from "./fact.ts";

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { Reasons } from "./decision.ts";
 import { NodeFilter, Strategy, Template } from "./deployment.ts";
+import { ElbStatus } from "./elb-status.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName } from "./names.ts";
 import { Resources } from "./resources.ts";
 import { DowntimeRisk, RolloutSettings } from "./rollout.ts";
+import { ElbGroup } from "./rule.ts";
 
 // Messages on core NATS: never stored, lost without harm.
 
@@ -16,7 +18,15 @@ export const NodeHeartbeat = z.strictObject({
 export type NodeHeartbeat = z.infer<typeof NodeHeartbeat>;
 
 /** Once a second from every router-sync whose load balancer serves. */
-export const ElbHeartbeat = z.strictObject({ elb: ElbName, bootId: z.string(), appliedSeq: z.int() });
+export const ElbHeartbeat = z.strictObject({
+  elb: ElbName,
+  bootId: z.string(),
+  appliedSeq: z.int(),
+  group: ElbGroup.optional(),
+  status: ElbStatus.optional(),
+  /** The last one: it has ended in order and serves nobody, so nobody needs to wait until it is missed. */
+  gone: z.literal(true).optional(),
+});
 export type ElbHeartbeat = z.infer<typeof ElbHeartbeat>;
 
 /** A dry run: the deployment as it would be requested. */

@@ -1,6 +1,7 @@
 import { connectBroker } from "@eru/log";
 import { createLog, createMetrics, listen, readConfig, runMain } from "@eru/service";
 import { projectorConfig } from "./config.ts";
+import { ElbBoard } from "./elb-board.ts";
 import { Feed } from "./feed/feed.ts";
 import { feedLimits } from "./feed/protocol.ts";
 import { projectorMetrics } from "./metrics.ts";
@@ -18,9 +19,12 @@ await runMain(name, async (signal) => {
   const now = () => performance.now();
   const views = new Views(config.ERU_DATABASE, log);
   const progress = new Progress(views, now);
+  const elbs = new ElbBoard(now);
   const metrics = projectorMetrics(registry, progress);
   const feed = new Feed({ views, limits: feedLimits, metrics, log, now });
-  const app = await createServer({ views, progress, feed, limits: feedLimits, metrics: registry, log });
+  const app = await createServer({
+    ...{ views, progress, feed, elbs, limits: feedLimits, metrics: registry, log },
+  });
   const end = new AbortController();
   const running = AbortSignal.any([signal, end.signal]);
   const connect = () =>
@@ -37,7 +41,7 @@ await runMain(name, async (signal) => {
     log.info({ port, seq: progress.seq }, "listening");
     const committed = () => feed.committed();
     await Promise.all([
-      runProjector({ connect, views, progress, metrics, log, committed, signal: running }).finally(() =>
+      runProjector({ connect, views, progress, elbs, metrics, log, committed, signal: running }).finally(() =>
         end.abort(),
       ),
       feed.run(running).finally(() => end.abort()),

@@ -3,6 +3,7 @@ import { AppError, UnreadableEventError } from "@eru/events";
 import type { Broker, Log, Page } from "@eru/log";
 import { backOffMs, type Logger, pause } from "@eru/service";
 import Database from "better-sqlite3";
+import type { ElbBoard } from "./elb-board.ts";
 import { BrokenViewError, ForeignLogError, LogGapError, ProjectionError } from "./errors.ts";
 import type { ProjectorMetrics } from "./metrics.ts";
 import type { Progress } from "./progress.ts";
@@ -20,6 +21,7 @@ export type ProjectorDeps = {
   connect: () => Promise<Broker>;
   views: Views;
   progress: Progress;
+  elbs: ElbBoard;
   metrics: ProjectorMetrics;
   log: Logger;
   /** Called after every commit that queries see. */
@@ -41,6 +43,7 @@ export async function runProjector(deps: ProjectorDeps): Promise<void> {
     await Promise.all([
       followForEver(inner, broker.log).finally(() => end.abort()),
       watchHead(inner, broker.log).finally(() => end.abort()),
+      deps.elbs.listen(broker.live, inner.signal).finally(() => end.abort()),
     ]);
   } finally {
     await broker.close();

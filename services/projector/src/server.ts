@@ -3,6 +3,7 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler } from "fastify-type-provider-zod";
+import type { ElbBoard } from "./elb-board.ts";
 import type { Feed } from "./feed/feed.ts";
 import type { FeedLimits } from "./feed/protocol.ts";
 import { addFeed } from "./feed/route.ts";
@@ -27,6 +28,7 @@ export type ServerDeps = {
   views: Views;
   progress: Progress;
   feed: Feed;
+  elbs: ElbBoard;
   limits: FeedLimits;
   metrics: Metrics;
   log: Logger;
@@ -34,7 +36,7 @@ export type ServerDeps = {
 
 /** The HTTP side: queries and the feed below /v1, their description at /docs. */
 export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
-  const { views, progress, feed, limits, metrics, log } = deps;
+  const { views, progress, feed, elbs, limits, metrics, log } = deps;
   const tokens = new ViewTokens(views);
   const app = createHttp({ log, metrics, tokens, notReady: () => progress.notReady() });
   // Only what a schema names leaves the service.
@@ -49,7 +51,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   addDeployments(queries);
   addWorkloads(queries);
   addRoutes(queries);
-  addElbs(queries);
+  addElbs(queries, elbs);
   addCertificates(queries, metrics);
   addUsers(queries);
   addEvents(queries);

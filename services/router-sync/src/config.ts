@@ -67,4 +67,6 @@ export const routerSyncConfig = {
   ERU_NGINX_BIN: z.string().optional(),
   /** What becomes of nginx when router-sync is told to end: it finishes and ends too, or it serves on for the next one. */
   ERU_ELB_ON_STOP: z.enum(["quit", "keep"]).default("quit"),
+  /** Seconds it serves on, not ready, after it was told to quit: for what is in front to send elsewhere. */
+  ERU_ELB_LEAVE_WAIT_S: z.coerce.number().min(0).max(300).default(0),
 } as const;

@@ -49,6 +49,19 @@ export class Drains {
     return [...this.#watched.values()].filter(({ reported }) => !reported).length;
   }
 
+  /** The removals that are not reported yet, the oldest first, with the requests that were under way at the last look. */
+  list(max: number): { workload: string; inFlight: number; sinceMs: number; deadlineMs: number }[] {
+    const pending = this.#deps.pending();
+    const now = this.#deps.nowMs();
+    return [...this.#watched]
+      .filter(([, { reported }]) => !reported)
+      .slice(0, max)
+      .map(([workload, { inFlight, sinceMs }]) => ({
+        ...{ workload, inFlight, sinceMs: Math.max(0, Math.round(now - sinceMs)) },
+        deadlineMs: pending.get(workload)?.deadlineMs ?? 0,
+      }));
+  }
+
   /**
    * One look. Call it every 50 ms while something is pending.
    * @throws NginxUnreachableError deadlines were looked at all the same

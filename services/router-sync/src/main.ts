@@ -18,6 +18,7 @@ await runMain(name, async (signal) => {
     group: config.ERU_ELB_GROUP,
     nginx,
     onStop: config.ERU_ELB_ON_STOP,
+    leaveWaitMs: config.ERU_ELB_LEAVE_WAIT_S * 1_000,
     connect: () =>
       connectBroker({
         servers: config.ERU_NATS_URL.split(","),

@@ -25,6 +25,11 @@ const Status = z.object({
   masterPid: z.int(),
   orphaned: z.boolean(),
   workers: z.array(z.object({ pid: z.int(), ackedToken: z.int(), exiting: z.boolean() })),
+  /** Absent when it is empty. */
+  leftOut: z
+    .array(z.object({ endpoint: z.string(), address: z.string(), because: z.enum(["failures", "check"]) }))
+    .default([]),
+  leftOutTotal: z.int().default(0),
 });
 /** What nginx has in force, and its processes. */
 export type Status = z.infer<typeof Status>;

@@ -146,7 +146,7 @@ test("heartbeats say what is applied, once a second, and stop with nginx", async
   await ready(running);
   const { bootId, masterPid, workers } = await whole(elb);
   await until("two beats", () => beats.length >= 2);
-  expect(beats[1]).toEqual({ elb: "edge", bootId, appliedSeq: seq });
+  expect(beats[1]).toMatchObject({ elb: "edge", bootId, appliedSeq: seq, group: "default" });
   // Stopped as if it hung: alive, but nobody is served.
   for (const pid of [masterPid, ...workers.map((worker) => worker.pid)]) await freeze(pid);
   await until("it shows", () => running.sync.notReady() !== undefined);

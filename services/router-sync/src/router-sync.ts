@@ -1,4 +1,4 @@
-import { AppError, decodeMessage, liveSubjects } from "@eru/events";
+import { AppError, decodeMessage, type ElbHeartbeat, liveSubjects } from "@eru/events";
 import type { Broker } from "@eru/log";
 import { type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { AcmeRunner } from "./acme/runner.ts";
@@ -6,8 +6,9 @@ import type { AcmeSettings } from "./acme/settings.ts";
 import { answerExplain } from "./answer-explain.ts";
 import { RouteFold, routingSubjects } from "./domain/route-fold.ts";
 import { Drains } from "./drain.ts";
+import { elbStatus } from "./elb-status.ts";
 import { NginxKeeper } from "./keep-nginx.ts";
-import { bootText, NginxAdmin, NginxUnreachableError } from "./nginx-admin.ts";
+import { bootText, NginxAdmin, NginxUnreachableError, type Status } from "./nginx-admin.ts";
 import type { NginxProcess } from "./nginx-process.ts";
 import { type Pushed, Pusher, type Rejection } from "./push.ts";
 import { Reporter } from "./report.ts";
@@ -19,6 +20,8 @@ export type RouterSyncDeps = {
   group: string;
   nginx: NginxProcess;
   onStop: "quit" | "keep";
+  /** So long it serves on after it was told to quit, not ready, until those in front send elsewhere. */
+  leaveWaitMs: number;
   /** Rejects when the broker is not there. */
   connect: () => Promise<Broker>;
   log: Logger;
@@ -45,6 +48,7 @@ const drainEveryMs = 50;
 const heartbeatEveryMs = 1_000;
 const connectRetryMs = 1_000;
 const bootFileEveryMs = 5_000;
+const leavingFault = "this load balancer leaves: send requests to another";
 
 /** Follows the log and keeps one load balancer routing by it. */
 export class RouterSync {
@@ -61,6 +65,7 @@ export class RouterSync {
   #broker: Broker | undefined;
   #epoch: string | undefined;
   #savedToken: string | undefined;
+  #leaving = false;
 
   constructor(deps: RouterSyncDeps) {
     const { nginx, log, newId, elb } = deps;
@@ -106,7 +111,7 @@ export class RouterSync {
 
   /** Why this load balancer cannot do its work now. */
   notReady(): string | undefined {
-    return this.#keeper.fault;
+    return this.#leaving ? leavingFault : this.#keeper.fault;
   }
 
   /** nginx's counters: its socket is not for scrapers. Throws NginxUnreachableError. */
@@ -117,9 +122,10 @@ export class RouterSync {
   /** Returns when the signal aborts. When it rejects, nginx goes on serving what it has. */
   async run(signal: AbortSignal): Promise<void> {
     const inner = new AbortController();
-    const all = AbortSignal.any([signal, inner.signal]);
+    const all = inner.signal;
     try {
       await Promise.all([
+        this.#leave(signal, all).finally(() => inner.abort()),
         this.#keeper.run(() => this.#mayStart(), all),
         this.#follow(all),
         this.#push(all),
@@ -127,12 +133,30 @@ export class RouterSync {
         this.#saveBootFile(all),
       ]);
       await this.#saveNow();
-      if (this.#deps.onStop === "quit") await this.#keeper.quit();
+      if (this.#deps.onStop === "quit") await this.#quit();
     } finally {
       inner.abort();
       await this.#broker?.close();
       await this.#admin.close();
     }
+  }
+
+  /** Returns when all shall end: at once, or after those in front had time to notice that it is not ready any more. */
+  async #leave(signal: AbortSignal, failed: AbortSignal): Promise<void> {
+    await aborted(AbortSignal.any([signal, failed]));
+    const { onStop, leaveWaitMs, log } = this.#deps;
+    if (failed.aborted || onStop === "keep") return;
+    this.#leaving = true;
+    log.info({ leaveWaitMs }, "leaving: not ready any more, serving on for a while");
+    await pause(leaveWaitMs, failed);
+  }
+
+  /** Ends nginx; then nobody has to wait for this load balancer. */
+  async #quit(): Promise<void> {
+    const { serving } = this.#keeper;
+    await this.#keeper.quit();
+    if (this.#broker && serving)
+      this.#say(this.#broker, serving, { appliedSeq: this.#pusher.appliedSeq, gone: true });
   }
 
   #mayStart(): boolean {
@@ -255,17 +279,23 @@ export class RouterSync {
   }
 
   async #beat(broker: Broker, signal: AbortSignal): Promise<void> {
-    const { elb } = this.#deps;
     while (!signal.aborted) {
-      const bootId = this.#keeper.serving?.bootId;
+      const { serving } = this.#keeper;
       const appliedSeq = this.#servedSeq();
       // Only who serves, and by the log, has a say in when an endpoint may stop.
-      if (bootId !== undefined && appliedSeq !== undefined) {
-        const heartbeat = { elb, bootId, appliedSeq };
-        broker.live.publish(liveSubjects.elbHeartbeat(elb), JSON.stringify(heartbeat));
-      }
+      if (serving && appliedSeq !== undefined) this.#say(broker, serving, { appliedSeq });
       await pause(heartbeatEveryMs, signal);
     }
+  }
+
+  #say(broker: Broker, serving: Status, said: { appliedSeq: number; gone?: true }): void {
+    const { elb, group } = this.#deps;
+    const status = elbStatus({
+      ...{ serving, pusher: this.#pusher, drains: this.#drains },
+      ...{ seenSeq: this.#fold.seq, leaving: this.#leaving },
+    });
+    const heartbeat: ElbHeartbeat = { elb, bootId: serving.bootId, ...said, group, status };
+    broker.live.publish(liveSubjects.elbHeartbeat(elb), JSON.stringify(heartbeat));
   }
 
   /** The table nginx serves by; undefined when it does not serve, or not yet by the log. */
@@ -326,4 +356,11 @@ export class RouterSync {
       this.#broker?.connected() ? 1 : 0,
     );
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
 }

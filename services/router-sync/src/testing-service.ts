@@ -54,6 +54,7 @@ export async function run(
   options: {
     elb?: Elb;
     onStop?: "quit" | "keep";
+    leaveWaitMs?: number;
     connect?: () => Promise<MemoryBroker>;
     silentMostMs?: number;
     name?: string;
@@ -68,6 +69,7 @@ export async function run(
     group: "default",
     nginx: elb.nginx,
     onStop: options.onStop ?? "keep",
+    leaveWaitMs: options.leaveWaitMs ?? 0,
     connect: options.connect ?? (async () => broker),
     log: createLog("router-sync", "fatal"),
     metrics,

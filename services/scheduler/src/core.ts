@@ -83,7 +83,7 @@ export class SchedulerCore {
   hearElb(subject: string, body: string, now: number): boolean {
     const parsed = ElbHeartbeat.safeParse(parseJson(body));
     if (!parsed.success) return false;
-    this.heartbeats.hearElb(lastToken(subject), parsed.data.appliedSeq, now);
+    this.heartbeats.hearElb(lastToken(subject), parsed.data.appliedSeq, now, parsed.data.gone);
     return true;
   }
 

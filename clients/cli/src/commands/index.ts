@@ -6,6 +6,7 @@ import { addCompletion } from "./completion.ts";
 import { addContext } from "./context.ts";
 import { addDeploy, addRemove, addScale } from "./deploy.ts";
 import { addDeployment } from "./deployment.ts";
+import { addElb } from "./elb.ts";
 import { addEvents } from "./events.ts";
 import { addLocal } from "./local.ts";
 import { addNode } from "./node.ts";
@@ -63,6 +64,7 @@ export function addCommands(cli: Cli): void {
   addRouteTest(cli, route);
   addRouteImport(cli, route);
   addCert(cli);
+  addElb(cli);
   program.commandsGroup("In short:");
   addScale(cli, program);
   addUpgrade(cli, program);

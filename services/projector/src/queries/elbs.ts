@@ -1,4 +1,6 @@
+import { ElbGroup, ElbStatus } from "@eru/events";
 import { z } from "zod";
+import type { ElbBoard } from "../elb-board.ts";
 import { kysely } from "../view.ts";
 import { parsed } from "./json.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
@@ -16,13 +18,43 @@ const Elb = z.object({
   changedPools: z.int(),
   changedHosts: z.int(),
   rejected: Rejected.nullable().describe("The last line of the table its engine refused"),
+  live: z
+    .boolean()
+    .describe("It was heard within 5 s: nothing that it routes to is stopped before it has let go"),
+  heardAgoMs: z.int().nullable().describe("Null: not heard since this service started"),
+  group: ElbGroup.nullable(),
+  lag: z
+    .int()
+    .nullable()
+    .describe(
+      "Messages of the log not in force there: of those it has read, or, when it is silent, of those in the view",
+    ),
+  stale: z.boolean().describe("Its table does not follow the log now: it is not heard, or has no room"),
+  status: ElbStatus.nullable().describe("What it said of itself with its last heartbeat"),
 });
 
+/** What the last heartbeat adds to what is on record. */
+function heardOf(board: ElbBoard, { elb, appliedSeq }: { elb: string; appliedSeq: number }, seq: number) {
+  const heard = board.of(elb);
+  if (!heard)
+    return { live: false, heardAgoMs: null, group: null, lag: null, stale: true, status: null, appliedSeq };
+  const { live, agoMs, said } = heard;
+  const { group = null, status = null } = said;
+  const applied = Math.max(appliedSeq, said.appliedSeq);
+  // A live one has read all that the view has but for what came this second; a silent one is as far behind as that.
+  const head = live ? (status?.seenSeq ?? applied) : Math.max(seq, status?.seenSeq ?? 0);
+  return {
+    ...{ live, heardAgoMs: agoMs, group, status, appliedSeq: applied },
+    lag: Math.max(0, head - applied),
+    stale: !live || status?.stale === true,
+  };
+}
+
 /** GET /v1/elbs. */
-export function addElbs(deps: QueryDeps): void {
+export function addElbs(deps: QueryDeps, board: ElbBoard): void {
   addQuery(deps, {
     path: "/v1/elbs",
-    summary: "Load balancers, and how far each has applied the route table",
+    summary: "Load balancers: how far each has applied the route table, and what it says of itself now",
     tag: "routes",
     params: {},
     query: pageQuery,
@@ -35,6 +67,7 @@ export function addElbs(deps: QueryDeps): void {
         key: (row) => row.elb,
         item: (row) => ({
           ...row,
+          ...heardOf(board, row, view.seq),
           rejected: row.rejected === null ? null : parsed<z.infer<typeof Rejected>>(row.rejected),
         }),
       }),

@@ -4,6 +4,7 @@ import type { Broker, Log, StoredMessage } from "@eru/log";
 import { MemoryBroker } from "@eru/log/memory";
 import { createLog, createMetrics, hashToken, listen } from "@eru/service";
 import type { FastifyInstance, LightMyRequestResponse } from "fastify";
+import { ElbBoard } from "../elb-board.ts";
 import { Feed } from "../feed/feed.ts";
 import { type FeedLimits, feedLimits } from "../feed/protocol.ts";
 import { projectorMetrics } from "../metrics.ts";
@@ -44,15 +45,16 @@ export async function startProjector(options: {
   const limits = { ...feedLimits, ...options.limits };
   const views = new Views(options.path, log);
   const progress = new Progress(views, now);
+  const elbs = new ElbBoard(now);
   const metrics = projectorMetrics(registry, progress);
   const feed = new Feed({ views, limits, metrics, log, now });
-  const app = await createServer({ views, progress, feed, limits, metrics: registry, log });
+  const app = await createServer({ views, progress, feed, elbs, limits, metrics: registry, log });
   const port = await listen(app, "127.0.0.1", 0);
   const end = new AbortController();
   const { signal } = end;
   const committed = () => feed.committed();
   const ended = Promise.all([
-    runProjector({ connect: options.connect, views, progress, metrics, log, committed, signal }),
+    runProjector({ connect: options.connect, views, progress, elbs, metrics, log, committed, signal }),
     feed.run(signal),
   ]).catch((error: unknown) => error);
   const stop = async () => {

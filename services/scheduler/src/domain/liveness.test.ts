@@ -150,3 +150,12 @@ test("strangers are forgotten", () => {
   world.nodeEvent({ type: "NodeAdded", node: "stranger", pod: "p", labels: {} });
   expect(beats.changes(podOf(world.zone, "p"), 1)).toEqual([]);
 });
+
+test("a load balancer that says it is gone is not waited for, until it is heard again", () => {
+  const beats = new Heartbeats(0);
+  const applied = new Map([["edge", 7]]);
+  beats.hearElb("edge", 8, 1_000, true);
+  expect(beats.liveElbs(applied, 1_000)).toEqual(new Map());
+  beats.hearElb("edge", 9, 2_000);
+  expect(beats.liveElbs(applied, 2_000)).toEqual(new Map([["edge", 9]]));
+});

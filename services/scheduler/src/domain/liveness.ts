@@ -18,7 +18,7 @@ const heldMax = 500;
 /** When who was heard, by our own monotonic clock. */
 export class Heartbeats {
   readonly #nodes = new Map<string, number>();
-  readonly #elbs = new Map<string, { at: number; appliedSeq: number }>();
+  readonly #elbs = new Map<string, { at: number; appliedSeq: number; gone: boolean }>();
   /** Nobody's silence counts before this: we were away, deaf or not running. */
   #graceFrom: number;
   #lookedAt: number;
@@ -34,8 +34,9 @@ export class Heartbeats {
     this.#heardAt = now;
   }
 
-  hearElb(elb: string, appliedSeq: number, now: number): void {
-    this.#elbs.set(elb, { at: now, appliedSeq });
+  /** `gone`: it ended in order, and is not to be waited for. */
+  hearElb(elb: string, appliedSeq: number, now: number, gone = false): void {
+    this.#elbs.set(elb, { at: now, appliedSeq, gone });
     this.#heardAt = now;
   }
 
@@ -75,6 +76,7 @@ export class Heartbeats {
     const live = new Map<string, number>();
     for (const elb of new Set([...applied.keys(), ...this.#elbs.keys()])) {
       const heard = this.#elbs.get(elb);
+      if (heard?.gone) continue;
       const at = Math.max(heard?.at ?? Number.NEGATIVE_INFINITY, this.#graceFrom);
       if (now - at < elbGoneMs) live.set(elb, Math.max(applied.get(elb) ?? 0, heard?.appliedSeq ?? 0));
     }

@@ -1,0 +1,51 @@
+import { type ElbHeartbeat, type ElbStatus, liveSubjects, subjects } from "@eru/events";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../testkit/folder.ts";
+import { MemoryZone, startProjector, until } from "../testkit/zone.ts";
+
+const status: ElbStatus = {
+  ...{ epoch: "e", seenSeq: 9, stale: false, leaving: false, token: 3 },
+  ...{ workers: [{ pid: 7, ackedToken: 3, exiting: false }], workersTotal: 1 },
+  ...{ drains: [], drainsTotal: 0, rejected: [], rejectedTotal: 0, leftOut: [], leftOutTotal: 0 },
+};
+const beat: ElbHeartbeat = { elb: "e1", bootId: "b1", appliedSeq: 7, group: "public", status };
+
+test("what a load balancer says of itself is answered while it is heard, and it is silent after five seconds", async () => {
+  using folder = temporaryFolder();
+  const zone = await MemoryZone.open();
+  await zone.append(
+    subjects.elb("e1"),
+    [{ type: "RouteTableApplied", elb: "e1", bootId: "b1", appliedSeq: 1, changedPools: 0, changedHosts: 0 }],
+    "elb:e1",
+  );
+  await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });
+  await projector.ready();
+  const ask = async () => (await projector.get("/v1/elbs")).json().items[0];
+  const say = (said: unknown) =>
+    zone.broker.live.publish(liveSubjects.elbHeartbeat("e1"), JSON.stringify(said));
+  expect(await ask()).toMatchObject({
+    live: false,
+    heardAgoMs: null,
+    group: null,
+    appliedSeq: 1,
+    stale: true,
+  });
+
+  say("what nobody understands");
+  zone.broker.live.publish(liveSubjects.elbHeartbeat("e1"), "{");
+  say(beat);
+  await until("it is heard", async () => (await ask()).live);
+  expect(await ask()).toMatchObject({ group: "public", appliedSeq: 7, lag: 2, stale: false, status });
+
+  // A router-sync of before says less.
+  say({ elb: "e1", bootId: "b1", appliedSeq: 8 });
+  await until("it is heard", async () => (await ask()).appliedSeq === 8);
+  expect(await ask()).toMatchObject({ live: true, group: null, lag: 0, status: null });
+
+  projector.passMs(5_000);
+  expect(await ask()).toMatchObject({ live: false, stale: true, appliedSeq: 8 });
+  say({ ...beat, appliedSeq: 9 });
+  await until("it is heard again", async () => (await ask()).live);
+  say({ ...beat, appliedSeq: 9, gone: true });
+  await until("it said that it is gone", async () => !(await ask()).live);
+});
