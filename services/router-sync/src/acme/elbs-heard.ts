@@ -16,7 +16,9 @@ export class ElbsHeard {
     for await (const { body } of beats) {
       const beat = ElbHeartbeat.safeParse(jsonOf(body));
       // Otherwise it is a newer load balancer's, and of no use here.
-      if (beat.success) this.#elbs.hear(beat.data.elb, beat.data.appliedSeq, performance.now());
+      if (!beat.success) continue;
+      if (beat.data.gone) this.#elbs.forget(beat.data.elb);
+      else this.#elbs.hear(beat.data.elb, beat.data.appliedSeq, performance.now());
     }
   }
 

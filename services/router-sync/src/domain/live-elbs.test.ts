@@ -26,3 +26,11 @@ test("who has fallen silent is not waited for", () => {
   expect(elbs.behind(10, silentMostMs)).toBeUndefined();
   expect(elbs.behind(10, silentMostMs + 1)).toContain("no load balancer serves");
 });
+
+test("who said that it is gone is not waited for", () => {
+  const elbs = new LiveElbs(0);
+  elbs.hear("a", 1, listenFirstMs);
+  elbs.hear("b", 10, listenFirstMs);
+  elbs.forget("a");
+  expect(elbs.behind(10, listenFirstMs)).toBeUndefined();
+});

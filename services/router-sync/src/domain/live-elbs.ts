@@ -17,6 +17,11 @@ export class LiveElbs {
     this.#heard.set(elb, { appliedSeq, atMs: nowMs });
   }
 
+  /** It ended in order: nobody asks it any more. */
+  forget(elb: string): void {
+    this.#heard.delete(elb);
+  }
+
   /** Why not every live load balancer is known to route by the log as of `seq`; undefined when all do. */
   behind(seq: number, nowMs: number): string | undefined {
     const live = [...this.#heard].filter(([, { atMs }]) => nowMs - atMs < silentMostMs);
