@@ -51,6 +51,9 @@ export const NodeDetail = z.looseObject({
   ),
   drain: z
     .looseObject({
+      requestedAt: z.string(),
+      deadlineMs: z.int().nullable(),
+      paused: z.enum(["user", "deadline"]).nullable(),
       left: z.int(),
       leaving: z.int(),
       lost: z.int(),

@@ -276,6 +276,13 @@ export const DecisionEvent = z.discriminatedUnion("type", [
   }),
   /** The node's heartbeats arrive: for the first time, or again after NodeSuspected or NodeLost. */
   z.strictObject({ type: z.literal("NodeRecovered"), pod: PodName, node: NodeName }),
+  /** The drain's deadline has passed: it is paused until the user resumes or cancels it. `left` workloads are on the node. */
+  z.strictObject({
+    type: z.literal("DrainOverdue"),
+    pod: PodName,
+    node: NodeName,
+    left: z.int().min(0),
+  }),
   /** Too many nodes fell silent at once to believe that they died: nothing is moved until they return or an operator acts. */
   z.strictObject({
     type: z.literal("NodeLossHeld"),

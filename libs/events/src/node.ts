@@ -15,6 +15,9 @@ export const Labels = z
   .refine((labels) => Object.keys(labels).length <= 256, "at most 256 labels");
 export type Labels = z.infer<typeof Labels>;
 
+/** The longest deadline of a drain: thirty days. */
+export const drainDeadlineMsMax = 30 * 86_400_000;
+
 /** A node is a machine with a Docker engine and an agent; it belongs to one pod for its whole life. */
 export const NodeEvent = z.discriminatedUnion("type", [
   z.strictObject({
@@ -33,7 +36,17 @@ export const NodeEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("NodeUncordoned"), node: NodeName }),
   z.strictObject({ type: z.literal("NodeRemoved"), node: NodeName }),
   /** Everything there shall be moved elsewhere, start-first, and nothing new be placed there. */
-  z.strictObject({ type: z.literal("DrainRequested"), node: NodeName, reason: z.string().max(1_024) }),
+  z.strictObject({
+    type: z.literal("DrainRequested"),
+    node: NodeName,
+    reason: z.string().max(1_024),
+    /** Milliseconds after which it is paused with what is left. Absent: it takes as long as it takes. */
+    deadlineMs: z.int().min(1).max(drainDeadlineMsMax).optional(),
+  }),
+  /** Nothing more is moved; nothing new is placed there either. */
+  z.strictObject({ type: z.literal("DrainPaused"), node: NodeName }),
+  /** The drain goes on, and its deadline counts anew. */
+  z.strictObject({ type: z.literal("DrainResumed"), node: NodeName }),
   /** What has not been moved stays; the node takes workloads again, unless it is cordoned. */
   z.strictObject({ type: z.literal("DrainCancelled"), node: NodeName }),
 ]);

@@ -78,6 +78,12 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
         ? `node ${quoted(r.node)} is in pod ${quoted(r.pod)}: a node changes its pod only by being removed and added again`
         : `node ${quoted(r.node)} is in pod ${quoted(r.pod)} with other ${r.differs}: change them with PUT /v1/nodes/${r.node}/${r.differs}`,
   },
+  drain_unknown: {
+    status: 409,
+    field: "node",
+    value: (r) => r.node,
+    say: (r) => `node ${quoted(r.node)} is not being drained: begin with POST /v1/nodes/${r.node}/drain`,
+  },
   node_has_workloads: {
     status: 409,
     field: "node",

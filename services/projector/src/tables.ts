@@ -42,6 +42,9 @@ export type NodeRow = {
   cordonReason: string | null;
   /** Everything there shall be moved elsewhere, and since when; all null when not. */
   drainReason: string | null;
+  drainDeadlineMs: number | null;
+  /** By a user, or at its deadline. */
+  drainPaused: "user" | "deadline" | null;
   drainSeq: number | null;
   drainAt: string | null;
   /** JSON of what the user said may be booked; null when the agent's own figures count. */

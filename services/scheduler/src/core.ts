@@ -165,9 +165,10 @@ export class SchedulerCore {
     const hold = this.#held.get(pod.name);
     if (hold && (hold.untilSeq > this.zone.seq || hold.restUntil > now)) return undefined;
     const signals = this.#signals(pod, now);
-    const { liveness, stops, stalled, steady } = signals;
+    const { liveness, stops, stalled, steady, overdue } = signals;
     const waits = pod.changed && pod.waiting.size + pod.bound.size > 0;
-    const told = liveness.length + stops.size + stalled.size + steady.size + pod.orphans.size > 0;
+    const told =
+      liveness.length + stops.size + stalled.size + steady.size + overdue.size + pod.orphans.size > 0;
     if (!told && !waits && pod.touched.size === 0) return undefined;
     const looked = [...pod.touched];
     pod.touched.clear();
@@ -175,6 +176,18 @@ export class SchedulerCore {
     const pass = plan(this.zone, pod, { focus: looked, signals, options: this.#options });
     for (const id of pass.unfinished) pod.touched.add(id);
     return pass.decisions.length > 0 ? { pass, looked } : undefined;
+  }
+
+  /** Nodes on which something is left although their drain's deadline has passed. */
+  #overdue(pod: Pod, now: number): Set<string> {
+    const overdue = new Set<string>();
+    for (const { name, pod: of, drain, workloads } of this.zone.drains) {
+      if (of !== pod.name || drain?.deadlineMs === undefined || drain.paused || workloads.size === 0)
+        continue;
+      const elapsed = this.#stopwatch.elapsed(`node drain ${name} ${drain.sinceSeq}`, now);
+      if (elapsed >= drain.deadlineMs) overdue.add(name);
+    }
+    return overdue;
   }
 
   #signals(pod: Pod, now: number): Signals {
@@ -209,6 +222,7 @@ export class SchedulerCore {
       stops: dueStops(this.zone, pod, { elbs, expired }),
       stalled,
       steady,
+      overdue: this.#overdue(pod, now),
     };
   }
 }

@@ -6,6 +6,7 @@ import { addCompletion } from "./completion.ts";
 import { addContext } from "./context.ts";
 import { addDeploy, addRemove, addScale } from "./deploy.ts";
 import { addDeployment } from "./deployment.ts";
+import { addDrains } from "./drain.ts";
 import { addElb } from "./elb.ts";
 import { addEvents } from "./events.ts";
 import { addLocal } from "./local.ts";
@@ -51,6 +52,7 @@ export function addCommands(cli: Cli): void {
   program.commandsGroup("What there is:");
   addPod(cli);
   addNode(cli);
+  addDrains(cli);
   addApp(cli);
   addRelease(cli);
   program.commandsGroup("What runs:");

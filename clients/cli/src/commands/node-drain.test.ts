@@ -6,7 +6,10 @@ import { aNode } from "../testkit/views.ts";
 let server: FakeServer;
 let place: { cwd: string };
 const recorded = { status: 202, json: { seq: 12, changed: true } };
-const drain = { left: 0, leaving: 0, lost: 0, stuckTotal: 0, stuck: [] };
+const drain = {
+  ...{ requestedAt: "2026-01-01T00:00:00Z", deadlineMs: null, paused: null },
+  ...{ left: 0, leaving: 0, lost: 0, stuckTotal: 0, stuck: [] },
+};
 const stuck = [
   { deployment: "shop-web-a", workloads: 1, state: "waiting", reason: "1 waits, 2 nodes: cpu on 1" },
 ];

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DrainPlanReply } from "@eru/events";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
-import { showSpan } from "../quantities.ts";
+import { parseDuration, showSpan } from "../quantities.ts";
 import { reasonsText } from "../render/reasons.ts";
 import { risksText } from "../render/rollout.ts";
 import { oneLine } from "../render/text.ts";
@@ -16,7 +16,14 @@ import { option } from "./options.ts";
 const lookMs = 500;
 
 type Drain = NonNullable<NodeDetail["drain"]>;
-type Options = { reason?: string; cancel?: true; dryRun?: true; wait?: true; timeout: number };
+type Options = {
+  reason?: string;
+  deadline?: number;
+  cancel?: true;
+  dryRun?: true;
+  wait?: true;
+  timeout: number;
+};
 
 /** `eru node drain`. */
 export function addDrain(cli: Cli, node: Command): void {
@@ -25,6 +32,12 @@ export function addDrain(cli: Cli, node: Command): void {
     .description("move everything on a node elsewhere, start-first, and place nothing new there")
     .argument("<node>")
     .option("--reason <text>", "why, for the others")
+    .addOption(
+      new Option(
+        "--deadline <time>",
+        "pause it then with what is left, as 10m (default: as long as it takes)",
+      ).argParser(parseDuration),
+    )
     .option("--cancel", "end the drain: what has not been moved stays")
     .option("--dry-run", "show what would move where, and what cannot; record nothing")
     .addOption(option.wait().conflicts(["cancel", "dryRun"]))
@@ -46,8 +59,9 @@ async function cancel(cli: Cli, api: Api, name: string): Promise<void> {
 }
 
 async function drain(cli: Cli, api: Api, name: string, options: Options): Promise<void> {
-  const { reason, wait, timeout } = options;
-  const answer = await api.order("POST", path`/v1/nodes/${name}/drain`, { ...(reason && { reason }) });
+  const { reason, deadline: deadlineMs, wait, timeout } = options;
+  const body = { ...(reason && { reason }), ...(deadlineMs !== undefined && { deadlineMs }) };
+  const answer = await api.order("POST", path`/v1/nodes/${name}/drain`, body);
   if (wait) await untilEmpty(cli, api, { name, answer, timeoutMs: timeout });
   else
     await recorded(
@@ -92,7 +106,7 @@ function forecastText(cli: Cli, plan: DrainPlanReply, stuck: number): string {
 }
 
 /** How far a drain is, in one line. */
-export function drainText({ left, leaving, lost, stuckTotal, stuck }: Drain): string {
+export function drainText({ left, leaving, lost, stuckTotal, stuck, paused }: Drain): string {
   if (left + leaving + lost === 0) return "done: nothing is left";
   const parts = [
     left > 0 ? `${many(left)} to move` : "",
@@ -105,7 +119,8 @@ export function drainText({ left, leaving, lost, stuckTotal, stuck }: Drain): st
       ({ deployment, workloads, state, reason }) => `${deployment} (${workloads}) ${reason ?? `is ${state}`}`,
     );
   const stays = stuckTotal > 0 ? `; ${stuckTotal} cannot be moved now: ${why.join("; ")}` : "";
-  return oneLine(`${parts.join(", ")}${stays}`);
+  const halted = { user: "paused: ", deadline: "paused at its deadline: " };
+  return oneLine(`${paused ? halted[paused] : ""}${parts.join(", ")}${stays}`);
 }
 
 type Waiting = { name: string; answer: Recorded; timeoutMs: number };
@@ -125,11 +140,17 @@ async function untilEmpty(cli: Cli, api: Api, { name, answer, timeoutMs }: Waiti
     }
     const text = drainText(now);
     const done = now.left + now.leaving + now.lost === 0;
-    if (done || elapsedMs >= timeoutMs) {
-      const outcome = done ? "reached" : "late";
+    // A drain that is paused gets no further by waiting.
+    if (done || now.paused || elapsedMs >= timeoutMs) {
+      const outcome = done ? "reached" : now.paused ? "paused" : "late";
       if (!done) cli.exitCode = exitCodes.notTrue;
       cli.answer({ ...answer, outcome, seconds, drain: now }, () => `${name}: ${text}\n`);
-      if (!done) cli.say(`eru: ${name}: not empty after ${showSpan(timeoutMs)}, and the drain goes on\n`);
+      if (!done && now.paused)
+        cli.say(
+          `eru: ${name}: not empty and paused: \`eru drain resume ${name}\` or \`eru drain abort ${name}\`\n`,
+        );
+      else if (!done)
+        cli.say(`eru: ${name}: not empty after ${showSpan(timeoutMs)}, and the drain goes on\n`);
       return;
     }
     if (text !== said) cli.say(`${name}: ${text}\n`);

@@ -129,6 +129,26 @@ test("a drain is recorded once, with another reason again, and cancelled once", 
   given(added).when(cancel).recordsNothing();
 });
 
+test("a drain is paused once, resumed whenever asked, and refused without one", () => {
+  const drained = { type: "DrainRequested", node: "n1", reason: "", deadlineMs: 60_000 } as const;
+  const paused = { type: "DrainPaused", node: "n1" } as const;
+  const resumed = { type: "DrainResumed", node: "n1" } as const;
+  const pause = { type: "PauseDrain", node: "n1" } as const;
+  const resume = { type: "ResumeDrain", node: "n1" } as const;
+  given(added).when({ type: "DrainNode", node: "n1", reason: "", deadlineMs: 60_000 }).records(drained);
+  given(added, drained).when({ type: "DrainNode", node: "n1", reason: "" }).records({
+    type: "DrainRequested",
+    node: "n1",
+    reason: "",
+  });
+  given(added, drained).when(pause).records(paused);
+  given(added, drained, paused).when(pause).recordsNothing();
+  given(added, drained, paused, resumed).when(pause).records(paused);
+  given(added, drained).when(resume).records(resumed); // The scheduler may have paused it at its deadline.
+  for (const command of [pause, resume])
+    given(added).when(command).refuses({ code: "drain_unknown", node: "n1" });
+});
+
 test("a node that comes back under its name is not being drained", () => {
   const drained = { type: "DrainRequested", node: "n1", reason: "" } as const;
   given(added, drained, removed, added).when({ type: "DrainNode", node: "n1", reason: "" }).records(drained);

@@ -19,7 +19,7 @@ type Present = {
   /** The reason it takes no new workloads; undefined: it takes them. */
   cordon: string | undefined;
   /** The reason everything there shall be moved elsewhere; undefined: it may stay. */
-  drain: string | undefined;
+  drain: { reason: string; deadlineMs: number | undefined; paused: boolean } | undefined;
 };
 
 /** A node as its history tells it. */
@@ -48,7 +48,9 @@ export type NodeCommand =
   | { type: "SetNodeLabels"; node: string; labels: Labels }
   | { type: "CordonNode"; node: string; reason: string }
   | { type: "UncordonNode"; node: string }
-  | { type: "DrainNode"; node: string; reason: string }
+  | { type: "DrainNode"; node: string; reason: string; deadlineMs?: number | undefined }
+  | { type: "PauseDrain"; node: string }
+  | { type: "ResumeDrain"; node: string }
   | { type: "CancelDrain"; node: string }
   | { type: "RemoveNode"; node: string; workloads: readonly string[]; force: boolean };
 
@@ -72,7 +74,11 @@ export const node: Decider<Node, NodeCommand, NodeEvent, Refusal> = {
       case "NodeUncordoned":
         return { ...state, cordon: undefined };
       case "DrainRequested":
-        return { ...state, drain: event.reason };
+        return { ...state, drain: { reason: event.reason, deadlineMs: event.deadlineMs, paused: false } };
+      case "DrainPaused":
+        return { ...state, drain: state.drain && { ...state.drain, paused: true } };
+      case "DrainResumed":
+        return { ...state, drain: state.drain && { ...state.drain, paused: false } };
       case "DrainCancelled":
         return { ...state, drain: undefined };
       case "NodeRemoved":
@@ -134,8 +140,21 @@ function change(
     case "UncordonNode":
       return state.cordon === undefined ? accept() : accept({ type: "NodeUncordoned", node });
     case "DrainNode":
-      if (state.drain === command.reason) return accept();
-      return accept({ type: "DrainRequested", node, reason: command.reason });
+      if (state.drain?.reason === command.reason && state.drain.deadlineMs === command.deadlineMs)
+        return accept();
+      return accept({
+        type: "DrainRequested",
+        node,
+        reason: command.reason,
+        ...(command.deadlineMs !== undefined && { deadlineMs: command.deadlineMs }),
+      });
+    case "PauseDrain":
+      if (!state.drain) return refuse({ code: "drain_unknown", node });
+      return state.drain.paused ? accept() : accept({ type: "DrainPaused", node });
+    case "ResumeDrain":
+      if (!state.drain) return refuse({ code: "drain_unknown", node });
+      // Also when it is not paused here: at its deadline the scheduler has paused it.
+      return accept({ type: "DrainResumed", node });
     case "CancelDrain":
       return state.drain === undefined ? accept() : accept({ type: "DrainCancelled", node });
     case "RemoveNode":

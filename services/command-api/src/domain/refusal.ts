@@ -21,6 +21,7 @@ type Reason =
   | { code: "pod_has_deployments"; pod: string; deployments: Names }
   | { code: "node_unknown"; node: string; removed: boolean }
   | { code: "node_exists"; node: string; pod: string; differs: "pod" | "labels" | "resources" }
+  | { code: "drain_unknown"; node: string }
   | { code: "node_has_workloads"; node: string; workloads: Names }
   | { code: "node_still_occupied"; node: string; pod: string; workloads: Names }
   | { code: "node_in_other_pod"; node: string; pod: string; wanted: string }

@@ -1,4 +1,12 @@
-import { DrainPlanReply, Labels, NodeEvent, NodeName, PodName, subjects } from "@eru/events";
+import {
+  DrainPlanReply,
+  drainDeadlineMsMax,
+  Labels,
+  NodeEvent,
+  NodeName,
+  PodName,
+  subjects,
+} from "@eru/events";
 import type { Live } from "@eru/log";
 import { z } from "zod";
 import { node as decider, type NodeCommand } from "../domain/node.ts";
@@ -19,6 +27,17 @@ const NewNode = z.strictObject({
   ),
 });
 const Cordon = z.strictObject({ reason: NodeEvent.options[3].shape.reason.default("") });
+const DrainBody = z.strictObject({
+  ...Cordon.shape,
+  deadlineMs: z
+    .int()
+    .min(1)
+    .max(drainDeadlineMsMax)
+    .optional()
+    .describe(
+      "Milliseconds after which the drain is paused with what is left; absent: it takes as long as it takes.",
+    ),
+});
 const tag = "nodes";
 const params = z.strictObject({ node: NodeName });
 const ids = { node: NodeName };
@@ -129,13 +148,37 @@ function drainRoutes(deps: RouteDeps, live: Live): void {
       "Start-first: a workload goes when another one serves in its place; what fits nowhere else stays, and the node's query says why. Nothing new is placed there until the drain is cancelled. With `dryRun` nothing is recorded: the scheduler answers what would go where.",
     params,
     query: z.strictObject({ dryRun: flag }),
-    body: Cordon.prefault({}),
+    body: DrainBody.prefault({}),
     ids,
-    command: ({ params: { node }, body: { reason } }) => change("DrainNode", node, { reason }),
+    command: ({ params: { node }, body: { reason, deadlineMs } }) =>
+      change("DrainNode", node, { reason, deadlineMs }),
     instead: {
       answer: DrainPlanReply,
       when: ({ params: { node }, query }) => (query.dryRun ? forecast(deps, live, node) : undefined),
     },
+  });
+  commandRoute(deps, {
+    name: "PauseDrain",
+    method: "POST",
+    url: "/v1/nodes/:node/drain/pause",
+    tag,
+    summary: "Pause the drain of a node",
+    description:
+      "Nothing more is moved, and nothing new is placed there; what is on its way comes to its end.",
+    params,
+    ids,
+    command: ({ params: { node } }) => change("PauseDrain", node, {}),
+  });
+  commandRoute(deps, {
+    name: "ResumeDrain",
+    method: "POST",
+    url: "/v1/nodes/:node/drain/resume",
+    tag,
+    summary: "Go on with the drain of a node",
+    description: "Also after its deadline, which counts anew.",
+    params,
+    ids,
+    command: ({ params: { node } }) => change("ResumeDrain", node, {}),
   });
   commandRoute(deps, {
     name: "CancelDrain",

@@ -157,6 +157,8 @@ test("every command is described, with what it answers, to everybody", async () 
     "post /v1/nodes",
     "post /v1/nodes/{node}/cordon",
     "post /v1/nodes/{node}/drain",
+    "post /v1/nodes/{node}/drain/pause",
+    "post /v1/nodes/{node}/drain/resume",
     "post /v1/nodes/{node}/uncordon",
     "post /v1/pods",
     "post /v1/routes/{host}/undo",

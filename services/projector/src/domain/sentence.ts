@@ -48,6 +48,7 @@ function words(event: EruEvent): string {
     case "NodeLost":
     case "NodeRecovered":
     case "NodeLossHeld":
+    case "DrainOverdue":
       return ofDecision(event);
     default:
       return ofIntent(event);
@@ -158,6 +159,8 @@ function ofDecision(event: DecisionEvent): string {
       return `${event.node} is alive`;
     case "NodeLossHeld":
       return `${event.nodes.length} of ${event.nodesTotal} nodes fell silent at once: nothing is moved`;
+    case "DrainOverdue":
+      return `the drain of ${event.node} has taken longer than it may and is paused, ${many(event.left, "workload")} left`;
     default:
       return unreachable(event);
   }
@@ -189,6 +192,10 @@ function ofIntent(event: Intent): string {
       return `node ${event.node} removed`;
     case "DrainRequested":
       return `node ${event.node} shall be drained${event.reason === "" ? "" : `: ${event.reason}`}`;
+    case "DrainPaused":
+      return `the drain of node ${event.node} is paused`;
+    case "DrainResumed":
+      return `the drain of node ${event.node} goes on`;
     case "DrainCancelled":
       return `the drain of node ${event.node} is cancelled`;
     default:

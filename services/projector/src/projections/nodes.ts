@@ -17,6 +17,8 @@ export const nodes: Projection = {
       cordoned integer not null,
       cordonReason text,
       drainReason text,
+      drainDeadlineMs integer,
+      drainPaused text,
       drainSeq integer,
       drainAt text,
       given text,
@@ -46,17 +48,22 @@ export const nodes: Projection = {
   },
 };
 
+type DrainColumns = "drainReason" | "drainDeadlineMs" | "drainPaused" | "drainSeq" | "drainAt";
+
 function prepareDeclared(db: Database): Apply {
-  const add = db.prepare<Omit<NodeRow, "drainReason" | "drainSeq" | "drainAt">>(`
+  const add = db.prepare<Omit<NodeRow, DrainColumns>>(`
     insert or replace into nodes values
-      (@node, @pod, @labels, @cordoned, @cordonReason, null, null, null, @given, @addedSeq, @addedAt)`);
+      (@node, @pod, @labels, @cordoned, @cordonReason, null, null, null, null, null, @given, @addedSeq, @addedAt)`);
   const resources = db.prepare<[string, string]>("update nodes set given = ? where node = ?");
   const label = db.prepare<[string, string]>("update nodes set labels = ? where node = ?");
   const cordon = db.prepare<[number, string | null, string]>(
     "update nodes set cordoned = ?, cordonReason = ? where node = ?",
   );
-  const drain = db.prepare<[string | null, number | null, string | null, string]>(
-    "update nodes set drainReason = ?, drainSeq = ?, drainAt = ? where node = ?",
+  const drain = db.prepare<[string | null, number | null, number | null, string | null, string]>(
+    "update nodes set drainReason = ?, drainDeadlineMs = ?, drainPaused = null, drainSeq = ?, drainAt = ? where node = ?",
+  );
+  const pause = db.prepare<["user" | "deadline" | null, string]>(
+    "update nodes set drainPaused = ? where node = ? and drainSeq is not null",
   );
   const remove = db.prepare<[string]>("delete from nodes where node = ?");
   return ({ event, seq, meta }: RecordedEvent) => {
@@ -86,10 +93,19 @@ function prepareDeclared(db: Database): Apply {
         cordon.run(0, null, event.node);
         break;
       case "DrainRequested":
-        drain.run(event.reason, seq, meta.time, event.node);
+        drain.run(event.reason, event.deadlineMs ?? null, seq, meta.time, event.node);
+        break;
+      case "DrainPaused":
+        pause.run("user", event.node);
+        break;
+      case "DrainResumed":
+        pause.run(null, event.node);
+        break;
+      case "DrainOverdue":
+        pause.run("deadline", event.node);
         break;
       case "DrainCancelled":
-        drain.run(null, null, null, event.node);
+        drain.run(null, null, null, null, event.node);
         break;
       case "NodeRemoved":
         remove.run(event.node);

@@ -1,4 +1,4 @@
-import { subjects } from "@eru/events";
+import { type EruEvent, subjects } from "@eru/events";
 import { expect, test, vi } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { deployment, first, second, story } from "../testkit/story.ts";
@@ -70,6 +70,26 @@ test("what is gone is not left, and a node that is not drained has no drain", as
     world.append(subjects.node("n1"), userActor, [{ type: "DrainCancelled", node: "n1" }]);
   });
   expect(cancelled).toMatchObject({ draining: false, drainReason: null, drain: null });
+});
+
+test("a drain says how long it may take, and who paused it", async () => {
+  const after = (...more: EruEvent[]) =>
+    nodeAfter((world) => {
+      const begun = { type: "DrainRequested", node: "n1", reason: "", deadlineMs: 60_000 } as const;
+      world.append(subjects.node("n1"), userActor, [begun]);
+      for (const event of more)
+        world.append(
+          event.type === "DrainOverdue" ? subjects.decision("p1") : subjects.node("n1"),
+          userActor,
+          [event],
+        );
+    });
+  const overdue = { type: "DrainOverdue", pod: "p1", node: "n1", left: 2 } as const;
+  const resumed = { type: "DrainResumed", node: "n1" } as const;
+  expect(await after()).toMatchObject({ drain: { deadlineMs: 60_000, paused: null } });
+  expect(await after({ type: "DrainPaused", node: "n1" })).toMatchObject({ drain: { paused: "user" } });
+  expect(await after(overdue)).toMatchObject({ drain: { paused: "deadline" } });
+  expect(await after(overdue, resumed)).toMatchObject({ drain: { paused: null } });
 });
 
 test("a deployment that has all it wants is running, also while one of its workloads waits to be moved", async () => {

@@ -44,6 +44,8 @@ const closestMax = 5;
 const Drain = z.object({
   requestedSeq: z.int(),
   requestedAt: z.string(),
+  deadlineMs: z.int().nullable().describe("Milliseconds it may take; null: as long as it takes"),
+  paused: z.enum(["user", "deadline"]).nullable().describe("By whom nothing is moved now; null: it goes on"),
   left: z.int().describe("Workloads that still run there and shall be moved"),
   leaving: z.int().describe("Workloads on their way out"),
   lost: z.int().describe("Workloads that went with the node's heartbeats: they are replaced without a drain"),
@@ -81,7 +83,8 @@ function whyWaiting(view: View, deployment: string): string | undefined {
 }
 
 /** How far the drain is: what is on the node, and of it, what does not get on. */
-function drainOf(view: View, { node, drainSeq, drainAt }: NodeRow): z.infer<typeof Drain> | null {
+function drainOf(view: View, row: NodeRow): z.infer<typeof Drain> | null {
+  const { node, drainSeq, drainAt, drainDeadlineMs, drainPaused } = row;
   if (drainSeq === null || drainAt === null) return null;
   const rows = view.all(
     kysely
@@ -111,6 +114,8 @@ function drainOf(view: View, { node, drainSeq, drainAt }: NodeRow): z.infer<type
   return {
     requestedSeq: drainSeq,
     requestedAt: drainAt,
+    deadlineMs: drainDeadlineMs,
+    paused: drainPaused,
     left: count(left),
     leaving: count(rows.filter(isLeaving)),
     lost: count(rows.filter(({ state }) => state === "lost")),
@@ -131,6 +136,8 @@ const nodes = () =>
       "n.cordoned",
       "n.cordonReason",
       "n.drainReason",
+      "n.drainDeadlineMs",
+      "n.drainPaused",
       "n.drainSeq",
       "n.drainAt",
       "n.given",

@@ -79,6 +79,8 @@ const changeNode = withOne(
       { type: "NodeCordoned", node, reason: "disk" },
       { type: "NodeUncordoned", node },
       { type: "DrainRequested", node, reason: "fan" },
+      { type: "DrainPaused", node },
+      { type: "DrainResumed", node },
       { type: "DrainCancelled", node },
       { type: "NodeLabelled", node, labels: { zone: "b", disk: "ssd" } },
       { type: "NodeResourcesSet", node, resources: { cpu: 1.5, memoryMib: 256 } },
@@ -121,6 +123,7 @@ const judgeNode = withOne(
       { type: "NodeSuspected", pod, node: name, silentMs: 2_000 },
       { type: "NodeLost", pod, node: name, silentMs: 6_000, workloads: 1 },
       { type: "NodeLossHeld", pod, nodes: [name], nodesTotal: 3 },
+      { type: "DrainOverdue", pod, node: name, left: 2 },
       { type: "SharedCoresDecided", pod, ...shared },
     ];
     const verdict = pick(choose, verdicts);

@@ -40,6 +40,12 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
     applyLiveness(zone, pod, event);
     return;
   }
+  if (event.type === "DrainOverdue") {
+    const node = pod.nodes.get(event.node);
+    if (node?.drain) node.drain = { ...node.drain, paused: true };
+    if (node) for (const { deployment } of node.workloads) touch(zone, deployment);
+    return;
+  }
   if (event.type === "SharedCoresDecided") {
     const { generation, cores } = event;
     agentOf(zone, event.node).shared = { generation, cores };

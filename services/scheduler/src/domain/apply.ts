@@ -92,8 +92,13 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   else if (event.type === "NodeCordoned") node.cordoned = event.reason;
   else if (event.type === "NodeUncordoned") node.cordoned = undefined;
   else if (event.type === "DrainRequested") {
-    node.drain = { reason: event.reason, cause: causeOf(recorded) };
+    const { reason, deadlineMs } = event;
+    node.drain = { reason, cause: causeOf(recorded), sinceSeq: recorded.seq, deadlineMs, paused: false };
     zone.drains.add(node);
+    touchNode(zone, node);
+  } else if (event.type === "DrainPaused" || event.type === "DrainResumed") {
+    if (node.drain)
+      node.drain = { ...node.drain, sinceSeq: recorded.seq, paused: event.type === "DrainPaused" };
     touchNode(zone, node);
   } else if (event.type === "DrainCancelled") {
     node.drain = undefined;

@@ -22,6 +22,8 @@ export type Signals = {
   stalled: ReadonlyMap<string, { workload: string; afterMs: number }>;
   /** Deployments in which a replacement has been healthy for long enough. */
   steady: ReadonlySet<string>;
+  /** Nodes whose drain has taken longer than it may. */
+  overdue: ReadonlySet<string>;
 };
 
 export type LivenessChange =
@@ -36,6 +38,7 @@ export const noSignals: Signals = {
   stops: new Map(),
   stalled: new Map(),
   steady: new Set(),
+  overdue: new Set(),
 };
 
 export type PassOptions = {
@@ -122,8 +125,14 @@ export class Draft {
     return this.#liveness.get(node.name) ?? node.liveness;
   }
 
-  /** Whether everything on the node shall be moved elsewhere. */
+  /** Whether everything on the node shall be moved elsewhere now. */
   drains(node: Node): boolean {
+    if (node.name === this.drainedNode) return true;
+    return node.drain !== undefined && !node.drain.paused && !this.signals.overdue.has(node.name);
+  }
+
+  /** Whether nothing new may be placed there because of a drain, a paused one included. */
+  closed(node: Node): boolean {
     return node.drain !== undefined || node.name === this.drainedNode;
   }
 

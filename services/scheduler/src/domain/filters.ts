@@ -141,8 +141,9 @@ const filters: readonly Filter[] = [
   },
   {
     name: "draining",
-    fails: (node, _wish, draft) => draft.drains(node),
-    detail: ({ drain }) => (drain?.reason ? `being drained: ${drain.reason}` : "being drained"),
+    fails: (node, _wish, draft) => draft.closed(node),
+    detail: ({ drain }) =>
+      `being drained${drain?.paused ? ", paused" : ""}${drain?.reason ? `: ${drain.reason}` : ""}`,
   },
   {
     name: "not_alive",

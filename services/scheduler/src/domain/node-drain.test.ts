@@ -213,3 +213,32 @@ test("what a halted upgrade failed with is removed once when its draining node i
   const removed = only(decided, "RemovalDecided").map(({ workload }) => workload);
   expect(removed.toSorted()).toEqual(["shop-web-a-1", "shop-web-a-2"]);
 });
+
+test("a paused drain moves nothing more and lets nothing in; resumed, it goes on", () => {
+  const world = drain(crowded(3)).nodeEvent({ type: "DrainPaused", node: "n1" });
+  expect(only(world.passes(), "PlacementDecided")).toEqual([]);
+  world.scale("shop-web-a", 5);
+  const [decided] = only(world.passes(), "PlacementDecided");
+  expect(decided?.placed.map(({ node }) => node)).toEqual(["n2", "n2"]);
+  expect(decided?.reasons.rejected).toMatchObject([{ node: "n1", detail: "being drained, paused: fan" }]);
+  world.nodeEvent({ type: "DrainResumed", node: "n1" });
+  world.settle();
+  expect(world.layout).toEqual({ n2: 5 });
+});
+
+test("replacements of a paused drain that are on their way are too many and go", () => {
+  const world = drain(crowded(2));
+  expect(only(world.passes(), "PlacementDecided")).toHaveLength(1);
+  world.nodeEvent({ type: "DrainPaused", node: "n1" });
+  const removed = only(world.passes(), "RemovalDecided").map(({ node }) => node);
+  expect(removed).toEqual(["n2", "n2"]);
+  expect(world.staying("shop-web-a")).toHaveLength(2);
+});
+
+test("at its deadline a drain is paused once, with what is left, and takes nothing away", () => {
+  const world = crowded(3).nodeEvent({ type: "DrainRequested", node: "n1", reason: "", deadlineMs: 60_000 });
+  const decided = world.passes({ overdue: new Set(["n1"]) });
+  expect(decided).toEqual([{ type: "DrainOverdue", pod: "p", node: "n1", left: 3 }]);
+  expect(world.passes({ overdue: new Set(["n1"]) })).toEqual([]);
+  expect(world.layout).toEqual({ n1: 3 });
+});

@@ -43,6 +43,7 @@ export function plan(
   for (const { pod: name, workloads } of zone.drains)
     if (name === pod.name) for (const { deployment } of workloads) focus.add(deployment);
   recordLiveness(draft, focus);
+  pauseOverdue(draft);
   takeBackOrphans(draft);
   stopDrained(draft);
   for (const deployment of [...focus].sort((a, b) => a.seq - b.seq)) {
@@ -92,6 +93,16 @@ function recordLiveness(draft: Draft, focus: Set<Deployment>): void {
       );
       draft.nodeLost ??= decision;
     }
+  }
+}
+
+/** A drain that has taken too long is paused: nothing is ever taken away to be in time. */
+function pauseOverdue(draft: Draft): void {
+  for (const name of draft.signals.overdue) {
+    const node = draft.pod.nodes.get(name);
+    if (!node?.drain || node.drain.paused) continue;
+    const left = node.workloads.size;
+    draft.decide({ type: "DrainOverdue", pod: draft.pod.name, node: name, left }, node.drain.cause);
   }
 }
 

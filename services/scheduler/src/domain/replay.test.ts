@@ -259,6 +259,7 @@ function signalsOf(decided: readonly DecisionEvent[]): Signals {
       }),
     ),
     steady: new Set(only(decided, "DeploymentSteady").map(({ deployment }) => deployment)),
+    overdue: new Set(only(decided, "DrainOverdue").map(({ node }) => node)),
   };
 }
 

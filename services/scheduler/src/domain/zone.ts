@@ -18,6 +18,16 @@ import type { Amounts } from "./amounts.ts";
 /** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
 
+/** The drain of a node. While it is paused nothing is moved, and nothing new is placed there either. */
+export type NodeDrain = {
+  reason: string;
+  cause: Cause;
+  /** The request it was begun or resumed by: its deadline counts from there. */
+  sinceSeq: number;
+  deadlineMs: number | undefined;
+  paused: boolean;
+};
+
 /** What a node's agent said about its machine, known also before a user adds the node. */
 export type Agent = {
   observed: NodeResources | undefined;
@@ -33,7 +43,7 @@ export type Node = {
   /** The reason of the cordon. */
   cordoned: string | undefined;
   /** Everything there shall be moved elsewhere. */
-  drain: { reason: string; cause: Cause } | undefined;
+  drain: NodeDrain | undefined;
   /** What the user said may be booked. */
   given: GivenResources | undefined;
   readonly agent: Agent;
