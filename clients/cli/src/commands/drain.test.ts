@@ -31,7 +31,9 @@ test("list names the nodes that are being drained, and how far each is", async (
 });
 
 test("show says since when, how long it may take and who paused it", async () => {
-  server.on("GET /v1/nodes/n1", { json: { ...aNode(), resources: [], drain: { ...drain, paused: "deadline" } } });
+  server.on("GET /v1/nodes/n1", {
+    json: { ...aNode(), resources: [], drain: { ...drain, paused: "deadline" } },
+  });
   const { out } = await eru(place, ["drain", "show", "n1"]);
   expect(out).toContain("paused at its deadline: 2 workloads to move, 1 leaving");
   expect(out).toMatch(/may take +10/);
@@ -51,7 +53,9 @@ test("pause, resume and abort are commands about the node's drain", async () => 
 
 test("a drain that is paused ends the wait for it, and says how to go on", async () => {
   server.on("POST /v1/nodes/n1/drain", recorded);
-  server.on("GET /v1/nodes/n1", { json: { ...aNode(), resources: [], drain: { ...drain, paused: "deadline" } } });
+  server.on("GET /v1/nodes/n1", {
+    json: { ...aNode(), resources: [], drain: { ...drain, paused: "deadline" } },
+  });
   const { code, err } = await eru(place, ["node", "drain", "n1", "--deadline", "10m", "--wait"]);
   expect(server.asked("POST /v1/nodes/n1/drain")[0]?.body).toEqual({ deadlineMs: 600_000 });
   expect(code).toBe(1);
