@@ -41,16 +41,11 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
     return;
   }
   if (event.type === "DrainOverdue") {
-    const node = pod.nodes.get(event.node);
-    if (node?.drain) node.drain = { ...node.drain, paused: true };
-    if (node) for (const { deployment } of node.workloads) touch(zone, deployment);
+    pauseDrain(zone, pod, event.node);
     return;
   }
   if (event.type === "SharedCoresDecided") {
-    const { generation, cores } = event;
-    agentOf(zone, event.node).shared = { generation, cores };
-    const node = pod.nodes.get(event.node);
-    if (node) noteBound(pod, node);
+    shareCores(zone, pod, event);
     return;
   }
   if (event.type === "StopDecided") pod.orphans.delete(event.workload);
@@ -106,6 +101,19 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
     default:
       unreachable(event);
   }
+}
+
+function pauseDrain(zone: Zone, pod: Pod, name: string): void {
+  const node = pod.nodes.get(name);
+  if (!node?.drain) return;
+  node.drain = { ...node.drain, paused: true };
+  for (const { deployment } of node.workloads) touch(zone, deployment);
+}
+
+function shareCores(zone: Zone, pod: Pod, { node: name, generation, cores }: Of<"SharedCoresDecided">): void {
+  agentOf(zone, name).shared = { generation, cores };
+  const node = pod.nodes.get(name);
+  if (node) noteBound(pod, node);
 }
 
 function forgetDeployment(zone: Zone, pod: Pod, deployment: Deployment): void {
