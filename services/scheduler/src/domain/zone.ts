@@ -19,7 +19,7 @@ import type { Amounts } from "./amounts.ts";
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
 
 /** The drain of a node. While it is paused nothing is moved, and nothing new is placed there either. */
-export type NodeDrain = {
+type NodeDrain = {
   reason: string;
   cause: Cause;
   /** The request it was begun or resumed by: its deadline counts from there. */
