@@ -14,19 +14,10 @@ import {
 } from "@eru/events";
 import { type Books, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
+import type { NodeDrain } from "./node-drain.ts";
 
 /** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
-
-/** The drain of a node. While it is paused nothing is moved, and nothing new is placed there either. */
-type NodeDrain = {
-  reason: string;
-  cause: Cause;
-  /** The request it was begun or resumed by: its deadline counts from there. */
-  sinceSeq: number;
-  deadlineMs: number | undefined;
-  paused: boolean;
-};
 
 /** What a node's agent said about its machine, known also before a user adds the node. */
 export type Agent = {

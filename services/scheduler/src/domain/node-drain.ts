@@ -1,0 +1,11 @@
+import type { Cause } from "@eru/events";
+
+/** The drain of a node. While it is paused nothing is moved, and nothing new is placed there either. */
+export type NodeDrain = {
+  reason: string;
+  cause: Cause;
+  /** The request it was begun or resumed by: its deadline counts from there. */
+  sinceSeq: number;
+  deadlineMs: number | undefined;
+  paused: boolean;
+};
