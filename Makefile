@@ -3,7 +3,7 @@ NODES ?= 3
 export NODES
 node := node_modules/.bin/node
 
-.PHONY: help setup doctor demo down purge status test agree bench bench-rollout bench-elb
+.PHONY: help setup doctor demo down purge status test agree bench bench-placements bench-rollout bench-elb
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ agree: ## compare both matchers of routing rules on 200,000 random requests (abo
 bench: ## how long commands, deployments and routing take, against plain calls in the same run (root)
 	@$(node) test/bench/commands.ts
 	@infra/rig/rig world $(node) test/bench/deploy.ts
+
+bench-placements: ## durable placements a second: 5,000 simulated nodes, 1,000 deployments of 100
+	@$(node) test/bench/durable.ts 5000 1000 100
 
 bench-rollout: ## create, update and a lost node, against Docker Swarm and plain engine calls in the same run (root)
 	@infra/rig/rig world $(node) test/bench/rollout.ts
