@@ -9,16 +9,19 @@ import { ElbGroup } from "./rule.ts";
 
 // Messages on core NATS: never stored, lost without harm.
 
-/** Once a second from every agent. */
-export const NodeHeartbeat = z.strictObject({
+/** Once a second from every agent. What a newer sender adds is not read. */
+export const NodeHeartbeat = z.object({
   node: NodeName,
   bootId: z.string(),
   engineReachable: z.boolean(),
 });
 export type NodeHeartbeat = z.infer<typeof NodeHeartbeat>;
 
-/** Once a second from every router-sync whose load balancer serves. */
-export const ElbHeartbeat = z.strictObject({
+/**
+ * Once a second from every router-sync whose load balancer serves. What a newer sender adds is not read, instead of making a
+ * load balancer look dead: parts are replaced one after the other.
+ */
+export const ElbHeartbeat = z.object({
   elb: ElbName,
   bootId: z.string(),
   appliedSeq: z.int(),
