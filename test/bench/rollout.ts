@@ -126,10 +126,13 @@ async function eruLoss(): Promise<number> {
 
 type Round = { create: number; update: number };
 
-const elsewhere = async (api: Api, id: string) =>
-  (await workloads(api, id)).filter(({ state, node }) => state === "healthy" && node !== "n3");
-const on = async (api: Api, id: string) =>
-  (await workloads(api, id)).filter(({ state, node }) => state === "healthy" && node === "n3").length;
+async function elsewhere(api: Api, id: string) {
+  return (await workloads(api, id)).filter(({ state, node }) => state === "healthy" && node !== "n3");
+}
+
+async function on(api: Api, id: string): Promise<number> {
+  return (await workloads(api, id)).filter(({ state, node }) => state === "healthy" && node === "n3").length;
+}
 
 async function until(done: () => Promise<boolean>): Promise<void> {
   for (const end = performance.now() + 120_000; !(await done()); await sleep(50))

@@ -24,5 +24,5 @@ export const nodeAgentConfig = {
     .transform((text) => text.split(",").filter((path) => path !== ""))
     .pipe(z.array(z.string().startsWith("/", "absolute paths with commas"))),
   /** Containers created or started at once. Starting is bound by the machine's CPU. */
-  ERU_AGENT_ACTIONS_MAX: z.coerce.number().int().min(1).max(64).default(8),
+  ERU_AGENT_ACTIONS_MAX: z.coerce.number().int().min(1).max(64).default(16),
 } as const;

@@ -331,11 +331,11 @@ test("what the machine offers is reported when it changed, not at every start", 
   expect(drive.facts()).toEqual(["NodeObserved", "NodeObserved"]);
 });
 
-test("at most eight containers start at once, and each goes on before the next begins", async () => {
+test("at most sixteen containers start at once, and each goes on before the next begins", async () => {
   const drive = await new Drive().begin();
   for (let n = 1; n <= 20; n++) drive.order(assigned({ workload: `shop-web-abc123-${n}` }));
   const first = drive.agent.next(drive.nowMs).actions;
-  expect(first.map((action) => action.do)).toEqual(Array(8).fill("create"));
+  expect(first.map((action) => action.do)).toEqual(Array(16).fill("create"));
   const created = first[0]!;
   if (created.do !== "create") throw new Error("not a create");
   const container = await drive.engine.create(created.spec);

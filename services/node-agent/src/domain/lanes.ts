@@ -18,7 +18,7 @@ const laneOf = {
 } as const satisfies Record<Action["do"], Lane>;
 
 /** Actions in flight per lane. Starting is bound by the CPU, pulling by the network, hooks and stopping mostly wait. */
-export const laneLimits: Readonly<Record<Lane, number>> = { look: 16, pull: 3, run: 8, hook: 16, clear: 16 };
+export const laneLimits: Readonly<Record<Lane, number>> = { look: 16, pull: 3, run: 16, hook: 16, clear: 16 };
 
 /** Counts actions in flight, and remembers in order who waits for one to end. */
 export class Lanes<T> {
