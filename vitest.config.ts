@@ -12,6 +12,10 @@ export default defineConfig({
           name: "unit",
           include: [`${anywhere}/*.test.ts`],
           exclude: ["**/node_modules/**", ...needs.map((need) => `**/*.${need}.test.ts`)],
+          // Only what hangs ends by the clock: machines are busy, and no test here is about time.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       ...needs.map((need) => ({
@@ -21,6 +25,7 @@ export default defineConfig({
           testTimeout: need === "e2e" ? 240_000 : 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          expect: { poll: { timeout: 30_000 } },
         },
       })),
     ],

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { z } from "zod";
 
 const root = join(import.meta.dirname, "..");
@@ -12,7 +12,8 @@ const reports = mkdtempSync(join(tmpdir(), "eru-test-"));
 /** A step that hangs is a failure too. */
 const stepLimitMs = 10 * 60_000;
 
-type Counts = { passed: number; failed: number };
+/** `named`: each failed test with the beginning of its reason, for whoever sees only the end of the output. */
+type Counts = { passed: number; failed: number; named?: readonly string[] };
 type Step = { name: string; run: () => Counts };
 
 /** A check is one test: its exit status decides. */
@@ -41,17 +42,44 @@ const Report = z.object({
   numPassedTests: z.number(),
   numFailedTests: z.number(),
   numPendingTests: z.number(),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      message: z.string(),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).nullish(),
+        }),
+      ),
+    }),
+  ),
 });
+type Report = z.infer<typeof Report>;
 
 function countReport(path: string): Counts {
   try {
     const report = Report.parse(JSON.parse(readFileSync(path, "utf8")));
     // A skipped test has proved nothing: it counts as failed.
-    return { passed: report.numPassedTests, failed: report.numFailedTests + report.numPendingTests };
+    const failed = report.numFailedTests + report.numPendingTests;
+    return { passed: report.numPassedTests, failed, named: failuresIn(report) };
   } catch {
     return { passed: 0, failed: 0 };
   }
 }
+
+const failuresIn = ({ testResults }: Report): string[] =>
+  testResults.flatMap((file) => {
+    const failed = file.assertionResults.filter((one) => one.status !== "passed");
+    const said = failed.map((one) => `${one.fullName}: ${one.failureMessages?.[0] ?? one.status}`);
+    const all = said.length === 0 && file.status !== "passed" ? [file.message] : said;
+    return all.map(
+      (text) =>
+        `${relative(root, file.name)}: ${text.replace(/\n\s+at .*node_modules.*/g, "").slice(0, 1_000)}`,
+    );
+  });
 
 function execute(command: string, parameters: readonly string[]): boolean {
   const executable = command === "node" ? process.execPath : command;
@@ -81,16 +109,19 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const failures: string[] = [];
 const results = steps
   .filter((step) => wanted.size === 0 || wanted.has(step.name))
   .map((step) => {
     console.log(`\n==> ${step.name}`);
     const begun = performance.now();
-    const counts = step.run();
+    const { named = [], ...counts } = step.run();
+    failures.push(...named.map((text) => `${step.name}: ${text}`));
     return { step: step.name, ...counts, seconds: Math.round((performance.now() - begun) / 1000) };
   });
 rmSync(reports, { recursive: true });
 console.table(results);
-const sum = (key: keyof Counts) => results.reduce((total, result) => total + result[key], 0);
+for (const failure of failures) console.log(failure);
+const sum = (key: "passed" | "failed") => results.reduce((total, result) => total + result[key], 0);
 console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
 process.exit(sum("failed") === 0 ? 0 : 1);

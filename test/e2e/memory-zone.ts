@@ -182,7 +182,7 @@ async function startProjector(broker: MemoryBroker, path: string, wantedPort: nu
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  limitMs = 20_000,
+  limitMs = 60_000,
 ): Promise<void> {
   for (const end = performance.now() + limitMs; !(await holds()); await sleep(10))
     if (performance.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${what}`);

@@ -8,11 +8,13 @@ import { identityOf, readIdentity, runs, signalProcess } from "./identity.ts";
 const directory = mkdtempSync(join(tmpdir(), "eru-identity-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 const launch = join(import.meta.dirname, "../launch");
+// Real processes, on a machine that may be busy.
+const until = (check: () => void) => vi.waitFor(check, { timeout: 30_000, interval: 10 });
 
 test("a launched process has written who it is before it becomes the command", async () => {
   const file = join(directory, "sleeper");
   const child = spawn(launch, [file, "sleep", "60"]);
-  await vi.waitFor(() => expect(readIdentity(file)).toBeDefined());
+  await until(() => expect(readIdentity(file)).toBeDefined());
   const identity = readIdentity(file)!;
   expect(identity).toEqual(identityOf(child.pid!));
   expect(runs(identity)).toBe(true);
@@ -39,7 +41,7 @@ test("a process that has ended and was not reaped does not run", async () => {
   const pid = await new Promise<number>((resolve) =>
     parent.stdout.once("data", (text: Buffer) => resolve(Number(text.toString()))),
   );
-  await vi.waitFor(() => expect(identityOf(pid)).toBeUndefined());
+  await until(() => expect(identityOf(pid)).toBeUndefined());
   expect(process.kill(pid, 0)).toBe(true); // The number is still taken.
   parent.kill("SIGKILL");
 });

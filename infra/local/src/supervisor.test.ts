@@ -11,7 +11,7 @@ import { readState, runSupervisor } from "./supervisor.ts";
 import type { UnitSpec } from "./unit.ts";
 
 // Real processes on a machine that may be busy.
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let home: Home;
 const said: string[] = [];
@@ -57,7 +57,7 @@ function supervise(...specs: UnitSpec[]): () => Promise<void> {
 
 const stateOf = (name: string): UnitState | undefined =>
   readState(home)?.units.find((unit) => unit.name === name);
-const until = (check: () => void) => vi.waitFor(check, { timeout: 15_000, interval: 10 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 10 });
 const ready = (name: string) => until(() => expect(stateOf(name)?.phase).toBe("ready"));
 
 test("units start in the order of what they need: a task that has ended well, a process that runs", async () => {

@@ -45,7 +45,7 @@ async function facts(broker: MemoryBroker, node: string): Promise<FactEvent[]> {
 
 test("each node says what its machine has, and obeys its own orders", async () => {
   const { broker, sim } = startSim(60);
-  await expect.poll(() => sim.ready(), { timeout: 10_000 }).toBe(60);
+  await expect.poll(() => sim.ready(), { timeout: 30_000 }).toBe(60);
   await order(broker, assigned({ node: "sim-33", workload: "shop-web-abc123-1" }));
   await expect
     .poll(async () => (await facts(broker, "sim-33")).map(({ type }) => type))
@@ -76,7 +76,7 @@ test("the wanted part of starts fails", async () => {
 
 test("counters are those of all agents together, gauges that are asked the sum", async () => {
   const { broker, sim, metrics } = startSim(3);
-  await expect.poll(() => sim.ready(), { timeout: 10_000 }).toBe(3);
+  await expect.poll(() => sim.ready(), { timeout: 30_000 }).toBe(3);
   for (const node of names(3))
     await order(broker, assigned({ node, workload: `shop-web-abc123-${node.at(-1)}` }));
   const text = () => metrics.registry.metrics();

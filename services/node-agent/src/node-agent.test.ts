@@ -2,14 +2,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type FactEvent, liveSubjects, NodeHeartbeat, subjects } from "@eru/events";
 import { MemoryBroker } from "@eru/log/memory";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { summary } from "../test/drive.ts";
 import { eventually, giveOrders, type RunningAgent, reported, runAgent } from "../test/loop.ts";
 import { assigned, stopAssigned } from "../test/orders.ts";
 import { SimEngine } from "../test/sim-engine.ts";
 import { SecondAgentError } from "./outbox.ts";
-
-vi.setConfig({ testTimeout: 20_000 }); // Some wait a second for a restart, on a machine that may be busy.
 
 const workload = "shop-web-abc123-1";
 const name = `eru-${workload}-g1`;

@@ -34,7 +34,7 @@ export async function reported(broker: Broker, node = "n1"): Promise<FactEvent[]
 }
 
 /** Waits until the check passes; its last failure is the test's. */
-export async function eventually<T>(check: () => Promise<T> | T, limitMs = 15_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T> | T, limitMs = 30_000): Promise<T> {
   for (const endMs = performance.now() + limitMs; ; ) {
     try {
       return await check();

@@ -2,14 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { subjects } from "@eru/events";
 import { LogUnavailableError, NotPermittedError } from "@eru/log";
 import Database from "better-sqlite3";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { viewVersion } from "./projections/index.ts";
 import { dump } from "./testkit/compare.ts";
 import { temporaryFolder } from "./testkit/folder.ts";
 import { chooseBySeed, makeHistory } from "./testkit/histories.ts";
 import { MemoryZone, startProjector, until, withLog } from "./testkit/zone.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const pod = (name: string) =>
   [subjects.pod(name), [{ type: "PodAdded", pod: name, description: "" } as const]] as const;

@@ -3,15 +3,13 @@ import { eventSchemas, subjects, UnreadableEventError } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import Database from "better-sqlite3";
 import fc from "fast-check";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { LogGapError, ProjectionError } from "./errors.ts";
 import { dump } from "./testkit/compare.ts";
 import { temporaryFolder } from "./testkit/folder.ts";
 import { chooseBySeed, makeHistory } from "./testkit/histories.ts";
 import { World } from "./testkit/world.ts";
 import { View } from "./view.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const epoch = "2026-01-01T00:00:00.000Z";
 

@@ -9,7 +9,7 @@ const running: ReturnType<typeof start>[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map(({ stop }) => stop()));
 });
-const until = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 10 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 30_000, interval: 10 });
 const never = new AbortController().signal;
 
 test("why not is answered for now and for any time in the log, and the live zone stays as it is", async () => {

@@ -26,7 +26,7 @@ const stored = async (log: Log) => {
   return [];
 };
 const types = async (log: Log) => (await events(log, "eru.decision.p")).map(({ type }) => type);
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 5_000, interval: 10 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 30_000, interval: 10 });
 
 test("a request in the log becomes a decision and an order on the node", async () => {
   const broker = new MemoryBroker();

@@ -97,7 +97,7 @@ test("no answer, and nobody there, are asked again until the limit and then unkn
   const nobody = await append(pod).catch((thrown: unknown) => thrown);
   expect(nobody).toBeInstanceOf(LogUnavailableError);
   expect(nobody).toMatchObject({ messageId: "a", cause: { message: "no stream leader answers" } });
-  expect(performance.now() - startMs).toBeLessThan(limitMs + 1_000);
+  expect(performance.now() - startMs).toBeLessThan(limitMs + 10_000);
   await answering(subjects.pod(pod), []);
   await expect(append(pod)).rejects.toThrow(LogUnavailableError);
 });

@@ -1,6 +1,6 @@
 import { type EruEvent, subjects } from "@eru/events";
 import fc from "fast-check";
-import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { FeedClient } from "../testkit/feed-client.ts";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { chooseBySeed, makeHistory } from "../testkit/histories.ts";
@@ -8,8 +8,6 @@ import { deployment, first, story } from "../testkit/story.ts";
 import { appSpec } from "../testkit/world.ts";
 import { MemoryZone, type RunningProjector, startProjector, token, until } from "../testkit/zone.ts";
 import type { FeedLimits } from "./protocol.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const folder = temporaryFolder();
 let started: RunningProjector[] = [];

@@ -1,9 +1,7 @@
 import { type EruEvent, subjects } from "@eru/events";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { MemoryZone, startProjector, until } from "../testkit/zone.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 type Page = { items: { seq: number; type: string }[]; next: string | null };
 

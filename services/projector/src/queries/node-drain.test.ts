@@ -1,11 +1,9 @@
 import { type EruEvent, subjects } from "@eru/events";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { deployment, first, second, story } from "../testkit/story.ts";
 import { reasons, userActor } from "../testkit/world.ts";
 import { MemoryZone, startProjector } from "../testkit/zone.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 /** The node as the query shows it after the story and what the test adds to it. */
 async function nodeAfter(more: (world: ReturnType<typeof story>) => void): Promise<Record<string, unknown>> {

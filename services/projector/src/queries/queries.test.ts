@@ -4,8 +4,6 @@ import { temporaryFolder } from "../testkit/folder.ts";
 import { deployment, first, second, story } from "../testkit/story.ts";
 import { MemoryZone, type RunningProjector, startProjector, token } from "../testkit/zone.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
-
 const folder = temporaryFolder();
 let projector: RunningProjector;
 let zone: MemoryZone;

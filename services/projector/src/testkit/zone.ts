@@ -139,7 +139,7 @@ export function withLog(broker: Broker, replaced: Partial<Log>): Broker {
 }
 
 /** Waits until something is so. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 10_000) {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 30_000) {
   const deadline = performance.now() + limitMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms in vain: ${what}`);

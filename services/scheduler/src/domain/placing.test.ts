@@ -158,21 +158,19 @@ test("a request larger than one pass is placed in several, each consistent in it
   expect(decided[2]?.placed.at(-1)?.workload).toBe("shop-web-a-10");
 });
 
-test("a million workloads over a thousand nodes are planned in well under a second", () => {
+test("planning costs by nodes, not by workloads: a thousand millions over a thousand nodes", () => {
   const world = new World();
   for (let n = 0; n < 1_000; n++) world.node(`n${n}`, 64, 1_000_000);
   const {
     type: _,
     onShortage: __,
     ...request
-  } = world.requestFor("shop-web-a", 1_000_000, {
+  } = world.requestFor("shop-web-a", 1e9, {
     resources: { cpu: 0.1, memoryMib: 1 },
   });
-  const from = performance.now();
   const reply = dryRun(world.zone, request);
-  expect(performance.now() - from).toBeLessThan(1_000);
   expect(reply.placed).toHaveLength(1_000);
-  expect(reply.waiting).toBe(1_000_000 - 640 * 1_000);
+  expect(reply.waiting).toBe(1e9 - 640 * 1_000);
 });
 
 test("large templates count for more, so that a batch stays small", () => {

@@ -54,12 +54,9 @@ test("on a tie the larger capacity comes first, then the name", () => {
   expect(placed([node("b", 0, 5), node("a", 0, 5), node("c", 0, 6)], 2)).toEqual({ a: 1, c: 1 });
 });
 
-test("a million workloads on 5,000 nodes are planned in well under a second", () => {
-  const nodes = Array.from({ length: 5_000 }, (_, n) => node(`n${n}`, n % 7, 100 + (n % 300)));
-  const from = performance.now();
-  const shares = placed(nodes, 1_000_000);
-  expect(performance.now() - from).toBeLessThan(500);
-  expect(total(shares)).toBe(1_000_000);
+test("the cost grows with the nodes, not with the workloads: a million millions on 5,000 nodes", () => {
+  const nodes = Array.from({ length: 5_000 }, (_, n) => node(`n${n}`, n % 7, 1e9 + (n % 300)));
+  expect(total(placed(nodes, 1e12))).toBe(1e12);
 });
 
 /** Eru's own procedure, one workload at a time. */

@@ -45,14 +45,12 @@ test("a limit per node counts what is there already", () => {
   expect(placed([node("a", 0, 0.01, 9, 1), node("b", 0.9, 0.01, 9)], 9, 2)).toEqual({ a: 1, b: 2 });
 });
 
-test("a million workloads on 5,000 nodes are planned in a few seconds at most", () => {
+test("the cost grows with the nodes, not with the workloads: a million millions on 5,000 nodes", () => {
   const nodes = Array.from({ length: 5_000 }, (_, n) =>
-    node(`n${n}`, (n % 7) / 10, 1 / (500 + (n % 30)), 400),
+    node(`n${n}`, (n % 7) / 10, 1e-9 / (500 + (n % 30)), 400e9),
   );
-  const from = performance.now();
-  const total = Object.values(placed(nodes, 1_000_000)).reduce((a, b) => a + b, 0);
-  expect(performance.now() - from).toBeLessThan(5_000);
-  expect(total).toBe(1_000_000);
+  const total = Object.values(placed(nodes, 1e12)).reduce((a, b) => a + b, 0);
+  expect(total).toBe(1e12);
 });
 
 /** Eru's own procedure, one workload at a time. */
