@@ -10,6 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["./test/seed.ts"],
           include: [`${anywhere}/*.test.ts`],
           exclude: ["**/node_modules/**", ...needs.map((need) => `**/*.${need}.test.ts`)],
           // Only what hangs ends by the clock: machines are busy, and no test here is about time.
@@ -21,6 +22,7 @@ export default defineConfig({
       ...needs.map((need) => ({
         test: {
           name: need,
+          setupFiles: ["./test/seed.ts"],
           include: [`${anywhere}/*.${need}.test.ts`],
           testTimeout: need === "e2e" ? 240_000 : 60_000,
           hookTimeout: 120_000,

@@ -50,6 +50,8 @@ export const NodeScore = z.strictObject({
 });
 export type NodeScore = z.infer<typeof NodeScore>;
 
+const AppliedTables = z.array(z.strictObject({ elb: ElbName, appliedSeq: z.int().min(0) }));
+
 /** The reasons of one placement, kept for ever. Lists are bounded; the totals say what was left out. */
 export const Reasons = z.strictObject({
   /** Which rules decided: changes when the same input would be answered differently. */
@@ -67,6 +69,8 @@ export const Reasons = z.strictObject({
   rejected: z.array(NodeRejection),
   /** The smallest change that would let the rest fit; empty when everything fits. */
   wouldHelp: z.array(z.string()),
+  /** During an upgrade: the load balancers alive and the table each had applied, by which workloads counted as serving. */
+  elbs: AppliedTables.optional(),
 });
 export type Reasons = z.infer<typeof Reasons>;
 
@@ -76,8 +80,6 @@ const Placed = z.strictObject({
   /** Which parts of the node it gets, when it asked for any that are not alike. */
   granted: Granted.optional(),
 });
-
-const AppliedTables = z.array(z.strictObject({ elb: ElbName, appliedSeq: z.int().min(0) }));
 
 /** The scheduler's recorded answers, one history per pod: the pod owns the capacity of its nodes. */
 export const DecisionEvent = z.discriminatedUnion("type", [

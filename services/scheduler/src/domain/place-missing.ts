@@ -5,6 +5,7 @@ import type { Wish } from "./filters.ts";
 import { actionBytes, placedBytes, placedBytesMax, templateBytesMax } from "./limits.ts";
 import { type Placement, place, roomIn, verdicts } from "./place.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
+import { barrier } from "./serves.ts";
 import { contentAt, type Deployment, templateAt, type Workload } from "./zone.ts";
 
 /** What a deployment lacks. */
@@ -86,7 +87,12 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
     const { id } = deployment;
     draft.spend(1);
     draft.decide(
-      { type: "PlacementDeferred", deployment: id, waiting, reasons: placement.reasons },
+      {
+        type: "PlacementDeferred",
+        deployment: id,
+        waiting,
+        reasons: withTables(draft, deployment, placement.reasons),
+      },
       missing.cause,
     );
   }
@@ -121,7 +127,12 @@ function refuse(
   const scores = reasons.scores.map((score) => ({ ...score, placed: 0 }));
   draft.spend(1);
   draft.decide(
-    { type: "PlacementRefused", deployment: deployment.id, refused, reasons: { ...reasons, scores } },
+    {
+      type: "PlacementRefused",
+      deployment: deployment.id,
+      refused,
+      reasons: withTables(draft, deployment, { ...reasons, scores }),
+    },
     cause,
   );
   return { wanted: wanted - refused, refused };
@@ -135,8 +146,13 @@ function refuseTooLarge(draft: Draft, deployment: Deployment, { wanted, version,
 
 function reasonsNow(draft: Draft, deployment: Deployment, version: number): Reasons {
   const { resources, amounts } = contentAt(deployment, version);
-  return place(draft.fork(), wishOf(deployment, amounts, []), { wanted: 0, now: 0, resources }).reasons;
+  const wish = wishOf(deployment, amounts, []);
+  return withTables(draft, deployment, place(draft.fork(), wish, { wanted: 0, now: 0, resources }).reasons);
 }
+
+/** During an upgrade, how many are placed follows from how many serve: what that was judged by is a reason as well. */
+const withTables = (draft: Draft, { rollout }: Deployment, reasons: Reasons): Reasons =>
+  rollout ? { ...reasons, elbs: barrier(draft) } : reasons;
 
 function record(
   draft: Draft,
@@ -161,7 +177,7 @@ function record(
       templateSeq: missing.version,
       placed,
       waiting,
-      reasons: placement.reasons,
+      reasons: withTables(draft, deployment, placement.reasons),
     },
     missing.cause,
   );

@@ -247,7 +247,9 @@ function signalsOf(decided: readonly DecisionEvent[]): Signals {
       stops.push([event.workload, event.because as "drained"]);
   }
   const steps = only(decided, "RolloutStepped");
-  const elbs = [...steps, ...only(decided, "RemovalDecided")].find((event) => event.elbs)?.elbs;
+  const elbs = decided
+    .map((event) => ("elbs" in event ? event.elbs : reasonsOf(event)?.elbs))
+    .find((tables) => tables);
   return {
     liveness: changes,
     stops: new Map(stops),
