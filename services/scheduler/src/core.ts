@@ -17,8 +17,9 @@ import { drainForecast, dryRun, upgradePlan } from "./domain/dry-run.ts";
 import { awaitedHealth } from "./domain/health-deadline.ts";
 import { Heartbeats } from "./domain/liveness.ts";
 import { type Pass, plan } from "./domain/plan.ts";
+import { touch, touchReplacing } from "./domain/touch.ts";
 import { whyNot } from "./domain/why-not.ts";
-import { emptyZone, type Pod, touch, touchReplacing, type Zone } from "./domain/zone.ts";
+import { emptyZone, type Pod, type Zone } from "./domain/zone.ts";
 import { foldInto } from "./fold.ts";
 import { Stopwatch } from "./stopwatch.ts";
 

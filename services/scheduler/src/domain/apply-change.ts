@@ -1,6 +1,7 @@
 import type { DecisionEvent, DeploymentEvent, FactEvent, RecordedEvent } from "@eru/events";
 import { causeOf } from "./changes.ts";
-import { type Change, podOf, touch, type Workload, type Zone } from "./zone.ts";
+import { touch } from "./touch.ts";
+import { type Change, podOf, type Workload, type Zone } from "./zone.ts";
 
 type Asked = Extract<DeploymentEvent, { type: "WorkloadChangeRequested" }>;
 type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;

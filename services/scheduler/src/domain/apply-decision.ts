@@ -6,6 +6,7 @@ import { applyStep } from "./apply-rollout.ts";
 import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
+import { touch } from "./touch.ts";
 import {
   addToSpread,
   agentOf,
@@ -15,7 +16,6 @@ import {
   type Node,
   type Pod,
   podOf,
-  touch,
   type Workload,
   type Zone,
 } from "./zone.ts";

@@ -3,7 +3,8 @@ import { rebook } from "./amounts.ts";
 import { endChange } from "./apply-change.ts";
 import { endRealloc } from "./apply-realloc.ts";
 import { causeOf, forgetWorkload, noteBound } from "./changes.ts";
-import { agentOf, type Phase, podOf, touch, type Workload, type Zone } from "./zone.ts";
+import { touch } from "./touch.ts";
+import { agentOf, type Phase, podOf, type Workload, type Zone } from "./zone.ts";
 
 /** Characters of a failure that are remembered; the fact has them all. */
 const failureMax = 1_000;

@@ -1,7 +1,8 @@
 import type { DecisionEvent, DeploymentEvent, FactEvent, RecordedEvent, Resources } from "@eru/events";
 import { type Amounts, amountsOf, bookOn } from "./amounts.ts";
 import { causeOf } from "./changes.ts";
-import { type Deployment, podOf, templateAt, touch, type Workload, type Zone } from "./zone.ts";
+import { touch } from "./touch.ts";
+import { type Deployment, podOf, templateAt, type Workload, type Zone } from "./zone.ts";
 
 type Asked = Extract<DeploymentEvent, { type: "WorkloadReallocRequested" }>;
 type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;

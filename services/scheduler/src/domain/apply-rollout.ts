@@ -1,5 +1,6 @@
 import type { DecisionEvent, DeploymentEvent, RolloutSettings } from "@eru/events";
-import type { Deployment, Rollout, Zone } from "./zone.ts";
+import type { Rollout } from "./rollout-state.ts";
+import type { Deployment, Zone } from "./zone.ts";
 
 type Upgrade = Extract<DeploymentEvent, { type: "UpgradeRequested" }>;
 type Word = Extract<DeploymentEvent, { type: `Rollout${string}` }>;

@@ -17,6 +17,7 @@ import { applyFact } from "./apply-fact.ts";
 import { askRealloc, askReallocOfAll } from "./apply-realloc.ts";
 import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
+import { touch, touchNode, touchReplacing } from "./touch.ts";
 import {
   agentOf,
   type Content,
@@ -25,9 +26,6 @@ import {
   type Node,
   podOf,
   routeKey,
-  touch,
-  touchNode,
-  touchReplacing,
   type Zone,
 } from "./zone.ts";
 

@@ -1,5 +1,6 @@
 import type { Cause, RecordedEvent } from "@eru/events";
-import { addToSpread, type Node, type Pod, podOf, touch, type Workload, type Zone } from "./zone.ts";
+import { touch } from "./touch.ts";
+import { addToSpread, type Node, type Pod, podOf, type Workload, type Zone } from "./zone.ts";
 
 /** Takes a workload out of the zone and returns its resources: the only place that does. */
 export function forgetWorkload(zone: Zone, workload: Workload): void {

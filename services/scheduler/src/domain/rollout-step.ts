@@ -1,8 +1,9 @@
 import type { DecisionEvent } from "@eru/events";
 import { risksOf } from "./downtime.ts";
 import type { Draft } from "./draft.ts";
+import type { Rollout } from "./rollout-state.ts";
 import { barrier } from "./serves.ts";
-import { contentAt, type Deployment, type Rollout } from "./zone.ts";
+import { contentAt, type Deployment } from "./zone.ts";
 
 export type Step = Extract<DecisionEvent, { type: "RolloutStepped" }>["step"];
 /** New ones and old ones. */

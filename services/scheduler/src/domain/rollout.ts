@@ -3,10 +3,11 @@ import type { Draft } from "./draft.ts";
 import { roomIn, verdicts } from "./place.ts";
 import { endWaiting, isTooLarge, placeMissing, tooLarge, wishOf } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
+import type { Rollout } from "./rollout-state.ts";
 import { type Counts, type Step, settingsInWords, stepped } from "./rollout-step.ts";
 import { serves } from "./serves.ts";
 import { failureOf, keepCount, releaseLost, replaceFailed } from "./steady.ts";
-import { contentAt, type Deployment, type Rollout, targetOf, templateAt, type Workload } from "./zone.ts";
+import { contentAt, type Deployment, targetOf, templateAt, type Workload } from "./zone.ts";
 
 /**
  * The workloads of a rollout in the direction it goes: `fresh` run what is wished, which is what ran before when it goes

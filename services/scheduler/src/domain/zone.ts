@@ -1,6 +1,5 @@
 import {
   assert,
-  type Canary,
   type Cause,
   type GivenResources,
   type Granted,
@@ -15,6 +14,7 @@ import {
 import { type Books, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
 import type { NodeDrain } from "./node-drain.ts";
+import type { Rollout } from "./rollout-state.ts";
 
 /** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
@@ -141,35 +141,6 @@ export type Change = {
   step: "draining" | "ordered";
   deadlineMs: number;
   cause: Cause;
-};
-
-/** An upgrade that is not completed. */
-export type Rollout = {
-  /** Which upgrade of the deployment. */
-  readonly number: number;
-  /** The sequence of its request. */
-  readonly seq: number;
-  readonly settings: {
-    surge: number;
-    batch: number;
-    order: "start-first" | "stop-first";
-    onFailure: "rollback" | "halt";
-    /** Absent: the scheduler's own. */
-    healthDeadlineMs?: number;
-    canary?: Canary;
-  };
-  step: "requested" | "running" | "canary" | "halted";
-  paused: boolean;
-  /** The rest may be replaced, too. */
-  promoted: boolean;
-  /** It goes back to the stable version. */
-  back: boolean;
-  /** How many more than the count are kept while it is held; 0 once it was scaled meanwhile. */
-  spare: number;
-  /** Workloads up to this number failed before somebody said to try again. */
-  excusedN: number;
-  /** The request from which on health deadlines count. */
-  sinceSeq: number;
 };
 
 export type Deployment = {
@@ -380,20 +351,3 @@ export function addToSpread(zone: Zone, key: string, node: string, change: 1 | -
   else nodes.delete(node);
   if (nodes.size === 0) zone.spread.delete(key);
 }
-
-/** Notes that the pod's passes have something to look at. */
-export const touch = (zone: Zone, deployment: Deployment): void => {
-  podOf(zone, deployment.pod).touched.add(deployment.id);
-};
-
-/** Notes that deployments with workloads there have something to look at. */
-export const touchNode = (zone: Zone, node: Node): void => {
-  for (const { deployment } of node.workloads) touch(zone, deployment);
-};
-
-/** Load balancers and routes decide when an old workload may go: everything that is being replaced is looked at. */
-export const touchReplacing = (zone: Zone): void => {
-  for (const deployment of zone.rollouts) touch(zone, deployment);
-  for (const node of zone.drains) touchNode(zone, node);
-  for (const { deployment } of zone.changing) touch(zone, deployment);
-};
