@@ -7,7 +7,7 @@ export type Entry = { stored: StoredMessage; events: readonly RecordedEvent[]; a
 
 /** The in-memory log with the time of each message, and somebody who looks at each as it is stored. */
 export class SimLog {
-  readonly log = new MemoryLog();
+  readonly log = new MemoryLog({ clock: () => this.nowMs });
   readonly entries: Entry[] = [];
   readonly #pages = this.log
     .follow({ fromSeq: 1, signal: new AbortController().signal })

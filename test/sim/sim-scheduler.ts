@@ -13,6 +13,7 @@ export class SimScheduler {
   readonly #deps: SchedulerDeps;
   #core: SchedulerCore | undefined;
   #cursor = new Cursor();
+  #tookOver = false;
   /** Decided, but not yet sent to the log. */
   #held: { attempts: Attempt[]; untilMs: number } | undefined;
   /** Neither runs nor hears until then. */
@@ -31,6 +32,7 @@ export class SimScheduler {
   start(): void {
     this.#core = new SchedulerCore(this.#deps.options, this.#deps.log.nowMs);
     this.#cursor = new Cursor();
+    this.#tookOver = false;
     this.#held = undefined;
   }
 
@@ -70,6 +72,8 @@ export class SimScheduler {
       return;
     }
     if (this.#cursor.at === 0) return;
+    if (!this.#tookOver) core.takeOver(log.nowMs, log.nowMs);
+    this.#tookOver = true;
     const attempts = [...core.passes(log.nowMs)];
     for (const { pass } of attempts) checks.decided(core.zone, pass);
     const late = rough && (chance.may(0.15) || !connected);

@@ -1,7 +1,16 @@
 import { messageBytesMax, type NewMessage } from "@eru/events";
 
-/** A message as it is stored. `body` is what `encodeMessage` made; `decodeMessage` reads it. */
-export type StoredMessage = { subject: string; seq: number; messageId: string; body: string };
+/**
+ * A message as it is stored. `body` is what `encodeMessage` made; `decodeMessage` reads it. `storedMs` is when it was stored
+ * by the log's own clock, in milliseconds since 1970, wherever a reader is told: `follow` always tells.
+ */
+export type StoredMessage = {
+  subject: string;
+  seq: number;
+  messageId: string;
+  body: string;
+  storedMs?: number;
+};
 
 /** One message for one history. */
 export type Append = {
@@ -57,6 +66,8 @@ export interface Log {
   last(subject: string): Promise<StoredMessage | undefined>;
   /** The sequence of the newest message of the whole log, 0 when it is empty. */
   lastSeq(): Promise<number>;
+  /** The time by the clock that `storedMs` is read from, in milliseconds since 1970. It may step like any clock. */
+  clock(): Promise<number>;
   /** Names this log: when it was created, ISO 8601. A log that was lost and made anew has another. */
   epoch(): Promise<string>;
   /**

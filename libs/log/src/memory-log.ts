@@ -19,7 +19,7 @@ import { Signals } from "./signals.ts";
 
 /** What a memory log can be told. */
 export type MemoryLogOptions = {
-  /** Milliseconds, for the duplicate window alone. Absent: time stands still, so ids are remembered for ever. */
+  /** Milliseconds, for stored times and the duplicate window. Absent: time stands still, so ids are remembered for ever. */
   clock?: () => number;
   /** Names this log; two logs of a test that must differ get two names. */
   epoch?: string;
@@ -96,6 +96,11 @@ export class MemoryLog implements Log {
     return this.#messages.length;
   }
 
+  async clock(): Promise<number> {
+    this.#reach("asking for its time");
+    return this.#clock();
+  }
+
   async epoch(): Promise<string> {
     this.#reach("asking for its epoch");
     return this.#epoch;
@@ -164,7 +169,7 @@ export class MemoryLog implements Log {
   #store(batch: readonly Prepared[]): Appended[] {
     const places = batch.map(({ subject, id, body }) => {
       const seq = this.#messages.length + 1;
-      const message: StoredMessage = { subject, seq, messageId: id, body };
+      const message: StoredMessage = { subject, seq, messageId: id, body, storedMs: this.#clock() };
       this.#messages.push(message);
       const history = this.#histories.get(subject);
       if (history) history.push(message);

@@ -154,6 +154,7 @@ export function withLog(broker: Broker, changed: Partial<Log>): Broker {
       read: (subject, fromSeq) => log.read(subject, fromSeq),
       last: (subject) => log.last(subject),
       lastSeq: () => log.lastSeq(),
+      clock: () => log.clock(),
       epoch: () => log.epoch(),
       follow: (options) => log.follow(options),
       followAssignments: (options) => log.followAssignments(options),

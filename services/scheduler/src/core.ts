@@ -21,6 +21,7 @@ import { touch, touchReplacing } from "./domain/touch.ts";
 import { whyNot } from "./domain/why-not.ts";
 import { emptyZone, type Pod, type Zone } from "./domain/zone.ts";
 import { foldInto } from "./fold.ts";
+import { LogClock } from "./log-clock.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** Milliseconds between two looks at the clock. */
@@ -57,6 +58,7 @@ export class SchedulerCore {
   readonly heartbeats: Heartbeats;
   readonly #options: CoreOptions;
   readonly #stopwatch = new Stopwatch();
+  readonly #clock = new LogClock();
   /** Per pod, what must be folded before the next pass (our own batch, or what ours collided with) and until when to rest. */
   readonly #held = new Map<string, { untilSeq: number; restUntil: number }>();
   #fullAt: number;
@@ -92,10 +94,18 @@ export class SchedulerCore {
   look(now: number, connected: boolean): void {
     this.heartbeats.look(now, connected);
     this.heartbeats.forget(this.zone.nodes, now);
-    this.#stopwatch.sweep(now - 4 * lookEveryMs - fullEveryMs);
+    const before = now - 4 * lookEveryMs - fullEveryMs;
+    this.#stopwatch.sweep(before);
+    this.#clock.sweep(before);
     // Load balancers come, go and apply tables without a word in the log.
     touchReplacing(this.zone);
     if (now >= this.#fullAt) this.lookAtEverything(now);
+  }
+
+  /** From now on this one decides, at what it has read; the log's clock says `logMs`. */
+  takeOver(logMs: number, now: number): void {
+    this.#clock.takeOver(this.zone.seq, logMs, now);
+    this.lookAtEverything(now);
   }
 
   /** The next pass over each pod looks at all its deployments: at a take-over, and now and then. */
@@ -185,8 +195,7 @@ export class SchedulerCore {
     for (const { name, pod: of, drain, workloads } of this.zone.drains) {
       if (of !== pod.name || drain?.deadlineMs === undefined || drain.paused || workloads.size === 0)
         continue;
-      const elapsed = this.#stopwatch.elapsed(`node drain ${name} ${drain.sinceSeq}`, now);
-      if (elapsed >= drain.deadlineMs) overdue.add(name);
+      if (this.#clock.over(`node drain ${name}`, drain.since, drain.deadlineMs, now)) overdue.add(name);
     }
     return overdue;
   }
@@ -202,8 +211,9 @@ export class SchedulerCore {
       if (deployment.pod !== pod.name) continue;
       const afterMs = deployment.rollout?.settings.healthDeadlineMs ?? this.#options.progressDeadlineMs;
       // Every one is asked for, so that each clock goes on.
-      for (const { workload, clock } of awaitedHealth(deployment))
-        if (over(clock, afterMs)) stalled.set(deployment.id, { workload, afterMs });
+      for (const { workload, since } of awaitedHealth(deployment))
+        if (this.#clock.over(`health ${workload}`, since, afterMs, now))
+          stalled.set(deployment.id, { workload, afterMs });
     }
     const steady = new Set<string>();
     for (const deployment of pod.deployments.values()) {

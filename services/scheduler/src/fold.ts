@@ -10,6 +10,7 @@ import type { Zone } from "./domain/zone.ts";
 export function foldInto(zone: Zone, messages: readonly StoredMessage[]): void {
   for (const message of messages) {
     if (message.seq <= zone.seq) continue;
+    zone.storedMs = message.storedMs;
     if (decidingKinds.has(historyKind(message.subject) ?? ""))
       for (const recorded of decodeMessage(message)) apply(zone, recorded);
     zone.seq = message.seq;

@@ -42,6 +42,8 @@ export class Scheduler {
   /** Since when the log has been ahead of us; undefined while we are at its end. */
   #behindSince: number | undefined;
   #leads: AbortSignal = AbortSignal.abort();
+  /** The lease that it has taken over with. */
+  #tookOver: AbortSignal | undefined;
   /** Per pod, passes in a row that were not recorded. */
   readonly #failures = new Map<string, number>();
 
@@ -127,7 +129,6 @@ export class Scheduler {
       const held = await this.#deps.broker.lease.acquire("scheduler", signal);
       if (held.aborted) continue;
       this.#deps.log.info("active");
-      this.core.lookAtEverything(this.#deps.now());
       this.#leads = held;
       this.#wake.raise();
       await new Promise((resolve) => held.addEventListener("abort", resolve, { once: true }));
@@ -144,7 +145,23 @@ export class Scheduler {
       this.#measures.holdsLease = !this.#leads.aborted;
       const behindMs = this.#behindSince === undefined ? 0 : now() - this.#behindSince;
       const sees = this.#caughtUp && (behindMs === 0 || behindMs >= behindMostMs);
-      if (sees && !this.#leads.aborted && !signal.aborted) await this.#passes();
+      if (sees && !this.#leads.aborted && !signal.aborted && (await this.#takesOver())) await this.#passes();
+    }
+  }
+
+  /** Begins to decide: what the one before it waited for is waited for no longer than it would have been. */
+  async #takesOver(): Promise<boolean> {
+    const held = this.#leads;
+    if (this.#tookOver === held) return true;
+    const { broker, now, log } = this.#deps;
+    try {
+      this.core.takeOver(await broker.log.clock(), now());
+      this.#tookOver = held;
+      return true;
+    } catch (error) {
+      if (!(error instanceof AppError && error.retryable)) throw error;
+      log.warn({ err: error }, "the log's clock is not known yet: nothing is decided before");
+      return false;
     }
   }
 

@@ -70,6 +70,19 @@ export function followContract(get: () => Setting): void {
     expect(ids(found)).toEqual(["before", "after-1", "after-2"]);
   });
 
+  test("every message says when it was stored, by the log's clock", async () => {
+    const { log } = get().broker;
+    const fromSeq = (await log.lastSeq()) + 1;
+    const before = await log.clock();
+    await log.append(toPod(fresh("pod"), "a"));
+    const [stored] = await until(
+      (signal) => log.follow({ fromSeq, signal }),
+      (messages) => messages.length === 1,
+    );
+    expect(stored?.storedMs).toBeGreaterThanOrEqual(before);
+    expect(stored?.storedMs).toBeLessThanOrEqual(await log.clock());
+  });
+
   test("exact subjects and patterns choose histories", async () => {
     const { log } = get().broker;
     const [pod, node] = [fresh("pod"), fresh("node")];

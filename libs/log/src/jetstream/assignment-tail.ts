@@ -81,6 +81,7 @@ export class AssignmentTail {
       this.#waiting = [];
       this.#missingSeq = Math.max(this.#missingSeq, seq);
     }
-    this.#waiting.push({ message: { subject, seq, messageId, body: msg.string() }, previousSeq });
+    const storedMs = Date.parse(msg.headers?.get("Nats-Time-Stamp") ?? "");
+    this.#waiting.push({ message: { subject, seq, messageId, body: msg.string(), storedMs }, previousSeq });
   }
 }

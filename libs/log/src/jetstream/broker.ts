@@ -1,3 +1,4 @@
+import { LogUnavailableError } from "../errors.ts";
 import type { Append, Appended, Broker, FollowOptions, Log, Page } from "../log.ts";
 import { checkSubject, prepare, prepareBatch } from "../message.ts";
 import { appendMessage } from "./append.ts";
@@ -94,6 +95,14 @@ class JetStreamLog implements Log {
 
   async lastSeq(): Promise<number> {
     return (await streamInfo(this.#connection, streamName)).state.last_seq;
+  }
+
+  async clock(): Promise<number> {
+    // The leader writes its time into every answer about the stream; the client's type does not name it.
+    const { ts } = (await streamInfo(this.#connection, streamName)) as { ts?: string };
+    const ms = Date.parse(ts ?? "");
+    if (Number.isNaN(ms)) throw new LogUnavailableError(`asking for its time (the server says ${ts})`);
+    return ms;
   }
 
   async epoch(): Promise<string> {

@@ -155,7 +155,7 @@ export class Consumer {
     }
     this.#consumerSeq = consumerSeq;
     this.#pending = Number(tokens[at + 3]);
-    this.#buffer.push(storedMessage(msg, Number(tokens[at])));
+    this.#buffer.push(storedMessage(msg, Number(tokens[at]), msOf(tokens[at + 2])));
     this.changed.raise();
   }
 
@@ -201,9 +201,12 @@ const passingCodes = new Set([
   10_059, // stream not found, while a cluster starts
 ]);
 
-function storedMessage(msg: Msg, seq: number): StoredMessage {
+/** Of nanoseconds in digits: there are more than a number holds. */
+const msOf = (nanos = ""): number => Number(nanos.slice(0, -6));
+
+function storedMessage(msg: Msg, seq: number, storedMs: number): StoredMessage {
   const body = msg.string();
-  return { subject: msg.subject, seq, messageId: idIn(body) ?? idInHeader(msg), body };
+  return { subject: msg.subject, seq, messageId: idIn(body) ?? idInHeader(msg), body, storedMs };
 }
 
 const bodyStart = '{"id":"';

@@ -99,10 +99,11 @@ async function collect(
   throw new LogUnavailableError(`reading ${subject}`);
 }
 
-type ApiMessage = { subject: string; seq: number; data?: string; hdrs?: string };
+type ApiMessage = { subject: string; seq: number; time: string; data?: string; hdrs?: string };
 
-function fromApi({ subject, seq, data, hdrs }: ApiMessage): StoredMessage {
+function fromApi({ subject, seq, time, data, hdrs }: ApiMessage): StoredMessage {
   const headers = Buffer.from(hdrs ?? "", "base64").toString();
   const id = /^Nats-Msg-Id: *(.*?)\r?$/m.exec(headers)?.[1] ?? "";
-  return { subject, seq, messageId: messageIdOf(id), body: Buffer.from(data ?? "", "base64").toString() };
+  const body = Buffer.from(data ?? "", "base64").toString();
+  return { subject, seq, messageId: messageIdOf(id), body, storedMs: Date.parse(time) };
 }

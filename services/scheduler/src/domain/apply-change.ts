@@ -1,5 +1,6 @@
 import type { DecisionEvent, DeploymentEvent, FactEvent, RecordedEvent } from "@eru/events";
 import { causeOf } from "./changes.ts";
+import { momentOf } from "./moment.ts";
 import { touch } from "./touch.ts";
 import { type Change, podOf, type Workload, type Zone } from "./zone.ts";
 
@@ -46,6 +47,7 @@ export function orderChange(zone: Zone, recorded: RecordedEvent, event: Of<"Chan
   workload.change = { ...workload.change, step: "ordered", cause: causeOf(recorded) };
   workload.generation++;
   workload.phase = "assigned";
+  workload.awaitedSince = momentOf(zone);
   workload.healthySeq = 0;
   workload.stopped = event.change === "stop";
 }

@@ -5,6 +5,7 @@ import { beginRealloc, refuseRealloc, wishAnew } from "./apply-realloc.ts";
 import { applyStep } from "./apply-rollout.ts";
 import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
+import { momentOf } from "./moment.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import { touch } from "./touch.ts";
 import {
@@ -156,8 +157,8 @@ function placed(
       realloc: undefined,
       generation: 1,
       phase: "assigned",
+      awaitedSince: momentOf(zone),
       healthySeq: 0,
-      lastHealthySeq: 0,
       failure: "",
       going: undefined,
       stopping: false,
@@ -233,6 +234,7 @@ function applyLiveness(
   const node: Node | undefined = pod.nodes.get(event.node);
   if (!node) return;
   node.liveness = livenessAfter[event.type];
+  node.livenessSince = momentOf(zone);
   for (const { deployment } of node.workloads) touch(zone, deployment);
   settleHold(pod);
 }

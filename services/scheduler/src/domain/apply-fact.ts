@@ -3,6 +3,7 @@ import { rebook } from "./amounts.ts";
 import { endChange } from "./apply-change.ts";
 import { endRealloc } from "./apply-realloc.ts";
 import { causeOf, forgetWorkload, noteBound } from "./changes.ts";
+import { momentOf } from "./moment.ts";
 import { touch } from "./touch.ts";
 import { agentOf, type Phase, podOf, type Workload, type Zone } from "./zone.ts";
 
@@ -39,10 +40,16 @@ export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void 
     // Removed by hand it is made again, so it keeps its room. Only the answer to the stop returns it.
     if (workload.stopping && event.generation >= workload.generation) forgetWorkload(zone, workload);
     else if (event.generation >= workload.generation || !workload.change)
-      workload.phase = workload.stopped ? "stopped" : "assigned";
+      advanceTo(zone, workload, workload.stopped ? "stopped" : "assigned");
     return;
   }
   advance(zone, workload, recorded, event);
+}
+
+/** The clock of its health starts anew when it was healthy and is no more. */
+function advanceTo(zone: Zone, workload: Workload, phase: Phase): void {
+  if (workload.phase === "healthy" && phase !== "healthy") workload.awaitedSince = momentOf(zone);
+  workload.phase = phase;
 }
 
 type ContainerFact = Exclude<Extract<FactEvent, { generation: number }>, { type: "ContainerRemoved" }>;
@@ -52,9 +59,8 @@ function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event:
   if (!workload.stopping && event.generation < workload.generation) return;
   const phase = phaseAfter(event);
   if (!phase) return;
-  workload.phase = phase;
+  advanceTo(zone, workload, phase);
   workload.healthySeq = phase === "healthy" ? recorded.seq : 0;
-  if (phase === "healthy") workload.lastHealthySeq = recorded.seq;
   if (event.type === "ContainerUnhealthy") workload.failure = event.reason.slice(0, failureMax);
   if (event.type === "ContainerFailed")
     workload.failure = `${event.step}: ${event.error}`.slice(0, failureMax);

@@ -1,4 +1,5 @@
 import type { DecisionEvent, DeploymentEvent, RolloutSettings } from "@eru/events";
+import { type Moment, momentOf } from "./moment.ts";
 import type { Rollout } from "./rollout-state.ts";
 import type { Deployment, Zone } from "./zone.ts";
 
@@ -20,11 +21,11 @@ export function rolloutSettings(given: RolloutSettings): Rollout["settings"] {
 }
 
 /** Folds the request of an upgrade. It takes the place of one that is under way, and goes on from what runs. */
-export function beginRollout(zone: Zone, deployment: Deployment, event: Upgrade, seq: number): void {
+export function beginRollout(zone: Zone, deployment: Deployment, event: Upgrade): void {
   deployment.rollouts++;
   deployment.rollout = {
     number: deployment.rollouts,
-    seq,
+    seq: zone.seq,
     settings: rolloutSettings(event),
     step: "requested",
     paused: false,
@@ -32,18 +33,18 @@ export function beginRollout(zone: Zone, deployment: Deployment, event: Upgrade,
     back: false,
     spare: event.surge,
     excusedN: 0,
-    sinceSeq: seq,
+    since: momentOf(zone),
   };
   zone.rollouts.add(deployment);
 }
 
 /** Folds a user's word about a rollout. One about a rollout that is over, or that came too late, changes nothing. */
-export function applyRolloutWord(deployment: Deployment, event: Word, seq: number): void {
+export function applyRolloutWord(deployment: Deployment, event: Word, now: Moment): void {
   const { rollout } = deployment;
   if (!rollout || rollout.number !== event.rollout) return;
   if (event.type === "RolloutAbortRequested") {
     if (rollout.back && rollout.step !== "halted") return;
-    goBack(deployment);
+    goBack(deployment, now);
     rollout.step = "requested";
   } else if (event.type === "RolloutPromoteRequested") {
     rollout.promoted = true;
@@ -53,7 +54,7 @@ export function applyRolloutWord(deployment: Deployment, event: Word, seq: numbe
     rollout.spare = rollout.settings.surge;
   } else {
     rollout.paused = false;
-    rollout.sinceSeq = seq;
+    rollout.since = now;
     if (rollout.step !== "halted") return;
     rollout.step = "running";
     rollout.excusedN = deployment.lastN;
@@ -62,10 +63,11 @@ export function applyRolloutWord(deployment: Deployment, event: Word, seq: numbe
   }
 }
 
-function goBack(deployment: Deployment): void {
+function goBack(deployment: Deployment, now: Moment): void {
   const { rollout } = deployment;
   if (!rollout) return;
   rollout.back = true;
+  rollout.since = now;
   rollout.paused = false;
   rollout.spare = rollout.settings.surge;
   deployment.version = deployment.stableVersion;
@@ -82,7 +84,7 @@ export function applyStep(
   const { rollout } = deployment;
   if (rollout?.seq !== event.templateSeq) return;
   if (event.step === "rolling_back") {
-    goBack(deployment);
+    goBack(deployment, momentOf(zone));
     rollout.step = "running";
     return;
   }

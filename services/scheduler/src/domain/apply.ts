@@ -17,6 +17,7 @@ import { applyFact } from "./apply-fact.ts";
 import { askRealloc, askReallocOfAll } from "./apply-realloc.ts";
 import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
+import { momentOf } from "./moment.ts";
 import { touch, touchNode, touchReplacing } from "./touch.ts";
 import {
   agentOf,
@@ -68,6 +69,7 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
       given: event.resources,
       agent: agentOf(zone, event.node),
       liveness: "unknown",
+      livenessSince: momentOf(zone),
       books: Books.open({ cpu: 0, memoryMib: 0 }),
       workloads: new Set(),
     };
@@ -91,12 +93,12 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
   else if (event.type === "NodeUncordoned") node.cordoned = undefined;
   else if (event.type === "DrainRequested") {
     const { reason, deadlineMs } = event;
-    node.drain = { reason, cause: causeOf(recorded), sinceSeq: recorded.seq, deadlineMs, paused: false };
+    node.drain = { reason, cause: causeOf(recorded), since: momentOf(zone), deadlineMs, paused: false };
     zone.drains.add(node);
     touchNode(zone, node);
   } else if (event.type === "DrainPaused" || event.type === "DrainResumed") {
     if (node.drain)
-      node.drain = { ...node.drain, sinceSeq: recorded.seq, paused: event.type === "DrainPaused" };
+      node.drain = { ...node.drain, since: momentOf(zone), paused: event.type === "DrainPaused" };
     touchNode(zone, node);
   } else if (event.type === "DrainCancelled") {
     node.drain = undefined;
@@ -146,7 +148,7 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
   }
   deployment.cause = causeOf(recorded);
   if (isRolloutWord(event)) {
-    applyRolloutWord(deployment, event, recorded.seq);
+    applyRolloutWord(deployment, event, momentOf(zone));
     touch(zone, deployment);
     return;
   }
@@ -167,7 +169,7 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
     const { resources = contentAt(deployment, deployment.version).resources } = event;
     deployment.version = recorded.seq;
     deployment.contents.set(recorded.seq, contentOf(event.template, resources));
-    beginRollout(zone, deployment, event, recorded.seq);
+    beginRollout(zone, deployment, event);
   } else {
     deployment.removed = true;
     deployment.rollout = undefined;

@@ -1,4 +1,5 @@
 import type { Canary } from "@eru/events";
+import type { Moment } from "./moment.ts";
 
 /** An upgrade that is not completed. */
 export type Rollout = {
@@ -25,6 +26,6 @@ export type Rollout = {
   spare: number;
   /** Workloads up to this number failed before somebody said to try again. */
   excusedN: number;
-  /** The request from which on health deadlines count. */
-  sinceSeq: number;
+  /** The word or step from which on health deadlines count. */
+  since: Moment;
 };

@@ -13,6 +13,7 @@ import {
 } from "@eru/events";
 import { type Books, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
+import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
 import type { Rollout } from "./rollout-state.ts";
 
@@ -39,6 +40,8 @@ export type Node = {
   given: GivenResources | undefined;
   readonly agent: Agent;
   liveness: Liveness;
+  /** Since when the log has said so. */
+  livenessSince: Moment;
   /** What may be booked and what is. */
   books: Books;
   readonly workloads: Set<Workload>;
@@ -77,10 +80,10 @@ export type Workload = {
   /** Of its newest order: it grows with each. */
   generation: number;
   phase: Phase;
+  /** Since when it has been expected to become healthy: its newest order, or the fact that it is healthy no more. */
+  awaitedSince: Moment;
   /** Sequence of the fact that said healthy, while it is. */
   healthySeq: number;
-  /** Sequence of the last fact that said healthy. */
-  lastHealthySeq: number;
   /** The last failing answer or error, for people. */
   failure: string;
   /** Where the removal stands; a workload never comes back from it. */
@@ -220,6 +223,8 @@ export type Pod = {
 export type Zone = {
   /** The newest sequence that was folded. */
   seq: number;
+  /** When the newest message that was folded was stored, by the log's clock. */
+  storedMs: number | undefined;
   readonly pods: Map<string, Pod>;
   readonly nodes: Map<string, Node>;
   readonly agents: Map<string, Agent>;
@@ -246,6 +251,7 @@ export type Zone = {
 /** A zone before the first event. */
 export const emptyZone = (): Zone => ({
   seq: 0,
+  storedMs: undefined,
   pods: new Map(),
   nodes: new Map(),
   agents: new Map(),

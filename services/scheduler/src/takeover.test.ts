@@ -1,0 +1,153 @@
+import { decodeMessage, type EruEvent, liveSubjects, type RecordedEvent } from "@eru/events";
+import { MemoryLog } from "@eru/log/memory";
+import { expect, test } from "vitest";
+import { toBatches } from "./batch.ts";
+import { SchedulerCore } from "./core.ts";
+import { watchedMs } from "./log-clock.ts";
+import { addNode, append, coreOptions, deploy } from "./testkit/running.ts";
+import { template } from "./testkit/world.ts";
+
+const deadlineMs = 60_000;
+
+/** A log with a clock that a test turns, and schedulers with clocks of their own, one after the other. */
+class Succession {
+  logMs = 1_700_000_000_000;
+  readonly log = new MemoryLog({ clock: () => this.logMs });
+  #core = new SchedulerCore(coreOptions, 0);
+  #ownMs = 0;
+  #batches = 0;
+
+  async say(subject: string, ...events: EruEvent[]): Promise<void> {
+    await append(this.log, subject, ...events);
+  }
+
+  /** Another scheduler takes over, on a machine with another clock. */
+  async successor(): Promise<this> {
+    this.#ownMs = Math.round(this.#ownMs / 2) + 7_654_321;
+    this.#core = new SchedulerCore(coreOptions, this.#ownMs);
+    await this.#read();
+    this.#core.takeOver(await this.log.clock(), this.#ownMs);
+    return await this.pass(0);
+  }
+
+  /** So much time passes, then the scheduler decides what there is to decide. */
+  async pass(ms: number): Promise<this> {
+    this.logMs += ms;
+    this.#ownMs += ms;
+    for (let more = true; more; ) {
+      await this.#read();
+      this.#core.look(this.#ownMs, true);
+      this.#core.hearNode(liveSubjects.nodeHeartbeat("n1"), this.#ownMs);
+      more = false;
+      for (const attempt of this.#core.passes(this.#ownMs)) {
+        more = true;
+        for (const { appends } of toBatches(attempt.pass, { id: `b${++this.#batches}`, time: "t" }))
+          await this.log.appendBatch(appends);
+      }
+    }
+    return this;
+  }
+
+  async decided(): Promise<string[]> {
+    return (await this.#recorded("eru.decision.p")).map(({ event }) =>
+      event.type === "RolloutStepped" ? event.step : event.type,
+    );
+  }
+
+  async #recorded(subject: string): Promise<RecordedEvent[]> {
+    return (await this.log.read(subject, 1)).flatMap((message) => decodeMessage(message));
+  }
+
+  async #read(): Promise<void> {
+    for await (const page of this.log.follow({ fromSeq: 1, signal: AbortSignal.any([]) })) {
+      this.#core.fold(page.messages);
+      if (page.head) return;
+    }
+  }
+}
+
+/** A rollout of one workload whose new one says nothing. */
+async function rollout(): Promise<Succession> {
+  const zone = new Succession();
+  await addNode(zone.log, "n1", 9);
+  await deploy(zone.log, "shop-web-a", 1);
+  await (await zone.successor()).pass(1_000);
+  const of = { node: "n1", workload: "shop-web-a-1", generation: 1, attempt: 1 };
+  await zone.say("eru.fact.n1", { type: "ContainerHealthy", ...of });
+  await zone.say("eru.deployment.p.shop-web-a", {
+    type: "UpgradeRequested",
+    ...{ deployment: "shop-web-a", template: template("v2"), surge: 1, healthDeadlineMs: deadlineMs },
+  });
+  return await zone.pass(0);
+}
+
+/** A drain with a deadline of a node whose workload fits nowhere else. */
+async function drain(): Promise<Succession> {
+  const zone = new Succession();
+  await addNode(zone.log, "n1", 9);
+  await deploy(zone.log, "shop-web-a", 1);
+  await zone.successor();
+  await zone.say("eru.node.n1", { type: "DrainRequested", node: "n1", reason: "", deadlineMs });
+  return await zone.pass(0);
+}
+
+const cases = [
+  ["the health deadline of a rollout", rollout, "halted"],
+  ["the deadline of a node's drain", drain, "DrainOverdue"],
+] as const;
+
+test.each(cases)("%s passes when it would have, whoever decides by then", async (_, begin, passed) => {
+  const zone = await begin();
+  await zone.pass(20_000);
+  await (await zone.successor()).pass(20_000);
+  await (await zone.successor()).pass(19_999);
+  expect(await zone.decided()).not.toContain(passed);
+  await zone.pass(1);
+  expect(await zone.decided()).toContain(passed);
+});
+
+test.each(cases)("%s counts while nobody decides", async (_, begin, passed) => {
+  const zone = await begin();
+  zone.logMs += deadlineMs;
+  await (await zone.successor()).pass(watchedMs - 1);
+  expect(await zone.decided()).not.toContain(passed);
+  await zone.pass(1);
+  expect(await zone.decided()).toContain(passed);
+});
+
+test.each(cases)("%s does not pass by a clock that steps while one decides", async (_, begin, passed) => {
+  const zone = await begin();
+  for (const step of [3_600_000, -7_200_000, 86_400_000]) {
+    zone.logMs += step;
+    await zone.pass(15_000);
+  }
+  expect(await zone.decided()).not.toContain(passed);
+  await zone.pass(15_000);
+  expect(await zone.decided()).toContain(passed);
+});
+
+test.each(cases)(
+  "%s begins anew where the log's clock was set back between two",
+  async (_, begin, passed) => {
+    const zone = await begin();
+    zone.logMs -= 3_600_000;
+    await (await zone.successor()).pass(deadlineMs - 1);
+    expect(await zone.decided()).not.toContain(passed);
+    await zone.pass(1);
+    expect(await zone.decided()).toContain(passed);
+  },
+);
+
+test("the health deadline begins anew where the log says that the rollout went on", async () => {
+  const zone = await rollout();
+  const word = { deployment: "shop-web-a", rollout: 1 };
+  await zone.pass(50_000);
+  await zone.say("eru.deployment.p.shop-web-a", { type: "RolloutPauseRequested", ...word });
+  await zone.pass(50_000);
+  await zone.say("eru.deployment.p.shop-web-a", { type: "RolloutResumeRequested", ...word });
+  await zone.pass(0);
+  await (await zone.successor()).pass(deadlineMs - 1);
+  expect(await zone.decided()).not.toContain("halted");
+  await zone.pass(1);
+  expect(await zone.decided()).toContain("halted");
+});
