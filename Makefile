@@ -3,7 +3,7 @@ NODES ?= 3
 export NODES
 node := node_modules/.bin/node
 
-.PHONY: help setup doctor demo down purge status test agree bench bench-placements bench-rollout bench-elb
+.PHONY: help setup doctor demo down purge status test agree bench bench-placements bench-scheduler bench-rollout bench-elb
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ bench: ## how long commands, deployments and routing take, against plain calls i
 
 bench-placements: ## durable placements a second: 5,000 simulated nodes, 1,000 deployments of 100
 	@$(node) test/bench/durable.ts 5000 1000 100
+
+bench-scheduler: ## how fast and how well the scheduler plans, beside the figures of Eru, Nomad and Kubernetes
+	@$(node) test/bench/scheduler.ts
 
 bench-rollout: ## create, update and a lost node, against Docker Swarm and plain engine calls in the same run (root)
 	@infra/rig/rig world $(node) test/bench/rollout.ts

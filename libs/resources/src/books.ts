@@ -1,5 +1,6 @@
 import { assert, type Granted, type NodeResources } from "@eru/events";
-import { type CpuFree, cpu, sharedCores } from "./cpu/cpu.ts";
+import { cpu, sharedCores } from "./cpu/cpu.ts";
+import type { CpuFree } from "./cpu/free.ts";
 import type { Demand } from "./demand.ts";
 import type { EngineOrder, EngineSettings } from "./engine.ts";
 import { gpu } from "./gpu/gpu.ts";
@@ -55,8 +56,10 @@ export class Books {
   /** How many more workloads of the demand fit, up to `most`. */
   room(demand: Demand, most: number): number {
     let room = most;
-    for (const [at, kind] of kinds.entries())
-      if (room > 0 && kind.asks(demand)) room = kind.room(this.#free[at], demand, room);
+    for (let at = 0; at < kinds.length && room > 0; at++) {
+      const kind = kinds[at];
+      if (kind?.asks(demand)) room = kind.room(this.#free[at], demand, room);
+    }
     return room;
   }
 
@@ -82,14 +85,14 @@ export class Books {
    * Which parts each of `many` workloads gets, `many` being within `room`; nothing is booked. What one `held` before it
    * gets again where that is possible.
    */
-  choose(demand: Demand, many: number, held?: Granted): Granted[] {
+  choose(demand: Demand, many: number, held?: Granted): readonly Granted[] {
     const chosen = kinds.flatMap((kind, at) =>
       kind.chooses(demand) ? [kind.choose(this.#free[at], demand, many, held)] : [],
     );
     for (const parts of chosen)
       assert(parts.length >= many, `parts for ${parts.length} of ${many} workloads, which were to fit`);
     const [only] = chosen;
-    if (only && chosen.length === 1) return only.slice(0, many);
+    if (only && chosen.length === 1) return only.length === many ? only : only.slice(0, many);
     return Array.from({ length: many }, (_, index) =>
       Object.assign({}, ...chosen.map((parts) => parts[index])),
     );
@@ -99,34 +102,44 @@ export class Books {
    * Chooses for `many` workloads, `many` being within `room`, and books them. Undefined: none gets a part in particular, so
    * that a million cost no more than one.
    */
-  take(demand: Demand, many: number): Granted[] | undefined {
+  take(demand: Demand, many: number): readonly Granted[] | undefined {
     if (!kinds.some((kind) => kind.chooses(demand))) {
-      this.#book(demand, [nothing], many);
+      this.#book(demand, nothing, many);
       return undefined;
     }
     const granted = this.choose(demand, many);
-    this.#book(demand, granted, 1);
+    for (const [at, kind] of kinds.entries()) {
+      if (!kind.asks(demand)) continue;
+      const free = this.#own(at, kind);
+      if (kind.bookAll) kind.bookAll(free, demand, granted);
+      else if (!kind.chooses(demand)) kind.book(free, demand, nothing, many);
+      else for (const parts of granted) kind.book(free, demand, parts, 1);
+    }
     return granted;
   }
 
   /** Books a workload. Total, whatever is free: what is recorded happened. */
   book(demand: Demand, granted: Granted = nothing): void {
-    this.#book(demand, [granted], 1);
+    this.#book(demand, granted, 1);
   }
 
   /** Returns what `book` took, with the same arguments. */
   giveBack(demand: Demand, granted: Granted = nothing): void {
-    this.#book(demand, [granted], -1);
+    this.#book(demand, granted, -1);
   }
 
-  #book(demand: Demand, all: readonly Granted[], times: number): void {
+  #book(demand: Demand, granted: Granted, times: number): void {
     for (const [at, kind] of kinds.entries()) {
-      if (!kind.asks(demand) && all[0] === nothing) continue;
-      if (this.#shared[at]) this.#free[at] = kind.copy(this.#free[at]);
-      this.#shared[at] = false;
-      const free = this.#free[at];
-      for (const granted of all) kind.book(free, demand, granted, times);
+      if (!kind.asks(demand) && granted === nothing) continue;
+      kind.book(this.#own(at, kind), demand, granted, times);
     }
+  }
+
+  /** What is free of the kind, to be written to. */
+  #own(at: number, kind: ResourceKind<unknown>): unknown {
+    if (this.#shared[at]) this.#free[at] = kind.copy(this.#free[at]);
+    this.#shared[at] = false;
+    return this.#free[at];
   }
 
   /**

@@ -47,6 +47,8 @@ export interface ResourceKind<Free> {
   choose(free: Free, demand: Demand, many: number, held: Granted | undefined): readonly Granted[];
   /** Books `times` workloads; below zero gives them back. Total: what is recorded happened. */
   book(free: Free, demand: Demand, granted: Granted, times: number): void;
+  /** Books one workload for each of `all`, as `book` would one after the other; absent where one amount is like the other. */
+  bookAll?(free: Free, demand: Demand, all: readonly Granted[]): void;
   load(free: Free, demand: Demand): Load;
   /** How much its load counts beside the others. */
   weight(demand: Demand): number;

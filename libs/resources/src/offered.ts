@@ -13,3 +13,7 @@ export function offered(
   if (cpu === undefined || memoryMib === undefined) return undefined;
   return { ...observed, ...given, cpu, memoryMib };
 }
+
+/** Whether cores and memory have been said. */
+export const isOffered = (given: GivenResources | undefined, observed: NodeResources | undefined): boolean =>
+  (given?.cpu ?? observed?.cpu) !== undefined && (given?.memoryMib ?? observed?.memoryMib) !== undefined;

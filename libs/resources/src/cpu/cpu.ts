@@ -1,29 +1,10 @@
-import { type Granted, type NodeResources, piecesPerCore } from "@eru/events";
+import { piecesPerCore } from "@eru/events";
 import { type Demand, milliOf } from "../demand.ts";
 import type { EngineOrder, EngineSettings } from "../engine.ts";
 import { type Lack, type Line, type Load, type ResourceKind, times } from "../kind.ts";
 import { cores, coresNoun } from "../text.ts";
-import { type BindRequest, type CorePlan, type FreeCore, planCores } from "./bind.ts";
-
-type Numa = { id: string; cores: ReadonlySet<string>; size: number };
-
-/** Cores of a node: all of them as a number, and each with its pieces for what is bound. */
-export type CpuFree = {
-  size: number;
-  booked: number;
-  /** Pieces of each core. */
-  cores: ReadonlyMap<string, number>;
-  numa: readonly Numa[];
-  /** Pieces that are booked, of cores with any; also of cores that the node no longer has. */
-  boundTo: Map<string, number>;
-  /** Memory that is booked, of NUMA nodes with any. */
-  numaMib: Map<string, number>;
-  /** -1: as many as there are. */
-  cutCoresMax: number;
-};
-
-/** Which cores one workload gets. */
-type Plan = { cores: Readonly<Record<string, number>>; numa?: string };
+import { book, bookAll, type CpuFree, copyOf, leftOf, open } from "./free.ts";
+import { firstPlans, plans } from "./plans.ts";
 
 /**
  * Cores. Every workload books a number of them; a node has as many as its user says, so that overselling is a number
@@ -33,11 +14,7 @@ export const cpu: ResourceKind<CpuFree> = {
   name: "cpu",
   asks: ({ milli }) => milli > 0,
   open,
-  copy: (free) => ({
-    ...free,
-    boundTo: new Map(free.boundTo),
-    numaMib: new Map(free.numaMib),
-  }),
+  copy: copyOf,
   room: (free, demand, most) => {
     const byNumber = times(free.size - free.booked, demand.milli, most);
     return demand.pieces === 0 || byNumber === 0
@@ -52,8 +29,9 @@ export const cpu: ResourceKind<CpuFree> = {
   },
   lacks,
   chooses: ({ pieces }) => pieces > 0,
-  choose: (free, demand, many, held) => plans(free, demand, Object.keys(held?.cores ?? {})).slice(0, many),
+  choose: (free, demand, many, held) => firstPlans(plans(free, demand, Object.keys(held?.cores ?? {})), many),
   book,
+  bookAll,
   load: ({ size, booked }, { milli }): Load => ({ size, booked, each: milli }),
   // Eru's weights: where cores are bound they are what is scarce.
   weight: ({ pieces }) => (pieces > 0 ? 100 : 1),
@@ -61,80 +39,8 @@ export const cpu: ResourceKind<CpuFree> = {
   engine,
 };
 
-function open({ cpu: count, cores: named = {}, numa = [], cutCoresMax = -1 }: NodeResources): CpuFree {
-  return {
-    size: milliOf(count),
-    booked: 0,
-    cores: new Map(Object.entries(named)),
-    boundTo: new Map(),
-    numaMib: new Map(),
-    // Sorted: the same node gives the same plan.
-    numa: numa
-      .map((one) => ({ id: one.id, cores: new Set(one.cores), size: one.memoryMib }))
-      .sort((a, b) => Number(a.id) - Number(b.id)),
-    cutCoresMax,
-  };
-}
-
-/** Free pieces of each core. */
-const leftOf = ({ cores: all, boundTo }: CpuFree): Map<string, number> =>
-  boundTo.size === 0
-    ? new Map(all)
-    : new Map([...all].map(([core, size]) => [core, size - (boundTo.get(core) ?? 0)]));
-
-/** NUMA node after NUMA node, each with its own memory; then whatever is left, across them. */
-function plans(free: CpuFree, demand: Demand, held: readonly string[]): Plan[] {
-  const left = leftOf(free);
-  const wish = { pieces: demand.pieces, shareBase: piecesPerCore, maxShare: free.cutCoresMax, held };
-  const found: Plan[] = [];
-  const take = (names: Iterable<string>, most: number, numa?: string): void => {
-    const some = [...names].map((core) => ({ core, pieces: left.get(core) ?? 0 }));
-    for (const plan of plansFor(some, wish).slice(0, most)) {
-      for (const [core, pieces] of Object.entries(plan)) left.set(core, (left.get(core) ?? 0) - pieces);
-      found.push({ cores: plan, ...(numa !== undefined && { numa }) });
-    }
-  };
-  for (const { id, cores: own, size } of free.numa)
-    take(own, times(size - (free.numaMib.get(id) ?? 0), demand.mib, Number.MAX_SAFE_INTEGER), id);
-  take(left.keys(), Number.MAX_SAFE_INTEGER);
-  return held.length > 0 ? found.toSorted((a, b) => kept(b, held) - kept(a, held)) : found;
-}
-
-/** Plans that were made last. Machines are alike, and one that is empty is asked about for every deployment. */
-const made = new Map<string, readonly CorePlan[]>();
-const madeMax = 512;
-
-/** The plans for these cores, from memory when the same was asked before: the same arguments give the same plans. */
-function plansFor(free: readonly FreeCore[], wish: BindRequest): readonly CorePlan[] {
-  const cores = free.map(({ core, pieces }) => `${core}:${pieces}`).join();
-  const key = `${wish.pieces} ${wish.maxShare} ${wish.held?.join() ?? ""} ${cores}`;
-  const known = made.get(key);
-  if (known) return known;
-  if (made.size >= madeMax) made.clear();
-  const plans = planCores(free, wish);
-  made.set(key, plans);
-  return plans;
-}
-
-/** How many of the cores held before a plan has. */
-const kept = ({ cores: planned }: Plan, held: readonly string[]): number =>
-  held.reduce((sum, core) => sum + (core in planned ? 1 : 0), 0);
-
-function book(free: CpuFree, demand: Demand, granted: Granted, many: number): void {
-  free.booked += demand.milli * many;
-  if (!granted.cores) return;
-  for (const [core, pieces] of Object.entries(granted.cores)) add(free.boundTo, core, pieces * many);
-  if (granted.numa !== undefined) add(free.numaMib, granted.numa, demand.mib * many);
-}
-
-function add(to: Map<string, number>, key: string, change: number): void {
-  const sum = (to.get(key) ?? 0) + change;
-  if (sum === 0) to.delete(key);
-  else to.set(key, sum);
-}
-
 function freeOfCores(free: CpuFree): string {
-  const { cores: all } = free;
+  const { cores: all } = free.machine;
   if (all.size === 0) return "the node has not said which cores it has";
   const left = [...leftOf(free).values()];
   const whole = left.filter((pieces) => pieces >= piecesPerCore).length;
@@ -155,7 +61,7 @@ function lacks(free: CpuFree, demand: Demand): Lack | undefined {
   return { text: `${coresNoun(demand.milli)} to be bound`, part: 1 };
 }
 
-function lines({ size, booked, cores: all, boundTo, numa, numaMib }: CpuFree): Line[] {
+function lines({ size, booked, machine: { cores: all, numa }, boundTo, numaMib }: CpuFree): Line[] {
   const gone = [...boundTo.keys()]
     .filter((core) => !all.has(core))
     .map((core): [string, number] => [core, 0]);

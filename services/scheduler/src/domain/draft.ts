@@ -159,7 +159,7 @@ export class Draft {
   }
 
   /** Gives so many workloads their parts of the node, within its room, and books them; undefined: none in particular. */
-  book(node: Node, amounts: Amounts, many: number): Granted[] | undefined {
+  book(node: Node, amounts: Amounts, many: number): readonly Granted[] | undefined {
     const books = this.#books.get(node.name) ?? node.books.copy();
     this.#books.set(node.name, books);
     return books.take(amounts, many);

@@ -15,7 +15,7 @@ import type { Amounts } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
 import { capacityMax } from "./limits.ts";
 import { untolerated } from "./taints.ts";
-import { capacityOf, type Node } from "./zone.ts";
+import { isCapacityKnown, type Node } from "./zone.ts";
 
 /** What shall be placed. */
 export type Wish = {
@@ -42,6 +42,8 @@ export type FilterName = NodeRejection["filter"];
 
 type Filter = {
   name: FilterName;
+  /** False when it rejects no node whatever the node; absent: it always has to be asked. */
+  matters?: (wish: Wish) => boolean;
   fails: (node: Node, wish: Wish, draft: Draft) => boolean;
   /** A sentence with the amounts. */
   detail: (node: Node, wish: Wish, draft: Draft) => string;
@@ -93,16 +95,19 @@ function holdersOf({ workloads }: Node, { ports }: Amounts): string {
 const filters: readonly Filter[] = [
   {
     name: "not_included",
+    matters: ({ includes }) => includes.size > 0,
     fails: ({ name }, { includes }) => includes.size > 0 && !includes.has(name),
     detail: (_node, { includes }) => `only ${listed([...includes])} may be chosen`,
   },
   {
     name: "excluded",
+    matters: ({ excludes }) => excludes.size > 0,
     fails: ({ name }, { excludes }) => excludes.has(name),
     detail: () => "excluded by the request",
   },
   {
     name: "label",
+    matters: ({ labels }) => Object.keys(labels).length > 0,
     fails: (node, wish) => wrongLabel(node, wish) !== undefined,
     detail: (node, wish) => {
       const name = wrongLabel(node, wish) ?? "";
@@ -112,6 +117,7 @@ const filters: readonly Filter[] = [
   },
   {
     name: "constraint",
+    matters: ({ constraints }) => constraints.length > 0,
     fails: (node, wish) => unmet(node, wish) !== undefined,
     detail: (node, wish) => {
       const constraint = unmet(node, wish);
@@ -126,6 +132,7 @@ const filters: readonly Filter[] = [
   },
   {
     name: "affinity",
+    matters: ({ affinity }) => affinity.length > 0,
     fails: (node, wish, draft) => unlike(node, wish, draft) !== undefined,
     detail: (node, wish, draft) => {
       const found = unlike(node, wish, draft);
@@ -163,7 +170,7 @@ const filters: readonly Filter[] = [
   },
   {
     name: "no_capacity_known",
-    fails: (node) => capacityOf(node) === undefined,
+    fails: (node) => !isCapacityKnown(node),
     detail: () => "neither a user nor its agent has said what may be booked",
   },
   ...kindNames.map(
@@ -176,6 +183,7 @@ const filters: readonly Filter[] = [
   ),
   {
     name: "nodes_limit",
+    matters: ({ nodesLimit }) => nodesLimit > 0,
     fails: (node, wish, draft) => wish.nodesLimit > 0 && countFor(wish, node, draft) >= wish.nodesLimit,
     detail: (node, wish, draft) =>
       `nodes_limit: ${countFor(wish, node, draft)} of at most ${wish.nodesLimit} are there`,
@@ -189,6 +197,15 @@ const [kindFilters, otherFilters] = [true, false].map((ofKind) =>
   filters.filter(({ name }) => kindNames.some((kind) => kind === name) === ofKind),
 ) as [Filter[], Filter[]];
 
+const mattering = new WeakMap<Wish, readonly Filter[]>();
+
+/** The filters that may reject a node for the wish, of those that are not about room. */
+function filtersFor(wish: Wish): readonly Filter[] {
+  const known = mattering.get(wish) ?? otherFilters.filter(({ matters }) => matters?.(wish) ?? true);
+  mattering.set(wish, known);
+  return known;
+}
+
 /** The first filter that rejects the node, or how many more of the wished fit. Room is computed once. */
 export function verdictOn(
   node: Node,
@@ -196,7 +213,7 @@ export function verdictOn(
   draft: Draft,
 ): { filter: FilterName } | { capacity: number } {
   const fails = (filter: Filter): boolean => filter.fails(node, wish, draft);
-  const other = otherFilters.find(fails);
+  const other = filtersFor(wish).find(fails);
   if (other && other.name !== "nodes_limit") return { filter: other.name };
   const capacity = draft.booksOf(node).room(wish.amounts, capacityMax);
   const full = capacity < 1 ? kindFilters.find(fails) : undefined;

@@ -23,7 +23,7 @@ export type Verdicts = { open: NodeCandidate[]; rejected: Rejected[] };
 
 export type Placement = {
   /** Nodes that get something, how many, and which parts each of them has there. */
-  placed: { node: Node; count: number; granted: Granted[] | undefined }[];
+  placed: { node: Node; count: number; granted: readonly Granted[] | undefined }[];
   /** How many of the wanted fit nowhere. */
   short: number;
   reasons: Reasons;
@@ -33,14 +33,16 @@ export type Placement = {
 export function verdicts(draft: Draft, wish: Wish): Verdicts {
   const open: NodeCandidate[] = [];
   const rejected: Rejected[] = [];
+  const preferences = weighs(wish);
+  const { byUsage } = rules[wish.strategy];
   for (const at of draft.pod.nodes.values()) {
     const verdict = verdictOn(at, wish, draft);
     if ("filter" in verdict) rejected.push({ node: at, filter: verdict.filter });
     else {
       const count = countFor(wish, at, draft);
       // What an upgrade is about to retire is as good as gone.
-      const usage = draft.booksOf(at).usage(wish.amounts, wish.retiring.get(at.name) ?? 0);
-      const preference = preferenceOf(at, wish.prefer, affinitiesOf(wish, draft));
+      const usage = byUsage ? draft.booksOf(at).usage(wish.amounts, wish.retiring.get(at.name) ?? 0) : unseen;
+      const preference = preferences ? preferenceOf(at, wish.prefer, affinitiesOf(wish, draft)) : 0;
       open.push({
         at,
         node: at.name,
@@ -54,6 +56,9 @@ export function verdicts(draft: Draft, wish: Wish): Verdicts {
   }
   return { open, rejected };
 }
+
+/** Of a strategy that does not look at it. */
+const unseen = (): number => 0;
 
 /** How many fit in all. */
 export const roomIn = ({ open }: Verdicts, nodesLimit: number): number =>

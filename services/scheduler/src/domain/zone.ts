@@ -11,7 +11,7 @@ import {
   type Template,
   type WorkloadChange,
 } from "@eru/events";
-import { type Books, offered } from "@eru/resources";
+import { type Books, isOffered, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
 import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
@@ -303,6 +303,9 @@ export function agentOf(zone: Zone, node: string): Agent {
 
 /** What may be booked on a node: the user's word and, where the user said nothing, the agent's. */
 export const capacityOf = (node: Node): NodeResources | undefined => offered(node.given, node.agent.observed);
+
+/** Whether somebody has said what may be booked there. */
+export const isCapacityKnown = ({ given, agent: { observed } }: Node): boolean => isOffered(given, observed);
 
 /** How many workloads the deployment shall have. */
 export const targetOf = (deployment: Deployment): number =>

@@ -1,0 +1,59 @@
+// How fast and how well the scheduler plans, without a log: Eru's own cases, Nomad's grid, kube-scheduler's shapes, and how
+// the time grows with nodes and with what runs already.
+//   node test/bench/scheduler.ts [eru,nomad,kube,scaling]
+import { availableParallelism, loadavg } from "node:os";
+import { kubeShapes, kubeSource } from "./scheduler/kube-shapes.ts";
+import { fullGrid, gridSource, nomadGrid } from "./scheduler/nomad-grid.ts";
+import { eruSource, plannerCases } from "./scheduler/planner-cases.ts";
+import { scaling } from "./scheduler/scaling.ts";
+
+const parts = (process.argv[2] ?? "eru,nomad,kube,scaling").split(",");
+const loadBefore = loadavg();
+const figures: Record<string, unknown> = {};
+
+/** Prints a part as a table and keeps it for the JSON. */
+function show(part: string, source: string, rows: readonly object[]): void {
+  console.log(`\n${source}`);
+  console.table(rows);
+  figures[part] = { source, rows };
+}
+
+if (parts.includes("eru"))
+  show(
+    "eru",
+    `Eru's planner cases, milliseconds; Eru's figures: ${eruSource}`,
+    plannerCases(10_000, 15).map(({ timing, ...rest }) => ({ ...rest, ...timing })),
+  );
+if (parts.includes("nomad"))
+  show(
+    "nomad",
+    `Nomad's grid, placements a second; ${gridSource}; half: the lower of the two as a part of plain`,
+    nomadGrid(fullGrid, 3).map((cell) => ({
+      ...cell,
+      ofPlain: Number((Math.min(cell.eligible, cell.spread) / cell.plain).toFixed(2)),
+    })),
+  );
+if (parts.includes("kube"))
+  show(
+    "kube",
+    `kube-scheduler's shapes, placements a second; its figures: ${kubeSource}`,
+    kubeShapes({ nodes: 5_000, workloads: 4_000 }),
+  );
+if (parts.includes("scaling"))
+  show("scaling", "Placing a thousand more, by nodes and by what runs already", [
+    ...scaling(
+      [1_250, 2_500, 5_000, 10_000, 20_000].map((nodes) => ({ nodes, before: 10_000 })),
+      11,
+    ),
+    ...scaling(
+      [10_000, 100_000, 1_000_000].map((before) => ({ nodes: 5_000, before })),
+      11,
+    ),
+  ]);
+console.log(
+  JSON.stringify({
+    processors: availableParallelism(),
+    load: { before: loadBefore, after: loadavg() },
+    ...figures,
+  }),
+);

@@ -1,0 +1,137 @@
+import {
+  type DecisionEvent,
+  Entrypoint,
+  type EruEvent,
+  type NodeFilter,
+  type NodeResources,
+  type Resources,
+  type Strategy,
+  subjects,
+  type Template,
+} from "@eru/events";
+import { apply } from "../../../services/scheduler/src/domain/apply.ts";
+import { noSignals } from "../../../services/scheduler/src/domain/draft.ts";
+import { dryRun } from "../../../services/scheduler/src/domain/dry-run.ts";
+import { actionsMax } from "../../../services/scheduler/src/domain/limits.ts";
+import { plan } from "../../../services/scheduler/src/domain/plan.ts";
+import { emptyZone, podOf, type Zone } from "../../../services/scheduler/src/domain/zone.ts";
+
+const pod = "bench";
+const cause = { correlationId: "bench", causationId: "bench" };
+const meta = { id: "bench", time: "2026-01-01T00:00:00.000Z", actor: "bench" };
+
+/** What is asked for. */
+export type Wanted = {
+  count: number;
+  resources: Resources;
+  app?: string;
+  strategy?: Strategy;
+  filter?: Partial<NodeFilter>;
+  nodesLimit?: number;
+};
+
+/**
+ * A pod of nodes that are alive, folded event by event as the scheduler folds its log, without the log: what is measured
+ * here is the deciding, not the writing.
+ */
+export class Fleet {
+  readonly zone: Zone = emptyZone();
+  #nodes = 0;
+  #deployments = 0;
+
+  /** Adds nodes that are alike but for their labels. */
+  nodes(
+    many: number,
+    resources: NodeResources,
+    labels: (n: number) => Record<string, string> = () => ({}),
+  ): this {
+    for (let n = 0; n < many; n++) {
+      const node = `n${String(++this.#nodes).padStart(5, "0")}`;
+      this.#record(subjects.node(node), { type: "NodeAdded", node, pod, labels: labels(n), resources });
+      this.#record(subjects.decision(pod), { type: "NodeRecovered", pod, node });
+    }
+    return this;
+  }
+
+  /** Requests a deployment; it is placed by the next passes. */
+  request({ count, resources, app = "app", strategy = "auto", filter = {}, nodesLimit = 0 }: Wanted): void {
+    const deployment = `${app}-web-${String(++this.#deployments).padStart(6, "0")}`;
+    this.#record(subjects.deployment(pod, deployment), {
+      type: "DeploymentRequested",
+      deployment,
+      pod,
+      template: templateOf(app),
+      count,
+      resources,
+      strategy,
+      nodesLimit,
+      filter: { ...everywhere, ...filter },
+      onShortage: "wait",
+    });
+  }
+
+  /** Answers what would be decided, with all reasons, by the function that decides; nothing is recorded. */
+  forecast({ count, resources, app = "app", strategy = "auto", filter = {}, nodesLimit = 0 }: Wanted) {
+    return dryRun(this.zone, {
+      deployment: `${app}-web-000000`,
+      pod,
+      template: templateOf(app),
+      count,
+      resources,
+      strategy,
+      nodesLimit,
+      filter: { ...everywhere, ...filter },
+    });
+  }
+
+  /** One pass over what changed, its decisions folded; the number of workloads it placed. */
+  pass(): number {
+    const { touched } = podOf(this.zone, pod);
+    const focus = [...touched];
+    touched.clear();
+    const options = { drainDeadlineMs: 30_000, actionsMax };
+    const made = plan(this.zone, podOf(this.zone, pod), { focus, signals: noSignals, options });
+    for (const { event } of made.decisions) this.#record(subjects.decision(pod), event);
+    for (const id of made.unfinished) touched.add(id);
+    return made.decisions.reduce((sum, { event }) => sum + placedBy(event), 0);
+  }
+
+  /** Passes until nothing is left to decide; the number of workloads they placed. */
+  passes(): number {
+    let all = 0;
+    while (podOf(this.zone, pod).touched.size > 0) all += this.pass();
+    return all;
+  }
+
+  /** Nodes on which something runs. */
+  inUse(): number {
+    return this.zone.nodes.values().reduce((sum, { workloads }) => sum + (workloads.size > 0 ? 1 : 0), 0);
+  }
+
+  #record(subject: string, event: EruEvent): void {
+    const seq = this.zone.seq + 1;
+    apply(this.zone, { subject, seq, index: 0, id: `bench/${seq}`, meta, cause, event });
+  }
+}
+
+const placedBy = (event: DecisionEvent): number =>
+  event.type === "PlacementDecided" ? event.placed.length : 0;
+
+const everywhere: NodeFilter = { includes: [], excludes: [], labels: {} };
+const entrypoint = Entrypoint.parse({ publish: [8080] });
+const templates = new Map<string, Template>();
+
+function templateOf(app: string): Template {
+  const known = templates.get(app);
+  if (known) return known;
+  const made: Template = {
+    app,
+    release: "v1",
+    entrypointName: "web",
+    image: `${app}:v1`,
+    entrypoint,
+    env: {},
+  };
+  templates.set(app, made);
+  return made;
+}

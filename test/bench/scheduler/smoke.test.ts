@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { kubeShapes } from "./kube-shapes.ts";
+import { nomadGrid } from "./nomad-grid.ts";
+import { plannerCases } from "./planner-cases.ts";
+import { scaling } from "./scaling.ts";
+
+// The benchmark is not part of the tests; that each of its cases still runs and places everything is.
+
+test("Eru's planner cases place every workload", () => {
+  const cases = plannerCases(20, 1);
+  expect(cases.map(({ workloads }) => workloads)).toEqual([20_480, 20_479, 360]);
+  for (const { placed, workloads } of cases) expect(placed).toBe(workloads);
+});
+
+test("each cell of Nomad's grid places every workload", () => {
+  const cells = nomadGrid({ nodes: [60], racks: [25, 50], workloads: [50] }, 1);
+  expect(cells.map(({ placed }) => placed)).toEqual([50, 50]);
+});
+
+test("each of kube-scheduler's shapes places every workload", () => {
+  const shapes = kubeShapes({ nodes: 60, workloads: 50 });
+  expect(shapes.map(({ placed }) => placed)).toEqual([50, 50, 50, 50, 50]);
+});
+
+test("a thousand more are placed beside those that run already", () => {
+  const scales = scaling([{ nodes: 20, before: 2_000 }], 2);
+  expect(scales.map(({ placed }) => placed)).toEqual([2_000]);
+});
