@@ -176,6 +176,7 @@ calls["GET /v1/drain"] = function()
   if #ids == 0 or #ids > drain_endpoints_max then
     return refuse(400, "wanted 1 to " .. drain_endpoints_max .. " endpoints as ?ep=<id>&ep=<id>")
   end
+  inflight.tell()
   local living = workers.list()
   local acked, exiting = store.token(), 0
   for _, worker in ipairs(living) do
@@ -271,6 +272,7 @@ calls["GET /v1/table"] = function()
 end
 
 calls["GET /metrics"] = function()
+  inflight.tell()
   local now, total = store.current(), inflight.total()
   local free, bytes = store.room()
   metrics.flush()

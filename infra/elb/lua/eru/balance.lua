@@ -22,9 +22,16 @@ local function weight_of(pool, endpoint, now)
   return endpoint.w * math.max(slow_start_least, math.min(1, share))
 end
 
-local function round_robin(pool, candidates, now)
+local function round_robin(pool, candidates, now, tried)
   local best, total = nil, 0
   local warming = pool.warm_at_s > now
+  if pool.even and not warming then
+    -- The same order without looking at each. A further try takes no turn: else with one of two endpoints dead every
+    -- request would begin there.
+    local turn = pool.turn
+    pool.turn = tried and turn or turn + 1
+    return candidates[turn % #candidates + 1]
+  end
   for at = 1, #candidates do
     local endpoint = candidates[at]
     local weight = warming and weight_of(pool, endpoint, now) or endpoint.w
@@ -93,7 +100,7 @@ local function choose(pool, candidates, want)
   elseif want.how == "hash" and want.hash then
     return by_hash(pool, candidates, want.now, want.hash)
   end
-  return round_robin(pool, candidates, want.now)
+  return round_robin(pool, candidates, want.now, want.tried)
 end
 
 local function without(endpoints, unwanted)

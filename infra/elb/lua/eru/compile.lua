@@ -20,7 +20,8 @@ end
 -- Where requests look for an entry: by its path, as far as a path can be looked up. Entries come in order of precedence,
 -- so every list is in that order too.
 local function index(host, entry, path)
-  if not path or path.regex then
+  -- Every path begins with a slash.
+  if not path or path.regex or path.prefix == "/" then
     host.rest = host.rest == nothing and {} or host.rest
     host.rest[#host.rest + 1] = entry
   elseif path.exact then
@@ -49,6 +50,7 @@ local function compile_rule(route, rule)
     respond = rule.respond,
     when = rule.when,
     route = route,
+    series = {}, -- what counts its requests, by pool
   }
 end
 
@@ -75,16 +77,18 @@ function _M.host(json, route)
         rule = rule,
         checks = conditions.checks(of, match, false),
       }
+      entry.test = conditions.all(entry.checks)
       index(host, entry, match.path)
     end
   end
+  host.only_rest = host.exact == nothing and host.longest == 0 and host.raw == nothing
   return host
 end
 
 --- A pool: all its endpoints, and the active ones with what choosing between them needs.
 function _M.pool(json, name)
   local value = cjson.decode(json)
-  local pool = { endpoints = value.eps, active = {}, warm_at_s = 0 }
+  local pool = { endpoints = value.eps, active = {}, warm_at_s = 0, even = true }
   pool.slow_start_s = (value.slowStartMs or 0) > 0 and value.slowStartMs / 1000 or nil
   for _, endpoint in ipairs(pool.endpoints) do
     endpoint.pool = name
@@ -98,14 +102,24 @@ function _M.pool(json, name)
     endpoint.current = math.random() * endpoint.w
     if endpoint.s == "a" then
       pool.active[#pool.active + 1] = endpoint
+      pool.even = pool.even and endpoint.w == pool.active[1].w
     end
   end
+  pool.turn = math.random(0, 999) -- For the same reason.
   return pool
 end
 
---- How requests are forwarded.
+-- As nginx.conf has them: setting them for a request copies all that nginx knows of the upstream.
+local usual_ms = { connectMs = 1000, sendMs = 60000, readMs = 60000 }
+
+--- How requests are forwarded. `usual`: the timeouts are those of nginx.conf.
 function _M.forward(json)
-  return cjson.decode(json)
+  local forward = cjson.decode(json)
+  forward.usual = true
+  for name, ms in pairs(usual_ms) do
+    forward.usual = forward.usual and forward[name] == ms
+  end
+  return forward
 end
 
 return _M

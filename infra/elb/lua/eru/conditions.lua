@@ -264,6 +264,22 @@ function _M.share(checks, request)
   return share, because
 end
 
+local function always()
+  return true
+end
+
+--- Whether all checks hold, as one function of a request.
+function _M.all(checks)
+  if #checks == 0 then
+    return always
+  elseif #checks == 1 then
+    return checks[1].holds
+  end
+  return function(request)
+    return _M.failing(checks, request) == nil
+  end
+end
+
 --- The first check that does not hold; nil when all do.
 function _M.failing(checks, request)
   for index = 1, #checks do

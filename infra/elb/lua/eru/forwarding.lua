@@ -114,6 +114,7 @@ function _M.compile(declared, id)
   compiled.backends, compiled.total = backends_of(declared)
   compiled.rate, compiled.in_flight_max = limits_of(declared.limits)
   place_of(compiled, declared)
+  compiled.timed = (compiled.connect_s or compiled.read_s or compiled.send_s) ~= nil
   compiled.changes = (compiled.rewrite or compiled.request_headers) ~= nil
   return compiled
 end

@@ -18,14 +18,18 @@ local any, seen, refreshed_s = false, 0, 0
 -- Grows with every change of the copy; pools remember which they were sorted out by.
 local version = 0
 
+local function times(value)
+  local since_s, until_s, step = value:match("^(%S+) (%S+) (%S+)$")
+  return { since_s = tonumber(since_s), until_s = tonumber(until_s), step = tonumber(step) }
+end
+
 local function refresh(now)
   ejected, down, any = {}, {}, false
   for _, name in ipairs(dict:get_keys(0)) do
     local kind, key = name:match("^([ed])|(.+)$")
     local value = kind and dict:get(name)
     if value and kind == "e" then
-      local since_s, until_s, step = value:match("^(%S+) (%S+) (%S+)$")
-      ejected[key] = { since_s = tonumber(since_s), until_s = tonumber(until_s), step = tonumber(step) }
+      ejected[key] = times(value)
       any = true
     elseif value then
       down[key] = { since_s = value }
@@ -52,6 +56,11 @@ function _M.sync(now)
 end
 
 local function eject(key, now, step)
+  local known = dict:get("e|" .. key)
+  if known and times(known).until_s > now then
+    refresh(now) -- Another worker was faster.
+    return false
+  end
   local for_s = math.min(eject_first_s * 2 ^ (step - 1), eject_most_s)
   local value = string.format("%.3f %.3f %d", now, now + for_s, step)
   -- Without room it stays in: its failures cost retries, as before.

@@ -7,21 +7,36 @@ local _M = {}
 local dict = ngx.shared.eru_inflight
 local counts = { http = {}, upgraded = {} }
 local by_pool = {}
+-- Counts that the others have not been told, and whether this worker, being about to end, tells each at once.
+local changed, changed_count, leaving = {}, 0, false
 
 local function name_of(pid, kind, id)
   return pid .. "|" .. kind .. "|" .. id
 end
 
-local function add(kind, id, amount)
+local function tell(count)
+  count.told = count.n
+  local ok, err = dict:safe_set(count.name, count.n)
+  if not ok then
+    ngx.log(ngx.ERR, "cannot count requests as ", count.name, ", its drain may end early: ", err)
+  end
+end
+
+local function add(kind, endpoint, amount)
+  local id = endpoint.id
   local count = counts[kind][id]
   if not count then
-    count = { n = 0, name = name_of(ngx.worker.pid(), kind, id) }
+    count = { n = 0, told = 0, name = name_of(ngx.worker.pid(), kind, id) }
     counts[kind][id] = count
   end
   count.n = count.n + amount
-  local ok, err = dict:safe_set(count.name, count.n)
-  if not ok then
-    ngx.log(ngx.ERR, "cannot count requests to ", id, ", its drain may end early: ", err)
+  -- What draining endpoints have, and what lasts, is told at once.
+  if leaving or endpoint.s == "d" or kind == "upgraded" then
+    tell(count)
+  elseif not count.changed then
+    count.changed = true
+    changed_count = changed_count + 1
+    changed[changed_count] = count
   end
 end
 
@@ -31,14 +46,34 @@ end
 
 --- Counts a request in, before it is sent. `kind` is "http" or "upgraded".
 function _M.enter(kind, endpoint)
-  add(kind, endpoint.id, 1)
+  add(kind, endpoint, 1)
   add_to_pool(endpoint.pool, 1)
 end
 
 --- Counts a request out.
 function _M.leave(kind, endpoint)
-  add(kind, endpoint.id, -1)
+  add(kind, endpoint, -1)
   add_to_pool(endpoint.pool, -1)
+end
+
+--- Tells the others what changed since the last time. Called before this worker acknowledges a change of the table: so
+--- whoever sees that all acknowledged one sees all that went to an endpoint before it.
+function _M.tell()
+  for at = 1, changed_count do
+    local count = changed[at]
+    count.changed = false
+    if count.n ~= count.told then
+      tell(count)
+    end
+    changed[at] = nil
+  end
+  changed_count = 0
+end
+
+--- From now on each is told at once: timers of a worker that is about to end run no more.
+function _M.at_once()
+  _M.tell()
+  leaving = true
 end
 
 --- Tells the others what this worker has under way by pool. Called once a second.
@@ -116,7 +151,8 @@ function _M.tidy()
     for id, count in pairs(of_kind) do
       if count.n == 0 then
         dict:delete(count.name)
-        of_kind[id] = nil
+        of_kind[id] = nil -- It may still be among the changed ones, which then tell nothing.
+        count.told = 0
       end
     end
   end

@@ -75,18 +75,40 @@ local function next_entry(count)
   return entry
 end
 
+local function first_after(list, at, request)
+  for index = at, #list do
+    local entry = list[index]
+    if not failing(entry.checks, request) then
+      return entry.rule
+    end
+  end
+end
+
+-- LuaJIT compiles no phase of a request from its beginning on that comes upon a loop, so what is usual is written out.
+local function first_of(list, request)
+  local entry = list[1]
+  if not entry or entry.test(request) then
+    return entry and entry.rule
+  end
+  entry = list[2]
+  if not entry or entry.test(request) then
+    return entry and entry.rule
+  end
+  entry = list[3]
+  if not entry or entry.test(request) then
+    return entry and entry.rule
+  end
+  return first_after(list, 4, request)
+end
+
 --- The first rule that a request meets; nil when there is none.
 function _M.rule(host, request)
+  if host.only_rest then
+    return first_of(host.rest, request)
+  end
   local count = gather(host, request.path)
   if count == 1 then
-    local list = lists[1]
-    for index = 1, #list do
-      local entry = list[index]
-      if #entry.checks == 0 or not failing(entry.checks, request) then
-        return entry.rule
-      end
-    end
-    return nil
+    return first_of(lists[1], request)
   end
   for index = 1, count do
     heads[index] = 1

@@ -4,11 +4,23 @@ local _M = {}
 
 local dict = ngx.shared.eru_metrics
 local bounds = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 }
-local bounds_count = #bounds
+-- The bucket of a time by its milliseconds, so that nobody has to search for it.
+local bucket_by_ms = {}
+local bucketed_ms = bounds[#bounds] * 1000
+for ms = 0, bucketed_ms do
+  local bucket = 1
+  while ms / 1000 > bounds[bucket] do
+    bucket = bucket + 1
+  end
+  bucket_by_ms[ms] = bucket
+end
+local classes_max = 10
 local sets_max = 1000
 local other = 'host="_other",rule="_other",pool="_other"'
 
-local counters, series, known = {}, {}, {}
+local counters, known = {}, {}
+-- The series that counted since the last flush.
+local counting, unmatched = {}, {}
 
 local help = {
   eru_elb_requests_total = "Requests answered, by host, rule, pool and class of the status.",
@@ -38,26 +50,43 @@ function _M.count(name, labels)
   of_name[labels] = (of_name[labels] or 0) + 1
 end
 
-local function child(parent, name)
-  local found = parent[name]
-  if not found then
-    found = {}
-    parent[name] = found
+local function zero(series)
+  for slot = 1, classes_max + #bounds + 1 do
+    series[slot] = 0
   end
-  return found
+  series.sum_s, series.counts = 0, false
+end
+
+--- Counts the finished requests of a rule that went to a pool. There may be several of the same name.
+function _M.series(host, rule, pool)
+  local series = { host = host, rule = rule, pool = pool }
+  zero(series)
+  return series
+end
+
+--- The same for what no rule took. Names of hosts come and go, so these are kept until the next flush only.
+function _M.unmatched(host)
+  local series = unmatched[host]
+  if not series then
+    series = _M.series(host, "", "")
+    unmatched[host] = series
+  end
+  return series
 end
 
 --- Notes a finished request.
-function _M.observe(host, rule, pool, status, seconds)
-  local of = child(child(child(series, host), rule), pool)
-  local class = math.floor(status / 100)
-  of[class] = (of[class] or 0) + 1
-  local bucket = 1
-  while bucket <= bounds_count and seconds > bounds[bucket] do
-    bucket = bucket + 1
+function _M.observe(series, status, seconds)
+  if not series.counts then
+    series.counts = true
+    counting[#counting + 1] = series
   end
-  of[10 + bucket] = (of[10 + bucket] or 0) + 1
-  of.sum = (of.sum or 0) + seconds
+  local class = status / 100
+  class = class - class % 1 + 1
+  series[class] = series[class] + 1
+  local ms = seconds > 0 and seconds * 1000 + 0.5 or 0 -- Clocks may be set back.
+  local slot = classes_max + (bucket_by_ms[ms - ms % 1] or #bounds + 1)
+  series[slot] = series[slot] + 1
+  series.sum_s = series.sum_s + seconds
 end
 
 local function add(name, amount)
@@ -83,16 +112,24 @@ local function admit(labels)
   return labels
 end
 
-local function flush_set(labels, of)
-  for what, amount in pairs(of) do
-    if what == "sum" then
-      add("d|sum|" .. labels, amount)
-    elseif what > 10 then
-      add("d|" .. what - 10 .. "|" .. labels, amount)
-    else
-      add("c|eru_elb_requests_total|" .. labels .. ',class="' .. what .. 'xx"', amount)
+local function flush_series(series)
+  local labels = admit(
+    string.format(
+      'host="%s",rule="%s",pool="%s"',
+      _M.escape(series.host),
+      _M.escape(series.rule),
+      _M.escape(series.pool)
+    )
+  )
+  for slot = 1, #series do
+    local amount = series[slot]
+    if amount > 0 and slot > classes_max then
+      add("d|" .. slot - classes_max .. "|" .. labels, amount)
+    elseif amount > 0 then
+      add("c|eru_elb_requests_total|" .. labels .. ',class="' .. slot - 1 .. 'xx"', amount)
     end
   end
+  add("d|sum|" .. labels, series.sum_s)
 end
 
 --- Adds this worker's counts to the shared ones: `c|<name>|<labels>` and `d|<bucket>|<labels>`.
@@ -102,20 +139,13 @@ function _M.flush()
       add("c|" .. name .. "|" .. labels, amount)
     end
   end
-  for host, by_rule in pairs(series) do
-    for rule, by_pool in pairs(by_rule) do
-      for pool, of in pairs(by_pool) do
-        local labels = string.format(
-          'host="%s",rule="%s",pool="%s"',
-          _M.escape(host),
-          _M.escape(rule),
-          _M.escape(pool)
-        )
-        flush_set(admit(labels), of)
-      end
-    end
+  counters = {}
+  for at, series in ipairs(counting) do
+    flush_series(series)
+    zero(series)
+    counting[at] = nil
   end
-  counters, series = {}, {}
+  unmatched = {}
 end
 
 local function braces(labels)

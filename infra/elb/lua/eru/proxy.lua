@@ -18,6 +18,7 @@ local store = require("eru.store")
 local tls = require("eru.tls")
 local tries = require("eru.tries")
 local values = require("eru.values")
+local clear_table = require("table.clear")
 local new_table = require("table.new")
 local view = require("eru.view")
 local workers = require("eru.workers")
@@ -34,8 +35,30 @@ local requests = {}
 -- What the balancer is asked for; it is asked and answers at once, so one table will do.
 local want = {}
 
+-- Records of requests that are over, to be filled anew: a table for each request would be most of what has to be collected.
+local spare, spare_count, spare_max = {}, 0, 1024
+
 local function current()
-  return tonumber(cast("uintptr_t", get_request()))
+  local address = tonumber(cast("uintptr_t", get_request()))
+  return address -- Not at once: LuaJIT cannot compile a function that ends in the call of one of its own.
+end
+
+local function begin()
+  if spare_count == 0 then
+    return new_table(0, 24)
+  end
+  local request = spare[spare_count]
+  spare[spare_count] = nil
+  spare_count = spare_count - 1
+  return request
+end
+
+local function finish(request)
+  if spare_count < spare_max then
+    clear_table(request)
+    spare_count = spare_count + 1
+    spare[spare_count] = request
+  end
 end
 
 -- The rule of a request by the newest table; nil and why there is none.
@@ -64,31 +87,32 @@ local function choose(forward, request)
   return splitting.choose(forward, request)
 end
 
--- Finds rule and pool by the newest table. What is missing may have been renamed a moment ago: the table is asked again
--- while it changes.
+-- Finds rule and pool by the newest table; what is in the way of it.
+local function resolve_once(request)
+  request.token = view.catch_up()
+  local rule, reason = find_rule(request)
+  local forward = rule and rule.forward
+  request.fails_on = forward and forward.retry_on
+  if not forward then
+    return reason
+  end
+  local pool, name, backend, bound = choose(forward, request)
+  request.pool = pool
+  if pool then
+    request.pool_name, request.backend, request.bound = name, backend, bound
+    return nil
+  end
+  request.pool_name = forward.backends[1].pool
+  return name
+end
+
+-- What is missing may have been renamed a moment ago: the table is asked again while it changes.
 local function resolve(request)
-  local reason
-  for _ = 1, rounds_max do
-    local token = view.catch_up()
-    local rule
-    rule, reason = find_rule(request)
-    request.token = token
-    request.fails_on = rule and rule.forward and rule.forward.retry_on
-    if rule and not rule.forward then
-      return
-    elseif rule then
-      local pool, name, backend, bound = choose(rule.forward, request)
-      request.pool = pool
-      if pool then
-        request.pool_name, request.backend, request.bound = name, backend, bound
-        return
-      end
-      reason = name
-      request.pool_name = rule.forward.backends[1].pool
-    end
-    if store.token() == token then
-      break
-    end
+  local reason = resolve_once(request)
+  local round = 1
+  while reason and round < rounds_max and store.token() ~= request.token do
+    reason = resolve_once(request)
+    round = round + 1
   end
   return reason
 end
@@ -96,11 +120,12 @@ end
 --- Access phase: a request that has nowhere to go is answered here.
 function _M.access()
   local var = ngx.var
-  if tls.answer(var) then
+  local host, path = var.host, var.uri
+  if tls.answer(var, host, path) then
     return
   end
-  local request = new_table(0, 24)
-  request.host, request.path, request.tries = var.host, var.uri, 0
+  local request = begin()
+  request.host, request.path, request.tries = host, path, 0
   requests[current()] = request
   local reason = resolve(request)
   local rule = request.rule
@@ -196,17 +221,18 @@ local function pick(request, pool, forward)
   return balance.pick(pool, want)
 end
 
+local function set_timeouts(forward, defaults, kind)
+  local read_s = forward.read_s or (kind == "upgraded" and defaults.upgradedMs or defaults.readMs) / 1000
+  local connect_s, send_s = forward.connect_s or defaults.connectMs / 1000, forward.send_s or defaults.sendMs / 1000
+  assert(balancer.set_timeouts(connect_s, send_s, read_s))
+end
+
 local function send_to(request, endpoint)
   local forward, defaults = request.rule.forward, view.forward()
   assert(balancer.set_current_peer(endpoint.host, endpoint.port))
-  local read_s = forward.read_s or (request.kind == "upgraded" and defaults.upgradedMs or defaults.readMs) / 1000
-  assert(
-    balancer.set_timeouts(
-      forward.connect_s or defaults.connectMs / 1000,
-      forward.send_s or defaults.sendMs / 1000,
-      read_s
-    )
-  )
+  if not (defaults.usual and request.kind == "http" and not forward.timed) then
+    set_timeouts(forward, defaults, request.kind)
+  end
   if forward.upstream_host and forward.upstream_host.upstream then
     ngx.var.eru_upstream_host = endpoint.host .. ":" .. endpoint.port
     assert(balancer.recreate_request())
@@ -278,6 +304,19 @@ function _M.too_large()
   return answers.refuse("body_too_large")
 end
 
+local function series_of(request, route, pool)
+  local rule = request.rule
+  if not rule then
+    return metrics.unmatched(route)
+  end
+  local series = rule.series[pool]
+  if not series then
+    series = metrics.series(route, rule.id, pool)
+    rule.series[pool] = series
+  end
+  return series
+end
+
 --- Log phase: runs once for every request, however it ended.
 function _M.log()
   local var = ngx.var
@@ -306,15 +345,19 @@ function _M.log()
     var.eru_reason = request.reason
     metrics.count("eru_elb_refused_total", 'host="' .. route .. '",pool="' .. pool .. '",reason="' .. request.reason .. '"')
   end
-  metrics.observe(route, rule, pool, ngx.status, ngx.now() - ngx.req.start_time())
+  metrics.observe(series_of(request, route, pool), ngx.status, ngx.now() - ngx.req.start_time())
+  finish(request)
 end
 
 --- Runs every 50 ms in every worker, so that also an idle one acknowledges changes.
 function _M.tick(leaving)
   if leaving then
+    inflight.at_once()
     return workers.leaving()
   end
-  workers.ack(view.catch_up())
+  local token = view.catch_up()
+  inflight.tell()
+  workers.ack(token)
 end
 
 return _M

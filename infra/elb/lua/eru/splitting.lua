@@ -5,6 +5,10 @@ local view = require("eru.view")
 local _M = {}
 
 local function falls_in(backends, number)
+  local first = backends[1]
+  if number < first.weight then
+    return first
+  end
   for _, backend in ipairs(backends) do
     if number < backend.weight then
       return backend

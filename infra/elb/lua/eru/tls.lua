@@ -112,12 +112,12 @@ local function misdirected()
 end
 
 --- First in the access phase: true when the request is answered here.
-function _M.answer(var)
-  if acme.answer(var.uri) then
+function _M.answer(var, host, path)
+  if acme.answer(path) then
     return true
   end
   return var.scheme == "https"
-    and policy_of(var.host).min == "1.3"
+    and policy_of(host).min == "1.3"
     and var.ssl_protocol ~= "TLSv1.3"
     and misdirected()
 end

@@ -12,7 +12,7 @@ local seen, gen
 
 -- In force until the table says otherwise.
 local forward_default =
-  { tries = 3, connectMs = 1000, sendMs = 60000, readMs = 60000, upgradedMs = 3600000 }
+  compile.forward('{"tries":3,"connectMs":1000,"sendMs":60000,"readMs":60000,"upgradedMs":3600000}')
 
 local function forget_all()
   hosts:flush_all()
