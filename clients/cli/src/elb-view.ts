@@ -29,6 +29,9 @@ export const Elb = z.looseObject({
   group: z.string().nullable(),
   lag: z.int().nullable(),
   stale: z.boolean(),
+  leaveAt: z.string().nullable().optional(),
+  leaveBy: z.string().nullable().optional(),
+  left: z.boolean().optional(),
   status: Status.nullable(),
 });
 export type Elb = z.infer<typeof Elb>;

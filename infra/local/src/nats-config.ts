@@ -174,6 +174,7 @@ const intent = [
   "eru.route.*",
   "eru.user.*",
   "eru.certificate.*",
+  "eru.balancer.*",
 ];
 
 /** Names and passwords go into the file as they are; `$` would make a variable or a hash of them. */

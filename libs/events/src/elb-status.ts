@@ -8,32 +8,33 @@ export const elbStatusReasonMax = 200;
 const total = z.int().min(0);
 const listed = <T extends z.ZodType>(item: T) => z.array(item).max(elbStatusListMax);
 
-/** What a load balancer says of itself with each heartbeat. Never stored: what changed for good is in the log. */
-export const ElbStatus = z.strictObject({
+/**
+ * What a load balancer says of itself with each heartbeat. Never stored: what changed for good is in the log. What a newer
+ * one adds is not read.
+ */
+export const ElbStatus = z.object({
   /** The log its table was made from. */
   epoch: z.string(),
   /** The newest message of the log it has read. */
   seenSeq: total,
   /** It has read what its engine cannot take, for want of memory: the table in force stays. */
   stale: z.boolean(),
-  /** It was told to end and waits until nobody sends to it any more. */
+  /** It was told to end or to leave, and waits until nobody sends to it any more. */
   leaving: z.boolean(),
   /** Changes of its table since its engine started. */
   token: total,
   /** Processes of its engine; one that is exiting finishes what it has and acknowledges nothing. */
-  workers: listed(z.strictObject({ pid: z.int(), ackedToken: z.int(), exiting: z.boolean() })),
+  workers: listed(z.object({ pid: z.int(), ackedToken: z.int(), exiting: z.boolean() })),
   workersTotal: total,
   /** Endpoints that were taken out and may have requests under way. */
-  drains: listed(
-    z.strictObject({ workload: z.string(), inFlight: total, sinceMs: total, deadlineMs: total }),
-  ),
+  drains: listed(z.object({ workload: z.string(), inFlight: total, sinceMs: total, deadlineMs: total })),
   drainsTotal: total,
   /** Lines of the table its engine refuses. */
-  rejected: listed(z.strictObject({ key: z.string(), reason: z.string() })),
+  rejected: listed(z.object({ key: z.string(), reason: z.string() })),
   rejectedTotal: total,
   /** Endpoints it leaves out by its own judgement. */
   leftOut: listed(
-    z.strictObject({ endpoint: z.string(), address: z.string(), because: z.enum(["failures", "check"]) }),
+    z.object({ endpoint: z.string(), address: z.string(), because: z.enum(["failures", "check"]) }),
   ),
   leftOutTotal: total,
 });

@@ -1,5 +1,6 @@
 export * from "./app.ts";
 export * from "./assignment.ts";
+export * from "./balancer.ts";
 export * from "./certificate.ts";
 export * from "./change.ts";
 export * from "./constraint.ts";

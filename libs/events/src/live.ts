@@ -27,6 +27,8 @@ export const ElbHeartbeat = z.object({
   appliedSeq: z.int(),
   group: ElbGroup.optional(),
   status: ElbStatus.optional(),
+  /** It was told to leave, and has: it follows the log and serves who still comes, but nobody needs to wait for it. */
+  left: z.literal(true).optional(),
   /** The last one: it has ended in order and serves nobody, so nobody needs to wait until it is missed. */
   gone: z.literal(true).optional(),
 });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AppEvent } from "./app.ts";
 import { AssignmentEvent } from "./assignment.ts";
+import { BalancerEvent } from "./balancer.ts";
 import { AcmeEvent, CertificateEvent } from "./certificate.ts";
 import { DecisionEvent } from "./decision.ts";
 import { DeploymentEvent } from "./deployment.ts";
@@ -24,6 +25,7 @@ export const eventSchemas = {
   fact: FactEvent,
   route: RouteEvent,
   elb: ElbEvent,
+  balancer: BalancerEvent,
   user: UserEvent,
   certificate: CertificateEvent,
   acme: AcmeEvent,

@@ -14,6 +14,7 @@ test("every kind of history has a subject that names it", () => {
     subjects.fact("n"),
     subjects.route("h"),
     subjects.elb("e"),
+    subjects.balancer("e"),
     subjects.user("u"),
     subjects.certificate("c"),
     subjects.acme("c.example.org"),

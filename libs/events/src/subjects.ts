@@ -27,6 +27,8 @@ export const subjects = {
   fact: (node: string) => `eru.fact.${token(node)}`,
   route: (host: string) => `eru.route.${hostToken(host)}`,
   elb: (elb: string) => `eru.elb.${token(elb)}`,
+  /** What operators want of a load balancer. */
+  balancer: (elb: string) => `eru.balancer.${token(elb)}`,
   user: (user: string) => `eru.user.${token(user)}`,
   certificate: (certificate: string) => `eru.certificate.${token(certificate)}`,
   /** What became of an ACME certificate, by its name or by the host of the route that asks for it. */
@@ -47,6 +49,7 @@ export const historyKinds = [
   "fact",
   "route",
   "elb",
+  "balancer",
   "user",
   "certificate",
   "acme",

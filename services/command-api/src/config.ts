@@ -33,4 +33,11 @@ export const commandApiConfig = {
 } as const;
 
 /** How much at once and how long at most; the meaning of each is above. */
-export type Limits = { ratePerSecond: number; inFlightMax: number; planTimeoutMs: number; waitMs: number };
+export type Limits = {
+  ratePerSecond: number;
+  inFlightMax: number;
+  planTimeoutMs: number;
+  waitMs: number;
+  /** How long load balancers are listened for; absent: so long that every live one was heard. */
+  heartbeatsMs?: number;
+};

@@ -4,6 +4,7 @@ import { Tokens } from "@eru/service";
 import { app } from "./domain/app.ts";
 import { certificate } from "./domain/certificate.ts";
 import { deployment } from "./domain/deployment.ts";
+import { elb } from "./domain/elb.ts";
 import { node } from "./domain/node.ts";
 import { Occupancy } from "./domain/occupancy.ts";
 import { pod } from "./domain/pod.ts";
@@ -50,6 +51,7 @@ export class Intent {
   readonly deployments = new States(deployment);
   readonly routes = new States(route);
   readonly certificates = new States(certificate);
+  readonly elbs = new States(elb);
   readonly users = new States(user);
   readonly occupancy = new Occupancy();
   readonly workloads = new Workloads();
@@ -66,7 +68,12 @@ export class Intent {
   /** Takes in one message; what this process needs no knowledge of passes by unread. */
   apply(message: StoredMessage): void {
     const kind = historyKind(message.subject);
-    if (kind === "elb" || kind === "acme") return;
+    if (kind === "acme") return;
+    // That it speaks is all that matters: what load balancers do is many messages.
+    if (kind === "elb") {
+      this.#noteElb(message.subject);
+      return;
+    }
     // Of the many decisions, only the steps of rollouts matter here; reading all of them would take most of a start.
     if (kind === "decision" && !message.body.includes('"RolloutStepped"')) return;
     const events = decodeMessage(message);
@@ -84,6 +91,11 @@ export class Intent {
   /** The answer to a command that was recorded. */
   answerTo(commandId: string): Answer | undefined {
     return this.#answers.get(commandId);
+  }
+
+  #noteElb(subject: string): void {
+    const name = subject.slice(subject.lastIndexOf(".") + 1);
+    if (this.elbs.get(name).phase !== "known") this.elbs.apply(name, { type: "ElbHeard" });
   }
 
   #remember(first: RecordedEvent | undefined): void {
@@ -135,6 +147,11 @@ export class Intent {
       case "CertificateRemoved":
         this.certificates.apply(event.certificate, event);
         break;
+      case "ElbLeaveRequested":
+      case "ElbJoinRequested":
+      case "ElbForgotten":
+        this.elbs.apply(event.elb, event);
+        break;
       case "UserAdded":
       case "TokenIssued":
         this.tokens.apply(event);
@@ -166,6 +183,7 @@ function idsOf(event: EruEvent): Ids {
   if ("host" in event) return { host: event.host };
   if ("app" in event) return { app: event.app };
   if ("user" in event) return { user: event.user };
+  if ("elb" in event) return { elb: event.elb };
   if ("certificate" in event) return { certificate: event.certificate };
   return {};
 }

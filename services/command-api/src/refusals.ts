@@ -1,5 +1,6 @@
 import type { FieldFault } from "@eru/service";
 import type { Names, Refusal } from "./domain/refusal.ts";
+import { elbRows } from "./elb-refusals.ts";
 import type { Intent } from "./intent.ts";
 import { rolloutRows } from "./rollout-refusals.ts";
 
@@ -234,6 +235,7 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r) =>
       `host ${quoted(r.host)} ${r.owner === undefined ? "was declared for no app" : `belongs to app ${quoted(r.owner)}`}: declare it with ${r.owner === undefined ? "no `app`" : `\`"app": "${r.owner}"\``}, choose another host, or take it over with PUT /v1/routes/<host>?takeOver=true`,
   },
+  ...elbRows,
   certificate_unknown: {
     status: 404,
     field: "certificate",

@@ -136,6 +136,9 @@ type ElbRow = {
   changedHosts: number;
   /** JSON of the last line its engine refused. */
   rejected: string | null;
+  /** When an operator told it to leave, and who; null: it shall serve. */
+  leaveAt: string | null;
+  leaveBy: string | null;
 };
 
 type UserRow = { user: string; tokens: number; addedSeq: number; addedAt: string };

@@ -48,6 +48,61 @@ test("told to leave, it is not ready but serves on, then nginx ends, and its las
   expect(beats.filter(({ gone }) => gone)).toHaveLength(1);
 });
 
+test("told to leave by an operator, it serves out, is waited for by nobody, and stays away until it is told to join", async () => {
+  const broker = new MemoryBroker();
+  let release = () => {};
+  const slow = await backend("hello-web-1", (incoming, response, seen) => {
+    if (incoming.url === "/slow") release = () => response.end(JSON.stringify(seen));
+    else response.end(JSON.stringify(seen));
+  });
+  await write(broker, helloRoute, ...up(slow));
+  const beats = heard(broker);
+  const elb = await prepareElb();
+  atEnd(elb.stop);
+  const first = await run(broker, { elb, leaveWaitMs: 500 });
+  await answering(first, "hello-web-1");
+  const asked = first.client.ask({ path: "/slow" });
+  await until("the request is there", () => slow.requests() > 1);
+  await write(
+    broker,
+    { type: "ElbLeaveRequested", elb: "edge" },
+    { type: "ElbLeaveRequested", elb: "other" },
+  );
+  await until("it is not ready", () => first.sync.notReady()?.includes("an operator told"));
+  await until("it says so", () => beats.at(-1)?.status?.leaving);
+  // As long as a request is under way, drains wait for this load balancer.
+  const beat = beats.length;
+  await until("it waits", () => beats.length > beat + 1);
+  expect(beats.at(-1)?.left).toBeUndefined();
+  release();
+  expect((await asked).seen?.id).toBe("hello-web-1");
+  await until("it has left", () => beats.at(-1)?.left);
+  // Whoever still comes is served, by the newest table.
+  await answering(first, "hello-web-1");
+  const seq = await write(broker, route("late.org", "/ hello/web"));
+  await until("what comes late is applied", () => (beats.at(-1)?.appliedSeq ?? 0) >= seq);
+  await first.stop();
+
+  // Started anew, also without the log, it stays away.
+  const alone = await run(broker, {
+    elb,
+    connect: () => Promise.reject(new LogUnavailableError("connecting")),
+  });
+  await until("it stays away", () => alone.sync.notReady()?.includes("an operator told"));
+  await alone.stop();
+  beats.length = 0;
+  const second = await run(broker, { elb });
+  await until("it has left again", () => beats.at(-1)?.left);
+  expect(second.sync.notReady()).toContain("an operator told");
+
+  await write(broker, { type: "ElbJoinRequested", elb: "edge" });
+  await ready(second);
+  await until("it is waited for again", () => beats.at(-1)?.left === undefined);
+  await second.stop();
+  const third = await run(broker, { elb });
+  await ready(third);
+});
+
 test("one that leaves nginx to the next says nothing of leaving", async () => {
   const broker = new MemoryBroker();
   const beats = heard(broker);

@@ -99,6 +99,12 @@ export class NginxAdmin {
     return (await this.#call("GET", "/metrics")).text;
   }
 
+  /** Requests under way to endpoints, with open WebSockets. */
+  async inFlight(): Promise<number> {
+    const counted = (await this.metrics()).matchAll(/^eru_elb_(?:requests|upgraded)_in_flight (\d+)$/gm);
+    return [...counted].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
   /** What nginx would do with a request, and why. */
   async explain(question: ExplainQuestion): Promise<Explanation> {
     const asked = JSON.stringify(question);

@@ -67,6 +67,8 @@ export class NginxProcess {
   readonly socket: string;
   /** Holds the process id of the master that serves. */
   readonly pidFile: string;
+  /** Is there while an operator wants this load balancer to stay away. */
+  readonly leaveFile: string;
   readonly #logDir: string;
   /** Used when the workers cannot get into the directory: a home's is its owner's alone. */
   readonly tempDir: string;
@@ -76,6 +78,7 @@ export class NginxProcess {
     this.bootFile = join(settings.dir, "table.boot");
     this.socket = join(settings.dir, "run", "admin.sock");
     this.pidFile = join(settings.dir, "nginx.pid");
+    this.leaveFile = join(settings.dir, "told-to-leave");
     this.#logDir = join(settings.dir, "logs");
     const name = createHash("sha256").update(settings.dir).digest("hex").slice(0, 16);
     this.tempDir = join(tmpdir(), `eru-elb-${name}`);

@@ -1,4 +1,4 @@
-import { AppError, decodeMessage, type ElbHeartbeat, liveSubjects } from "@eru/events";
+import { AppError, decodeMessage, type ElbHeartbeat, liveSubjects, subjects } from "@eru/events";
 import type { Broker } from "@eru/log";
 import { type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { AcmeRunner } from "./acme/runner.ts";
@@ -8,6 +8,7 @@ import { RouteFold, routingSubjects } from "./domain/route-fold.ts";
 import { Drains } from "./drain.ts";
 import { elbStatus } from "./elb-status.ts";
 import { NginxKeeper } from "./keep-nginx.ts";
+import { Leave } from "./leave.ts";
 import { bootText, NginxAdmin, NginxUnreachableError, type Status } from "./nginx-admin.ts";
 import type { NginxProcess } from "./nginx-process.ts";
 import { type Pushed, Pusher, type Rejection } from "./push.ts";
@@ -49,6 +50,8 @@ const heartbeatEveryMs = 1_000;
 const connectRetryMs = 1_000;
 const bootFileEveryMs = 5_000;
 const leavingFault = "this load balancer leaves: send requests to another";
+const toldFault =
+  "an operator told this load balancer to leave: send requests to another; `eru elb join` brings it back";
 
 /** Follows the log and keeps one load balancer routing by it. */
 export class RouterSync {
@@ -60,15 +63,16 @@ export class RouterSync {
   readonly #drains: Drains;
   readonly #reporter: Reporter;
   readonly #acme: AcmeRunner | undefined;
+  readonly #leave: Leave;
   readonly #changed = new Wake();
   readonly #startedAtMs = performance.now();
   #broker: Broker | undefined;
   #epoch: string | undefined;
   #savedToken: string | undefined;
-  #leaving = false;
+  #ending = false;
 
   constructor(deps: RouterSyncDeps) {
-    const { nginx, log, newId, elb } = deps;
+    const { nginx, log, newId, elb, leaveWaitMs } = deps;
     this.#deps = deps;
     this.#fold = new RouteFold(deps.group);
     this.#admin = new NginxAdmin(nginx.socket, nginx.openKey);
@@ -106,12 +110,17 @@ export class RouterSync {
       },
       nowMs: () => performance.now(),
     });
+    this.#leave = new Leave({
+      ...{ elb, log, waitMs: leaveWaitMs, file: nginx.leaveFile },
+      inFlight: () => this.#admin.inFlight(),
+    });
     this.#measure();
   }
 
   /** Why this load balancer cannot do its work now. */
   notReady(): string | undefined {
-    return this.#leaving ? leavingFault : this.#keeper.fault;
+    if (this.#ending) return leavingFault;
+    return this.#leave.leaving ? toldFault : this.#keeper.fault;
   }
 
   /** nginx's counters: its socket is not for scrapers. Throws NginxUnreachableError. */
@@ -123,14 +132,16 @@ export class RouterSync {
   async run(signal: AbortSignal): Promise<void> {
     const inner = new AbortController();
     const all = inner.signal;
+    await this.#leave.recall();
     try {
       await Promise.all([
-        this.#leave(signal, all).finally(() => inner.abort()),
+        this.#end(signal, all).finally(() => inner.abort()),
         this.#keeper.run(() => this.#mayStart(), all),
         this.#follow(all),
         this.#push(all),
         this.#watchDrains(all),
         this.#saveBootFile(all),
+        this.#leave.run(() => this.#epoch !== undefined, all),
       ]);
       await this.#saveNow();
       if (this.#deps.onStop === "quit") await this.#quit();
@@ -142,13 +153,15 @@ export class RouterSync {
   }
 
   /** Returns when all shall end: at once, or after those in front had time to notice that it is not ready any more. */
-  async #leave(signal: AbortSignal, failed: AbortSignal): Promise<void> {
+  async #end(signal: AbortSignal, failed: AbortSignal): Promise<void> {
     await aborted(AbortSignal.any([signal, failed]));
     const { onStop, leaveWaitMs, log } = this.#deps;
     if (failed.aborted || onStop === "keep") return;
-    this.#leaving = true;
-    log.info({ leaveWaitMs }, "leaving: not ready any more, serving on for a while");
-    await pause(leaveWaitMs, failed);
+    this.#ending = true;
+    // Who was told to leave before is not sent to any more.
+    const waitMs = this.#leave.left ? 0 : leaveWaitMs;
+    log.info({ waitMs }, "leaving: not ready any more, serving on for a while");
+    await pause(waitMs, failed);
   }
 
   /** Ends nginx; then nobody has to wait for this load balancer. */
@@ -211,11 +224,13 @@ export class RouterSync {
   }
 
   async #fill({ log }: Broker, epoch: string, signal: AbortSignal): Promise<void> {
-    for await (const { messages, head } of log.follow({ fromSeq: 1, subjects: routingSubjects, signal })) {
+    const told = [...routingSubjects, subjects.balancer(this.#deps.elb)];
+    for await (const { messages, head } of log.follow({ fromSeq: 1, subjects: told, signal })) {
       for (const message of messages)
         for (const event of decodeMessage(message)) {
           this.#fold.apply(event);
           this.#acme?.apply(event);
+          this.#leave.apply(event.event, this.#epoch === undefined);
         }
       // Before the whole log is read, its table is one of the past.
       if (head) {
@@ -283,16 +298,17 @@ export class RouterSync {
       const { serving } = this.#keeper;
       const appliedSeq = this.#servedSeq();
       // Only who serves, and by the log, has a say in when an endpoint may stop.
-      if (serving && appliedSeq !== undefined) this.#say(broker, serving, { appliedSeq });
+      if (serving && appliedSeq !== undefined)
+        this.#say(broker, serving, { appliedSeq, ...(this.#leave.left && { left: true }) });
       await pause(heartbeatEveryMs, signal);
     }
   }
 
-  #say(broker: Broker, serving: Status, said: { appliedSeq: number; gone?: true }): void {
+  #say(broker: Broker, serving: Status, said: { appliedSeq: number; left?: true; gone?: true }): void {
     const { elb, group } = this.#deps;
     const status = elbStatus({
       ...{ serving, pusher: this.#pusher, drains: this.#drains },
-      ...{ seenSeq: this.#fold.seq, leaving: this.#leaving },
+      ...{ seenSeq: this.#fold.seq, leaving: this.#ending || this.#leave.leaving },
     });
     const heartbeat: ElbHeartbeat = { elb, bootId: serving.bootId, ...said, group, status };
     broker.live.publish(liveSubjects.elbHeartbeat(elb), JSON.stringify(heartbeat));

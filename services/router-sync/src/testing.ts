@@ -29,6 +29,8 @@ export function recorder(): (event: EruEvent) => RecordedEvent {
 /** The history an event belongs to. */
 export function subjectOf(event: EruEvent): string {
   if (event.type === "RouteDeclared" || event.type === "RouteRemoved") return subjects.route(event.host);
+  if (event.type === "ElbLeaveRequested" || event.type === "ElbJoinRequested")
+    return subjects.balancer(event.elb);
   if (event.type === "WorkloadAssigned" || event.type === "WorkloadStopAssigned")
     return subjects.assignment(event.node);
   if (event.type.startsWith("Certificate") && "certificate" in event)

@@ -86,7 +86,8 @@ export class SchedulerCore {
   hearElb(subject: string, body: string, now: number): boolean {
     const parsed = ElbHeartbeat.safeParse(parseJson(body));
     if (!parsed.success) return false;
-    this.heartbeats.hearElb(lastToken(subject), parsed.data.appliedSeq, now, parsed.data.gone);
+    const { appliedSeq, gone, left } = parsed.data;
+    this.heartbeats.hearElb(lastToken(subject), appliedSeq, now, gone ?? left);
     return true;
   }
 

@@ -86,3 +86,27 @@ test("the list has a line each, and one is shown by its name", async () => {
   expect(unknown.code).not.toBe(0);
   expect(unknown.err).toContain("there is no load balancer edge-9: there is edge-1, edge-3");
 });
+
+test("one is told to leave, to join and forgotten; which have left is in the list", async () => {
+  const gone = { ...silent, elb: "edge-4", leaveAt: "2026-01-01T00:00:00Z", heardAgoMs: 90_000 };
+  const { server, place } = await world([{ ...edge, leaveAt: "2026-01-01T00:00:00Z", left: true }, gone]);
+  await using _ = server;
+  const recorded = { status: 202, json: { seq: 15, changed: true, elb: "edge-1" } };
+  server.on("GET /v1/status", { json: {} });
+  server.on("POST /v1/elbs/edge-1/leave", recorded);
+  server.on("POST /v1/elbs/edge-1/join", {
+    ...recorded,
+    status: 200,
+    json: { ...recorded.json, changed: false },
+  });
+  server.on("DELETE /v1/elbs/edge-4", recorded);
+  expect((await eru(place, ["elb", "leave", "edge-1", "--force"])).out).toContain("edge-1 shall leave");
+  expect((await eru(place, ["elb", "join", "edge-1"])).out).toContain("it was so already");
+  expect((await eru(place, ["elb", "forget", "edge-4"])).out).toContain("edge-4 is forgotten");
+  const list = (await eru(place, ["elb", "list"])).out;
+  expect(list).toMatch(/edge-1 +public +left /);
+  expect(list).toMatch(/edge-4 .*left, gone/);
+  expect((await eru(place, ["elb", "status", "edge-1"])).out).toContain(
+    "`eru elb join edge-1` brings it back",
+  );
+});

@@ -1,9 +1,10 @@
+import type { Command } from "commander";
 import type { Cli } from "../cli.ts";
 import { Elb } from "../elb-view.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { elbState, elbText, elbTone } from "../render/elb.ts";
 import { Certificate } from "../views.ts";
-import { answerList, group } from "./common.ts";
+import { answerList, group, path, recorded } from "./common.ts";
 
 const none = "no load balancer has reported yet: start a router-sync, or `eru up --elbs 1`";
 
@@ -36,6 +37,42 @@ export function addElb(cli: Cli): void {
         cli.answer({ elbs, certificates }, () =>
           elbs.length === 0 ? `${none}\n` : elbText(elbs, certificates, cli.look),
         );
+      }),
+    );
+  addWishes(cli, elb);
+}
+
+function addWishes(cli: Cli, elb: Command): void {
+  elb
+    .command("leave")
+    .description("let no new clients come to one: not ready, served out, then waited for by nobody")
+    .argument("<elb>")
+    .option("--force", "also when it is the last live one of its group")
+    .action((name: string, { force }: { force?: true }) =>
+      cli.withApi(async (api) => {
+        const answer = await api.order("POST", path`/v1/elbs/${name}/leave`, undefined, { force });
+        const text = `load balancer ${name} shall leave; \`eru elb status ${name}\` says when it has`;
+        await recorded(cli, api, answer, text);
+      }),
+    );
+  elb
+    .command("join")
+    .description("let one that was told to leave serve again")
+    .argument("<elb>")
+    .action((name: string) =>
+      cli.withApi(async (api) => {
+        const answer = await api.order("POST", path`/v1/elbs/${name}/join`);
+        await recorded(cli, api, answer, `load balancer ${name} shall join again`);
+      }),
+    );
+  elb
+    .command("forget")
+    .description("take one that is gone for ever off the list")
+    .argument("<elb>")
+    .action((name: string) =>
+      cli.withApi(async (api) => {
+        const answer = await api.order("DELETE", path`/v1/elbs/${name}`);
+        await recorded(cli, api, answer, `load balancer ${name} is forgotten`);
       }),
     );
 }

@@ -5,15 +5,16 @@ import { details, type Look } from "./table.ts";
 import { oneLine, plural, type Tone } from "./text.ts";
 
 /** In a word how a load balancer is. */
-export function elbState({ live, heardAgoMs, status, stale }: Elb): string {
-  if (!live) return heardAgoMs === null ? "not heard" : "gone";
+export function elbState({ live, heardAgoMs, status, stale, leaveAt, left }: Elb): string {
+  if (!live) return heardAgoMs === null ? "not heard" : leaveAt ? "left, gone" : "gone";
+  if (left) return stale ? "left, stale" : "left";
   if (status?.leaving) return "leaving";
   return stale ? "stale" : "live";
 }
 
 export const elbTone = (one: Elb): Tone => {
   const state = elbState(one);
-  return state === "live" ? "good" : state === "leaving" ? "busy" : "bad";
+  return state === "live" ? "good" : state === "leaving" || state === "left" ? "busy" : "bad";
 };
 
 /** Load balancers below each other, with all they say of themselves, and the certificates that need care. */
@@ -41,6 +42,12 @@ function pairs(one: Elb, look: Look): (readonly [string, string | undefined])[] 
     ["elb", one.elb],
     ["group", one.group ?? undefined],
     ["state", `${state}${heard}`],
+    [
+      "told to leave",
+      one.leaveAt
+        ? `${moment(one.leaveAt)}${one.leaveBy ? ` by ${one.leaveBy}` : ""}; \`eru elb join ${one.elb}\` brings it back`
+        : undefined,
+    ],
     ["table", `as of sequence ${one.appliedSeq}${lag}${one.appliedAt ? `, ${moment(one.appliedAt)}` : ""}`],
     ["stale", one.stale ? "yes: its table does not follow the log now" : "no"],
     ["log", status ? `${status.epoch}, read up to ${status.seenSeq}` : undefined],

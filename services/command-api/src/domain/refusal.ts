@@ -57,6 +57,9 @@ type Reason =
   | { code: "route_changed"; host: string }
   | { code: "nothing_to_undo"; host: string; to: number; first: number }
   | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined }
+  | { code: "elb_unknown"; elb: string; removed: boolean }
+  | { code: "elb_last"; elb: string; group: string; hosts: Names }
+  | { code: "elb_alive"; elb: string }
   | { code: "certificate_unknown"; certificate: string }
   | { code: "certificate_in_use"; certificate: string; hosts: Names }
   | { code: "certificate_other_hosts"; certificate: string; host: string; hosts: Names }

@@ -13,6 +13,7 @@ import { appRoutes } from "./app.ts";
 import { certificateRoutes } from "./certificate.ts";
 import type { RouteDeps } from "./command-route.ts";
 import { deploymentRoutes } from "./deployment.ts";
+import { elbRoutes } from "./elb.ts";
 import { explainRoute } from "./explain.ts";
 import { Gate } from "./gate.ts";
 import { nodeRoutes } from "./node.ts";
@@ -59,6 +60,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   deploymentRoutes(routes, broker.live);
   rolloutRoutes(routes, broker.live);
   routeRoutes(routes);
+  elbRoutes(routes);
   certificateRoutes(routes, deps.seal);
   workloadRoutes(routes);
   whyNotRoute(routes, broker.live);

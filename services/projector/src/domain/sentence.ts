@@ -249,6 +249,12 @@ function ofWish(event: Wish): string {
       return `${event.elb} sends nothing to ${event.workload} any more${event.inFlight > 0 ? `, ${event.inFlight} in flight` : ""}`;
     case "RouteRejected":
       return `${event.elb} refused the route of ${event.host}: ${event.reason}`;
+    case "ElbLeaveRequested":
+      return `${event.elb} shall leave: no new clients, and nobody waits for it`;
+    case "ElbJoinRequested":
+      return `${event.elb} shall join again`;
+    case "ElbForgotten":
+      return `${event.elb} is gone for ever, and forgotten`;
     case "CertificateStored":
       return `certificate ${event.certificate} stored for ${event.hosts.join(", ")}, good until ${event.notAfter}`;
     case "CertificateOrdered":

@@ -41,7 +41,7 @@ export const foldedTables = {
 };
 
 /** Raise it when a projection takes events in differently: every view is then built again. */
-export const viewVersion = 8;
+export const viewVersion = 9;
 
 /** All tables of a view. */
 export const viewTables = projections.map((projection) => projection.tables).join("\n");

@@ -49,3 +49,23 @@ test("what a load balancer says of itself is answered while it is heard, and it 
   say({ ...beat, appliedSeq: 9, gone: true });
   await until("it said that it is gone", async () => !(await ask()).live);
 });
+
+test("who was told to leave says when it has, and who is forgotten is not listed", async () => {
+  using folder = temporaryFolder();
+  const zone = await MemoryZone.open();
+  const tell = (type: "ElbLeaveRequested" | "ElbJoinRequested" | "ElbForgotten", elb: string) =>
+    zone.append(subjects.balancer(elb), [{ type, elb }], "user:ada");
+  await tell("ElbLeaveRequested", "e1");
+  await tell("ElbLeaveRequested", "e2");
+  await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });
+  await projector.ready();
+  const ask = async () => (await projector.get("/v1/elbs")).json().items;
+  expect(await ask()).toMatchObject([{ elb: "e1", leaveBy: "user:ada", left: false }, { elb: "e2" }]);
+  const said = JSON.stringify({ ...beat, left: true });
+  zone.broker.live.publish(liveSubjects.elbHeartbeat("e1"), said);
+  await until("it has left", async () => (await ask())[0].left);
+  await tell("ElbForgotten", "e2");
+  await tell("ElbJoinRequested", "e1");
+  await until("the view has it", async () => (await ask()).length === 1);
+  await until("it was told to join", async () => (await ask())[0].leaveAt === null);
+});

@@ -30,6 +30,11 @@ const Elb = z.object({
       "Messages of the log not in force there: of those it has read, or, when it is silent, of those in the view",
     ),
   stale: z.boolean().describe("Its table does not follow the log now: it is not heard, or has no room"),
+  leaveAt: z.string().nullable().describe("When an operator told it to leave; null: it shall serve"),
+  leaveBy: z.string().nullable(),
+  left: z
+    .boolean()
+    .describe("It was told to leave, and has: nobody waits for it, and it follows the log all the same"),
   status: ElbStatus.nullable().describe("What it said of itself with its last heartbeat"),
 });
 
@@ -37,14 +42,17 @@ const Elb = z.object({
 function heardOf(board: ElbBoard, { elb, appliedSeq }: { elb: string; appliedSeq: number }, seq: number) {
   const heard = board.of(elb);
   if (!heard)
-    return { live: false, heardAgoMs: null, group: null, lag: null, stale: true, status: null, appliedSeq };
+    return {
+      ...{ live: false, left: false, heardAgoMs: null, group: null, lag: null },
+      ...{ stale: true, status: null, appliedSeq },
+    };
   const { live, agoMs, said } = heard;
   const { group = null, status = null } = said;
   const applied = Math.max(appliedSeq, said.appliedSeq);
   // A live one has read all that the view has but for what came this second; a silent one is as far behind as that.
   const head = live ? (status?.seenSeq ?? applied) : Math.max(seq, status?.seenSeq ?? 0);
   return {
-    ...{ live, heardAgoMs: agoMs, group, status, appliedSeq: applied },
+    ...{ live, left: live && said.left === true, heardAgoMs: agoMs, group, status, appliedSeq: applied },
     lag: Math.max(0, head - applied),
     stale: !live || status?.stale === true,
   };

@@ -2,6 +2,7 @@ import { type EruEvent, rulesFrom, subjects } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import { certificateStep } from "./certificate-history.ts";
 import { changeStep } from "./change-histories.ts";
+import { elbReportsStep, elbWordStep } from "./elb-histories.ts";
 import { factStep } from "./facts.ts";
 import { reallocStep } from "./realloc-histories.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
@@ -362,18 +363,6 @@ const route: Step = (world, choose) => {
   world.append(subjects.route(host), userActor, [{ type: "RouteDeclared", host, rules: rulesFrom(rules) }]);
 };
 
-const elbReports: Step = (world, choose) => {
-  const elb = pick(choose, ["e1", "e2"]);
-  const appliedSeq = world.seq;
-  const said: EruEvent[] = [
-    { type: "RouteTableApplied", elb, bootId: "b1", appliedSeq, changedPools: 1, changedHosts: choose(2) },
-    { type: "RouteRejected", elb, host: "shop.localhost", reason: "too long" },
-  ];
-  const gone = world.workloads.find((one) => one.going === "draining");
-  if (gone) said.push({ type: "EndpointDrained", elb, workload: gone.id, inFlight: 0 });
-  world.append(subjects.elb(elb), `elb:${elb}`, said.slice(choose(said.length)));
-};
-
 const addUser: Step = (world, choose) => {
   const user = pick(choose, ["ada", "bob"]);
   const tokenHash = String(choose(4)).repeat(64);
@@ -391,8 +380,8 @@ const facts: Step = withOne((world) => world.workloads, factStep);
 // A step that is listed twice is taken twice as often.
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
-  ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReports, addUser],
-  ...[certificateStep, realloc],
+  ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReportsStep, addUser],
+  ...[certificateStep, realloc, elbWordStep],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

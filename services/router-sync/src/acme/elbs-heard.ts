@@ -17,7 +17,8 @@ export class ElbsHeard {
       const beat = ElbHeartbeat.safeParse(jsonOf(body));
       // Otherwise it is a newer load balancer's, and of no use here.
       if (!beat.success) continue;
-      if (beat.data.gone) this.#elbs.forget(beat.data.elb);
+      // One that has left is sent no requests, so the directory does not look there.
+      if (beat.data.gone || beat.data.left) this.#elbs.forget(beat.data.elb);
       else this.#elbs.hear(beat.data.elb, beat.data.appliedSeq, performance.now());
     }
   }

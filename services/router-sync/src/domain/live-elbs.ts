@@ -17,7 +17,7 @@ export class LiveElbs {
     this.#heard.set(elb, { appliedSeq, atMs: nowMs });
   }
 
-  /** It ended in order: nobody asks it any more. */
+  /** It ended in order, or has left: nobody asks it any more. */
   forget(elb: string): void {
     this.#heard.delete(elb);
   }

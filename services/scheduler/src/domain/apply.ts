@@ -38,6 +38,7 @@ export const decidingKinds: ReadonlySet<string> = new Set([
   "fact",
   "route",
   "elb",
+  "balancer",
 ]);
 
 /**
@@ -54,6 +55,8 @@ export function apply(zone: Zone, recorded: RecordedEvent): void {
   else if (kind === "fact") applyFact(zone, recorded as Parameters<typeof applyFact>[1]);
   else if (kind === "route") applyRoute(zone, (recorded as RecordedEvent<RouteEvent>).event);
   else if (kind === "elb") applyElb(zone, recorded as RecordedEvent<ElbEvent>);
+  else if (kind === "balancer" && recorded.event.type === "ElbForgotten")
+    zone.elbs.delete(recorded.event.elb);
 }
 
 function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {

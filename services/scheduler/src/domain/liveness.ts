@@ -34,7 +34,7 @@ export class Heartbeats {
     this.#heardAt = now;
   }
 
-  /** `gone`: it ended in order, and is not to be waited for. */
+  /** `gone`: it ended in order, or has left, and is not to be waited for. */
   hearElb(elb: string, appliedSeq: number, now: number, gone = false): void {
     this.#elbs.set(elb, { at: now, appliedSeq, gone });
     this.#heardAt = now;
