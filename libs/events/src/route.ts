@@ -88,6 +88,8 @@ export const ElbEvent = z.discriminatedUnion("type", [
     appliedSeq: z.int().min(0),
     changedPools: z.int().min(0),
     changedHosts: z.int().min(0),
+    /** Whose routes its table has; absent: it may have those of any group. */
+    group: ElbGroup.optional(),
   }),
   /** No worker will choose the endpoint again and none has a request in flight to it; or the deadline came first. */
   z.strictObject({

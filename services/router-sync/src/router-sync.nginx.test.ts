@@ -20,7 +20,10 @@ test("what the log says before the start is served from the first request on", a
   await until("it is on record", async () => (await reports(broker)).length > 0);
   const { bootId } = await running.elb.admin.status();
   expect(await reports(broker)).toEqual([
-    { type: "RouteTableApplied", elb: "edge", bootId, appliedSeq: seq, changedPools: 0, changedHosts: 0 },
+    {
+      ...{ type: "RouteTableApplied", elb: "edge", group: "default", bootId, appliedSeq: seq },
+      ...{ changedPools: 0, changedHosts: 0 },
+    },
   ]);
 });
 

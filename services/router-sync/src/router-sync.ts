@@ -268,9 +268,9 @@ export class RouterSync {
   }
 
   #applied({ cause, ...pushed }: Pushed): void {
-    const { elb, log } = this.#deps;
+    const { elb, group, log } = this.#deps;
     log.info({ ...pushed, ...cause }, "route table applied");
-    this.#reporter.add({ type: "RouteTableApplied", elb, ...pushed }, cause);
+    this.#reporter.add({ type: "RouteTableApplied", elb, group, ...pushed }, cause);
   }
 
   #rejected({ key, reason }: Rejection): void {

@@ -149,6 +149,7 @@ function placed(
       deployment,
       node,
       version: event.templateSeq,
+      placedSeq: recorded.seq,
       amounts,
       granted: grantedOf(granted, amounts),
       resources: event.reasons.resources,

@@ -9,26 +9,17 @@ import {
   type Template,
 } from "@eru/events";
 import { Books } from "@eru/resources";
-import { selectorsOf } from "@eru/routing";
 import { amountsOf, rebook } from "./amounts.ts";
 import { askChange } from "./apply-change.ts";
 import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
 import { askRealloc, askReallocOfAll } from "./apply-realloc.ts";
 import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
+import { applyRoute, noteGroup } from "./carriers.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
 import { momentOf } from "./moment.ts";
 import { touch, touchNode, touchReplacing } from "./touch.ts";
-import {
-  agentOf,
-  type Content,
-  contentAt,
-  type Deployment,
-  type Node,
-  podOf,
-  routeKey,
-  type Zone,
-} from "./zone.ts";
+import { agentOf, type Content, contentAt, type Deployment, type Node, podOf, type Zone } from "./zone.ts";
 
 /** Histories the scheduler decides from. Assignments repeat what decisions say; apps are frozen into deployments. */
 export const decidingKinds: ReadonlySet<string> = new Set([
@@ -53,10 +44,14 @@ export function apply(zone: Zone, recorded: RecordedEvent): void {
   else if (kind === "deployment") applyDeployment(zone, recorded as RecordedEvent<DeploymentEvent>);
   else if (kind === "decision") applyDecision(zone, recorded as Parameters<typeof applyDecision>[1]);
   else if (kind === "fact") applyFact(zone, recorded as Parameters<typeof applyFact>[1]);
-  else if (kind === "route") applyRoute(zone, (recorded as RecordedEvent<RouteEvent>).event);
-  else if (kind === "elb") applyElb(zone, recorded as RecordedEvent<ElbEvent>);
-  else if (kind === "balancer" && recorded.event.type === "ElbForgotten")
+  else if (kind === "route") {
+    applyRoute(zone, (recorded as RecordedEvent<RouteEvent>).event, recorded.seq);
+    touchReplacing(zone);
+  } else if (kind === "elb") applyElb(zone, recorded as RecordedEvent<ElbEvent>);
+  else if (kind === "balancer" && recorded.event.type === "ElbForgotten") {
     zone.elbs.delete(recorded.event.elb);
+    zone.elbGroups.delete(recorded.event.elb);
+  }
 }
 
 function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
@@ -228,32 +223,12 @@ function addDeployment(
   touch(zone, deployment);
 }
 
-function applyRoute(zone: Zone, event: RouteEvent): void {
-  for (const key of zone.routes.get(event.host) ?? []) {
-    const count = (zone.routed.get(key) ?? 0) - 1;
-    if (count > 0) zone.routed.set(key, count);
-    else zone.routed.delete(key);
-  }
-  zone.routes.delete(event.host);
-  if (event.type === "RouteDeclared") {
-    const keys = event.rules
-      .filter(({ enabled }) => enabled)
-      .flatMap(selectorsOf)
-      .map(({ selector: { app, entrypoint, pod } }) => routeKey(`${app}/${entrypoint}`, pod));
-    zone.routes.set(event.host, keys);
-    for (const key of keys) {
-      zone.routed.set(key, (zone.routed.get(key) ?? 0) + 1);
-      zone.onceRouted.add(key);
-    }
-  }
-  touchReplacing(zone);
-}
-
 function applyElb(zone: Zone, { event, subject, cause }: RecordedEvent<ElbEvent>): void {
   // A load balancer speaks for itself only, whatever its message says.
   if (subject !== `eru.elb.${event.elb}`) return;
   if (event.type === "RouteTableApplied") {
     zone.elbs.set(event.elb, event.appliedSeq);
+    noteGroup(zone, event);
     touchReplacing(zone);
   } else if (event.type === "EndpointDrained") {
     const workload = zone.workloads.get(event.workload);

@@ -1,6 +1,6 @@
 import type { DowntimeRisk, Template } from "@eru/events";
+import { carries, hasRoute } from "./carriers.ts";
 import type { Draft } from "./draft.ts";
-import { hasRoute } from "./zone.ts";
 
 /** What is to be changed. */
 type Change = {
@@ -31,7 +31,7 @@ export function risksOf({ zone, signals }: Draft, change: Change): DowntimeRisk[
     );
   if (!hasRoute(zone, change))
     add("no_route", "no route leads to it: who knows its address is not moved to the new ones");
-  else if (zone.elbs.size === 0 || signals.elbs.size === 0)
+  else if (!signals.elbs.keys().some((elb) => carries(zone, elb, change, Number.POSITIVE_INFINITY)))
     add("no_elb", "no load balancer is alive: nobody says when the last request to an old one is done");
   return risks;
 }

@@ -1,12 +1,13 @@
+import { carries, mayServe } from "./carriers.ts";
 import type { Signals } from "./draft.ts";
-import { mayServe, type Pod, type Workload, type Zone } from "./zone.ts";
+import type { Pod, Workload, Zone } from "./zone.ts";
 
 /** What the load balancers still counted when they gave up waiting; nothing when none of them said. */
 export const inFlightOf = ({ drainedBy }: Workload): { inFlight?: number } =>
   drainedBy.size === 0 ? {} : { inFlight: drainedBy.values().reduce((sum, one) => sum + one, 0) };
 
 /**
- * Draining workloads that may be stopped now: every live load balancer reported its endpoint drained, or nobody sends it
+ * Draining workloads that may be stopped now: every live load balancer that had its endpoint reported it drained, or nobody sends it
  * requests any more, or its time is over. While no load balancer is alive only the deadline counts: one that cannot be
  * heard may still be serving.
  */
@@ -30,7 +31,10 @@ function dueNow(
 ) {
   if (workload.node.liveness === "lost") return "node_lost";
   if (!mayServe(zone, workload)) return "not_routed";
-  if (elbs.size > 0 && elbs.keys().every((elb) => workload.drainedBy.has(elb)))
+  const { deployment, placedSeq } = workload;
+  // One that serves other groups than the routes name never had the endpoint.
+  const asked = [...elbs.keys()].filter((elb) => carries(zone, elb, deployment, placedSeq));
+  if (asked.length > 0 && asked.every((elb) => workload.drainedBy.has(elb)))
     return [...workload.drainedBy.values()].some((inFlight) => inFlight > 0) ? "drain_deadline" : "drained";
   return expired.has(workload.id) ? "drain_deadline" : undefined;
 }

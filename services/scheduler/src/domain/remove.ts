@@ -1,8 +1,9 @@
 import type { DecisionEvent } from "@eru/events";
+import { mayServe } from "./carriers.ts";
 import type { Decided, Draft } from "./draft.ts";
 import { inFlightOf } from "./drains.ts";
 import { barrier } from "./serves.ts";
-import { mayServe, templateAt, type Workload } from "./zone.ts";
+import { templateAt, type Workload } from "./zone.ts";
 
 type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>["because"];
 type Stop = Extract<DecisionEvent, { type: "StopDecided" }>["because"];

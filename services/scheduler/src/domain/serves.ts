@@ -1,12 +1,14 @@
+import { carries, isRoutedNow } from "./carriers.ts";
 import type { Draft } from "./draft.ts";
-import { isRoutedNow, type Workload } from "./zone.ts";
+import type { Workload } from "./zone.ts";
 
-/** Healthy, on a node that is alive, and known to every live load balancer when requests come through them. */
+/** Healthy, on a node that is alive, and known to every live load balancer that requests come through. */
 export function serves(draft: Draft, workload: Workload): boolean {
   if (workload.phase !== "healthy" || draft.livenessOf(workload.node) !== "alive") return false;
   if (!isRoutedNow(draft.zone, workload.deployment)) return true;
-  const { elbs } = draft.signals;
-  return elbs.size > 0 && elbs.values().every((appliedSeq) => appliedSeq >= workload.healthySeq);
+  const { deployment, placedSeq } = workload;
+  const live = [...draft.signals.elbs].filter(([elb]) => carries(draft.zone, elb, deployment, placedSeq));
+  return live.length > 0 && live.every(([, appliedSeq]) => appliedSeq >= workload.healthySeq);
 }
 
 /** The live load balancers and the table each has applied, as decisions record them: what `serves` was judged by. */

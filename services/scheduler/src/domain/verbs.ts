@@ -1,8 +1,9 @@
 import { type AssignmentEvent, type DecisionEvent, unreachable } from "@eru/events";
+import { isRouted, mayServe } from "./carriers.ts";
 import type { Decided, Draft } from "./draft.ts";
 import { inFlightOf } from "./drains.ts";
 import { serves } from "./serves.ts";
-import { type Deployment, isRouted, mayServe, templateAt, type Workload } from "./zone.ts";
+import { type Deployment, templateAt, type Workload } from "./zone.ts";
 
 type Verb = Extract<DecisionEvent, { type: "ChangeDecided" }>["change"];
 type Because = Extract<DecisionEvent, { type: "ChangeOrdered" }>["because"];

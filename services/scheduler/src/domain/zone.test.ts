@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { World } from "../testkit/world.ts";
-import { isRouted, isRoutedNow } from "./zone.ts";
+import { isRouted, isRoutedNow } from "./carriers.ts";
 
 test("requests may come by a route that went; a new one waits for load balancers only while there is a route", () => {
   const world = new World().node("n1", 9).elb("edge", 1).deploy("shop-web-a", 1);

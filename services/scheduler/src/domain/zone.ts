@@ -13,6 +13,7 @@ import {
 } from "@eru/events";
 import { type Books, isOffered, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
+import type { Carrier, Carries, Claim } from "./carriers.ts";
 import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
 import type { Rollout } from "./rollout-state.ts";
@@ -66,6 +67,8 @@ export type Workload = {
   readonly node: Node;
   /** The sequence of the request whose template it runs. */
   readonly version: number;
+  /** The sequence of the decision that placed it. */
+  readonly placedSeq: number;
   /** What it books on its node: while it is reallocated, the larger of both. */
   amounts: Amounts;
   /** What it shall have, and the reallocation that says so; 0 when there was none. */
@@ -233,11 +236,11 @@ export type Zone = {
   /** Workloads per node that count for the spread, by `<app>/<entrypoint>`. */
   readonly spread: Map<string, Map<string, number>>;
   /** Per host, what its rules route to. */
-  readonly routes: Map<string, readonly string[]>;
-  /** How many rules route to a target. */
-  readonly routed: Map<string, number>;
-  /** Every key that some route ever named. */
-  readonly onceRouted: Set<string>;
+  readonly routes: Map<string, readonly Claim[]>;
+  /** Per target and group of load balancers, the routes that lead or once led there. */
+  readonly carriers: Map<string, Map<string, Carrier>>;
+  /** Which groups' routes load balancers have in their tables, of those that say. */
+  readonly elbGroups: Map<string, Carries>;
   /** Load balancers and the table each applied last. */
   readonly elbs: Map<string, number>;
   /** Deployments with an upgrade under way. */
@@ -259,8 +262,8 @@ export const emptyZone = (): Zone => ({
   workloads: new Map(),
   spread: new Map(),
   routes: new Map(),
-  routed: new Map(),
-  onceRouted: new Set(),
+  carriers: new Map(),
+  elbGroups: new Map(),
   elbs: new Map(),
   rollouts: new Set(),
   drains: new Set(),
@@ -310,32 +313,6 @@ export const isCapacityKnown = ({ given, agent: { observed } }: Node): boolean =
 /** How many workloads the deployment shall have. */
 export const targetOf = (deployment: Deployment): number =>
   deployment.removed ? 0 : Math.max(0, deployment.count - deployment.refused);
-
-/** The key under which a rule of a route counts: rules may name a pod. */
-export const routeKey = (key: string, pod: string | undefined): string => `${key}@${pod ?? "*"}`;
-
-/** Whether a route sends requests to workloads of the deployment now. */
-export const isRoutedNow = (zone: Zone, of: Pick<Deployment, "key" | "pod">): boolean =>
-  zone.elbs.size > 0 && hasRoute(zone, of);
-
-/** Whether a rule names it now, whoever carries it out. */
-export const hasRoute = (zone: Zone, { key, pod }: Pick<Deployment, "key" | "pod">): boolean =>
-  zone.routed.has(routeKey(key, undefined)) || zone.routed.has(routeKey(key, pod));
-
-/**
- * Whether a route sends requests to the deployment or ever did: one that was removed a moment ago may still be in a load
- * balancer's table, and requests that came by it may be under way.
- */
-export const isRouted = (zone: Zone, { key, pod }: Deployment): boolean =>
-  zone.elbs.size > 0 &&
-  (zone.onceRouted.has(routeKey(key, undefined)) || zone.onceRouted.has(routeKey(key, pod)));
-
-/**
- * Whether requests may reach the workload, now or by the time a decision about it is recorded: one that is only starting
- * may be healthy and routed before that. Only one that was given up or stopped never serves again.
- */
-export const mayServe = (zone: Zone, { deployment, phase }: Workload): boolean =>
-  phase !== "failed" && phase !== "stopped" && isRouted(zone, deployment);
 
 /** What a request asked to run; kept as long as a workload or the deployment needs it. */
 export function contentAt(deployment: Deployment, version: number): Content {

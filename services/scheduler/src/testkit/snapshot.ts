@@ -30,8 +30,8 @@ export function snapshot(zone: Zone): unknown {
       draining: [...draining].map(({ id }) => id).sort(),
     })),
     spread: sorted(zone.spread, (nodes) => sorted(nodes, (count) => count)),
-    routed: sorted(zone.routed, (count) => count),
-    onceRouted: [...zone.onceRouted].sort(),
+    carriers: sorted(zone.carriers, (byGroup) => sorted(byGroup, (carrier) => carrier)),
+    elbGroups: sorted(zone.elbGroups, ({ bootId, groups }) => ({ bootId, groups: [...groups] })),
     elbs: sorted(zone.elbs, (seq) => seq),
   };
 }
