@@ -216,7 +216,10 @@ export const Forward = z.strictObject({
   websocket: z.boolean().optional(),
   /** False passes the body on as it comes, which rules out retries; absent: the body is read first. */
   requestBuffering: z.boolean().optional(),
-  /** The largest body in bytes; more gets 413. Absent: 1 GiB. */
+  /**
+   * The largest body in bytes; more gets 413. Absent: 1 GiB, and no bound for gRPC. Exact for a body that is read first or
+   * says its length; another that is passed on as it comes is bounded by the next of 1, 16, 256 MiB, 1 GiB or not at all.
+   */
   bodyBytesMax: z
     .int()
     .min(0)

@@ -173,6 +173,26 @@ test("a pattern that explodes is no match, is counted, and stalls nobody", async
   );
 });
 
+test("a rule that asks for what it excludes never holds, and the next one serves", async () => {
+  const elb = await elbWith(
+    ruleTable(
+      {},
+      {
+        "hello.org": [
+          named("both", { scheme: "http", not: [{ scheme: "http" }] }),
+          named("two methods", { methods: ["GET"], not: [{ methods: ["GET", "HEAD"] }] }),
+          named("no path", { path: { exact: "/a" }, not: [{ path: { prefix: "/" } }] }),
+          named("first", { path: { exact: "/a" } }),
+          named("second", { path: { exact: "/a" } }),
+          named("rest"),
+        ],
+      },
+    ),
+  );
+  expect(await ask(elb, { path: "/a" })).toMatchObject({ text: "first" });
+  expect(await ask(elb, { path: "/b" })).toMatchObject({ text: "rest" });
+});
+
 test("hosts: port, case and the last dot do not count; what is no host is refused", async () => {
   const elb = await elbWith(ruleTable({}, { "hello.org": [named("it")] }));
   for (const host of ["hello.org", "HELLO.org:81", "hello.org.", "hello.org.:8"])

@@ -101,6 +101,35 @@ test("a folded header and a name with a space do not become something else on th
   }
 });
 
+test("what nginx reads leniently reaches the upstream in one way only, and as one request", async () => {
+  const one = await backend("one");
+  const elb = await elbWith(tableOf({ "a/web": [one.endpoint] }, { "hello.org": ["/ a/web"] }));
+  const close = "Connection: close\r\n";
+  const chunked = `${post}${close}Transfer-Encoding: chunked\r\n\r\n`;
+  const lenient: Record<string, [string, string]> = {
+    "lines ended by a line feed alone": [
+      "POST /first HTTP/1.1\nHost: hello.org\nConnection: close\nContent-Length: 2\n\nok",
+      "ok",
+    ],
+    "a chunk with an extension": [`${chunked}2;name=value\r\nok\r\n0\r\n\r\n`, "ok"],
+    "an extension that looks like a chunk": [`${chunked}2;\t5\r\nok\r\n0\r\n\r\n`, "ok"],
+    "trailers that would be headers": [`${chunked}2\r\nok\r\n0\r\nX-Real-IP: 6.6.6.6\r\n\r\n`, "ok"],
+    "a coding in capitals": [`${post}${close}Transfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`, "ok"],
+    "more than its length": [`${post}${close}Content-Length: 2\r\n\r\nok${smuggled}`, "ok"],
+  };
+  let requests = 0;
+  for (const [what, [bytes, body]] of Object.entries(lenient)) {
+    const text = await talk(elb.port, bytes);
+    expect(text.split("HTTP/1.1 ").length - 1, what).toBe(1);
+    expect(text, what).toMatch(/^HTTP\/1\.1 200/);
+    expect(text, what).toContain(`"body":"${body}"`);
+    expect(text, what).toContain(`"content-length":"${body.length}"`);
+    expect(text, what).not.toMatch(/transfer-encoding":|6\.6\.6\.6/);
+    requests++;
+  }
+  expect(one.requests()).toBe(requests);
+});
+
 test("headers and addresses that are too long are refused with their own status, and the next request is served", async () => {
   const one = await backend("one");
   const elb = await elbWith(tableOf({ "a/web": [one.endpoint] }, { "hello.org": ["/ a/web"] }));

@@ -170,4 +170,14 @@ test("it says which drains are under way with what is in flight, and which endpo
   release();
   expect((await asked).seen?.id).toBe("hello-web-1");
   await until("it is over", () => beats.at(-1)?.status?.drainsTotal === 0);
+  const [alive, dying] = [await backend("hello-web-2"), await backend("hello-web-3")];
+  await write(broker, ...up(alive), ...up(dying));
+  await answering(running, "hello-web-3");
+  await dying.stop();
+  const without = await until("the dead one is left out", async () => {
+    expect((await running.client.ask()).seen?.id).toBe("hello-web-2");
+    const status = beats.at(-1)?.status;
+    return status?.leftOutTotal === 1 && status;
+  });
+  expect(without.leftOut).toMatchObject([{ endpoint: "hello-web-3", because: "failures" }]);
 });

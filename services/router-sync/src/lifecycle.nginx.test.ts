@@ -1,6 +1,6 @@
 // Starts, deaths and reloads of nginx itself.
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { afterEach, expect, test } from "vitest";
 import { bootText } from "./nginx-admin.ts";
 import { findNginx, isRunning, NginxStartError, send } from "./nginx-process.ts";
 import { Client, openUpgraded } from "./testing-client.ts";
-import { type Backend, type Elb, prepareElb, startElb, tableOf, until } from "./testing-nginx.ts";
+import { type Backend, type Elb, prepareElb, startElb, tableOf, until, whole } from "./testing-nginx.ts";
 import { atEnd, backend, endAll } from "./testing-service.ts";
 
 afterEach(endAll);
@@ -83,6 +83,18 @@ test("an old boot file is as good as a new one", async () => {
   await elb.nginx.start("b1");
   expect((await clientOf(elb).ask()).seen?.id).toBe("one");
   expect(await elb.admin.status()).toMatchObject({ epoch: "long-ago", seq: 3, bootId: "b1" });
+});
+
+test("a socket that a killed nginx left does not stop the next one", async () => {
+  const one = await backend("one");
+  const elb = await serving(one);
+  const { masterPid, workers } = await elb.admin.status();
+  for (const pid of [masterPid, ...workers.map((worker) => worker.pid)]) send(pid, "SIGKILL");
+  await until("nothing listens", () => refused(elb.port));
+  expect((await stat(elb.nginx.socket)).isSocket()).toBe(true);
+  await elb.nginx.start("after-kill");
+  await whole(elb);
+  expect((await clientOf(elb).ask()).seen?.id).toBe("one");
 });
 
 test("a taken port is said so", async () => {

@@ -1,6 +1,6 @@
 // A real nginx with our Lua code, and the servers behind it, for the tests of this service.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,16 +15,16 @@ import { findNginx, isRunning, NginxProcess, send } from "./nginx-process.ts";
 
 const elbDir = fileURLToPath(new URL("../../../infra/elb", import.meta.url));
 
-/** Waits until `look` gives something, and fails with `what` after ten seconds. */
+/** Waits until `look` gives something, and fails with `what` after thirty seconds. */
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const endMs = performance.now() + 10_000;
+  const endMs = performance.now() + 30_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > endMs) throw new Error(`waited 10 s in vain: ${what}`);
+    if (performance.now() > endMs) throw new Error(`waited 30 s in vain: ${what}`);
     await sleep(10);
   }
 }
@@ -100,17 +100,29 @@ export type Elb = {
 
 const noKeys = keyOpener(undefined);
 
+type ElbOptions = {
+  tableSize?: string;
+  trustedProxies?: string[];
+  openKey?: KeyOpener;
+  accessLog?: string;
+  /** A shared memory that is to be as small as this. */
+  small?: { dict: string; size: string };
+};
+
+/** The load balancer's files with a memory that is soon full. */
+async function withSmall(dir: string, { dict, size }: { dict: string; size: string }): Promise<string> {
+  const copy = join(dir, "small");
+  await cp(elbDir, copy, { recursive: true });
+  const file = join(copy, "nginx.conf.template");
+  const line = new RegExp(`lua_shared_dict ${dict} \\w+;`);
+  const text = await readFile(file, "utf8");
+  if (!line.test(text)) throw new Error(`nginx.conf.template has no ${dict}`);
+  await writeFile(file, text.replace(line, `lua_shared_dict ${dict} ${size};`));
+  return copy;
+}
+
 /** A directory with an nginx that is not started. */
-export async function prepareElb(
-  options: {
-    tableSize?: string;
-    port?: number;
-    dir?: string;
-    trustedProxies?: string[];
-    openKey?: KeyOpener;
-    accessLog?: string;
-  } = {},
-): Promise<Elb> {
+export async function prepareElb(options: ElbOptions & { port?: number; dir?: string } = {}): Promise<Elb> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "elb-test-")));
   const port = options.port ?? (await freePort());
   const h2cPort = await freePort();
@@ -119,7 +131,7 @@ export async function prepareElb(
   const nginx = new NginxProcess({
     bin: await findNginx(undefined, ""),
     dir,
-    elbDir,
+    elbDir: options.small ? await withSmall(dir, options.small) : elbDir,
     listens: [`127.0.0.1:${port}`],
     tlsListens: [`127.0.0.1:${tlsPort}`],
     openKey,
@@ -149,7 +161,7 @@ export async function prepareElb(
 /** Starts nginx with a table as of sequence 10 of epoch `e1`. */
 export async function startElb(
   table: Map<string, string> = new Map(),
-  options: { tableSize?: string; trustedProxies?: string[]; openKey?: KeyOpener; accessLog?: string } = {},
+  options: ElbOptions = {},
 ): Promise<Elb> {
   const elb = await prepareElb(options);
   await elb.nginx.writeBootFile(bootText({ epoch: "e1", seq: 10 }, table));

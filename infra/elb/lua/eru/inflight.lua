@@ -112,8 +112,10 @@ end
 -- given away twice. Each worker also notes its own part, which comes off when it is killed.
 local function note_taken(id, amount)
   local name = workers.taken_name(ngx.worker.pid(), id)
-  local count = dict:incr(name, amount, 0)
-  if count == 0 then
+  local count = dict:incr(name, amount)
+  if not count and amount > 0 then
+    dict:safe_add(name, amount) -- A count of something else must not go for it.
+  elseif count == 0 then
     dict:delete(name)
   end
 end
