@@ -27,7 +27,12 @@ export function judge({ deployment, rollout }: Snapshot, goal: Goal): Verdict {
       // Scaled down or upgraded: what is too much has to go first.
       return placed === wanted && leaving === 0 ? { is: "reached" } : { is: "going" };
     case "refused":
-      return { is: "failed", why: `${refused} of ${wanted} workloads were refused${because}` };
+      return {
+        is: "failed",
+        why: deployment.sets
+          ? `${refused} per node were refused${because}`
+          : `${refused} of ${wanted} workloads were refused${because}`,
+      };
     case "halted":
       return { is: "failed", why: `it is halted${because}` };
     case "removing":

@@ -119,6 +119,7 @@ export const Deployment = z.looseObject({
   counts: Counts,
   resources: Wished,
   strategy: z.string(),
+  sets: z.object({ perNode: z.int(), nodesChosen: z.int(), nodesLacking: z.int() }).nullish(),
   requestedAt: z.string(),
   requestedBy: z.string(),
 });

@@ -26,6 +26,7 @@ export const NodeRejection = z.strictObject({
     "gpu",
     "port",
     "nodes_limit",
+    "set",
   ]),
   /** A sentence with the amounts: "cpu: 2 wanted, 0.4 of 2 free". */
   detail: z.string(),
@@ -52,6 +53,16 @@ export type NodeScore = z.infer<typeof NodeScore>;
 
 const AppliedTables = z.array(z.strictObject({ elb: ElbName, appliedSeq: z.int().min(0) }));
 
+/** What a deployment that has a set of workloads on each node shall have where. */
+const Sets = z.strictObject({
+  /** Workloads on each node. */
+  perNode: z.int().min(0),
+  /** Nodes that are chosen. */
+  nodesChosen: z.int().min(0),
+  /** Nodes that are missing: no other node can have a whole set. */
+  nodesLacking: z.int().min(0),
+});
+
 /** The reasons of one placement, kept for ever. Lists are bounded; the totals say what was left out. */
 export const Reasons = z.strictObject({
   /** Which rules decided: changes when the same input would be answered differently. */
@@ -71,6 +82,8 @@ export const Reasons = z.strictObject({
   wouldHelp: z.array(z.string()),
   /** During an upgrade: the load balancers alive and the table each had applied, by which workloads counted as serving. */
   elbs: AppliedTables.optional(),
+  /** Of a deployment that has a set of workloads on each node. */
+  sets: Sets.optional(),
 });
 export type Reasons = z.infer<typeof Reasons>;
 
@@ -119,13 +132,36 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     refused: z.int().min(1),
     reasons: Reasons,
   }),
+  /** On how many nodes a deployment has a set of workloads from now on. Recorded when that or the request changed. */
+  z.strictObject({
+    type: z.literal("SetsDecided"),
+    deployment: DeploymentId,
+    ...Sets.shape,
+    /** Workloads there shall be in all. */
+    wanted: z.int().min(0),
+    /** The sequence of the newest request that was known. */
+    requestSeq: z.int().min(1),
+    inputSeq: z.int(),
+    /** In words, what follows from it when nothing is placed; empty otherwise. */
+    detail: z.string(),
+  }),
   /** The workload shall go. Its endpoint drains first when traffic may reach it. */
   z.strictObject({
     type: z.literal("RemovalDecided"),
     deployment: DeploymentId,
     workload: WorkloadId,
     node: NodeName,
-    because: z.enum(["removed", "scaled", "upgraded", "failed", "node_lost", "rolled_back", "drained_node"]),
+    /** `other_nodes`: its node has no set any more, because it no longer fits the request or others were chosen. */
+    because: z.enum([
+      "removed",
+      "scaled",
+      "upgraded",
+      "failed",
+      "node_lost",
+      "rolled_back",
+      "drained_node",
+      "other_nodes",
+    ]),
     /** ELBs drain the endpoint and report; the stop is assigned when all live ones did, or at the deadline. */
     drain: z.boolean(),
     /** Milliseconds the drain may take. */

@@ -44,10 +44,20 @@ export type NodeFilter = z.infer<typeof NodeFilter>;
 
 /**
  * How the missing workloads of a deployment are shared out over the nodes: AUTO evens out the workloads of an entrypoint,
- * GLOBAL evens out how full the nodes are, DRAINED uses up the fullest node first. See docs/scheduling.md.
+ * GLOBAL evens out how full the nodes are, DRAINED uses up the fullest node first. FILL and EACH put `count` workloads on
+ * every chosen node. See docs/scheduling.md.
  */
-export const Strategy = z.enum(["auto", "global", "drained"]);
+export const Strategy = z.enum(["auto", "global", "drained", "fill", "each"]);
 export type Strategy = z.infer<typeof Strategy>;
+
+/** The strategies whose `count` is the number on each chosen node, and whose `nodesLimit` is the number of nodes. */
+export type PerNodeStrategy = "fill" | "each";
+/** Whether the `count` of a deployment is the number on each chosen node. */
+export const countsPerNode = (strategy: Strategy): strategy is PerNodeStrategy =>
+  strategy === "fill" || strategy === "each";
+
+/** The largest number of workloads that a deployment may ask for on each node. */
+export const perNodeMax = 1_000;
 
 /** What runs: frozen into the deployment by command-api, so that a decision can be replayed from its own history. */
 export const Template = z.strictObject({
@@ -76,7 +86,10 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     count: Count,
     resources: Resources,
     strategy: Strategy,
-    /** Most workloads of this entrypoint on one node, old ones included, with every strategy; 0 is no limit. */
+    /**
+     * Most workloads of this entrypoint on one node, old ones included; 0 is no limit. With `fill` and `each` the number of
+     * nodes that have a set; 0 is every node that fits.
+     */
     nodesLimit: z.int().min(0).max(countMax),
     filter: NodeFilter,
     /** What to do with workloads that fit nowhere now: keep them waiting for room, or refuse them. */

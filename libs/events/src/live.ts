@@ -110,6 +110,8 @@ export const DrainPlanReply = z.strictObject({
       placed: z.array(z.strictObject({ node: NodeName, count: z.int().min(1) })),
       /** How many of them fit nowhere else. */
       stuck: z.int().min(0),
+      /** How many of them are not replaced elsewhere: they belong to the node. */
+      dropped: z.int().min(1).optional(),
       reasons: Reasons,
       /** Why moving them may cost requests. */
       risks: z.array(DowntimeRisk).optional(),

@@ -186,6 +186,13 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r) =>
       `the id made for this deployment, ${quoted(r.deployment)}, is taken by another one: send it again under another Idempotency-Key`,
   },
+  per_node_too_many: {
+    status: 422,
+    field: "count",
+    value: (r) => r.count,
+    say: (r) =>
+      `deployment ${quoted(r.deployment)} counts per node: at most ${r.most} workloads on each; ask for fewer`,
+  },
   workload_unknown: {
     status: 404,
     field: "workload",

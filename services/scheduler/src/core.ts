@@ -11,6 +11,7 @@ import {
   WhyNotRequest,
 } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
+import { perNodeIn } from "./domain/concerned.ts";
 import type { PassOptions, Signals } from "./domain/draft.ts";
 import { dueStops } from "./domain/drains.ts";
 import { drainForecast, dryRun, upgradePlan } from "./domain/dry-run.ts";
@@ -178,14 +179,14 @@ export class SchedulerCore {
     if (hold && (hold.untilSeq > this.zone.seq || hold.restUntil > now)) return undefined;
     const signals = this.#signals(pod, now);
     const { liveness, stops, stalled, steady, overdue } = signals;
-    const waits = pod.changed && pod.waiting.size + pod.bound.size > 0;
+    const waits = pod.changed && (pod.waiting.size + pod.bound.size > 0 || perNodeIn(pod).length > 0);
     const told =
       liveness.length + stops.size + stalled.size + steady.size + overdue.size + pod.orphans.size > 0;
     if (!told && !waits && pod.touched.size === 0) return undefined;
     const looked = [...pod.touched];
     pod.touched.clear();
-    pod.changed = false;
     const pass = plan(this.zone, pod, { focus: looked, signals, options: this.#options });
+    pod.changed = false;
     for (const id of pass.unfinished) pod.touched.add(id);
     return pass.decisions.length > 0 ? { pass, looked } : undefined;
   }

@@ -33,7 +33,7 @@ test("`eru deploy` sends the strategy and the constraints", async () => {
 test("a strategy or a constraint that is none is refused before anything is sent", async () => {
   const line = "deploy hello --pod demo --cpu 0.1 --memory 32M".split(" ");
   const strategy = await eru(place, [...line, "--strategy", "fastest"]);
-  expect(strategy.err).toContain("Allowed choices are auto, global, drained");
+  expect(strategy.err).toContain("Allowed choices are auto, global, drained, fill, each");
   const constraint = await eru(place, [...line, "--constraint", "cores => 8"]);
   expect(constraint.err).toContain("cores => 8");
   expect([strategy.code, constraint.code]).toEqual([2, 2]);

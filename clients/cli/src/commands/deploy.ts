@@ -78,7 +78,7 @@ export function addDeploy(cli: Cli): void {
     .addOption(option.strategy())
     .option(
       "--nodes-limit <n>",
-      "most workloads of the entrypoint on one node, old ones included (default: no limit)",
+      "most workloads of the entrypoint on one node, old ones included; with fill and each the number of nodes (default: no limit)",
       parseWhole(1, countMax),
     )
     .addOption(option.env("environment variable"))
@@ -130,13 +130,21 @@ async function deploy(cli: Cli, api: Api, app: string, options: DeployOptions): 
 }
 
 /** What of a request is named when it is taken. */
-type Named = { app: string; entrypoint: string; pod: string; count: number; expect?: PlanExpectation };
+type Named = {
+  app: string;
+  entrypoint: string;
+  pod: string;
+  count: number;
+  strategy?: string;
+  expect?: PlanExpectation;
+};
 
 /** Requests a deployment, from options or from a saved plan. */
 export async function request(cli: Cli, api: Api, body: Named, options: WaitOptions): Promise<void> {
-  const { app, pod, count, entrypoint } = body;
+  const { app, pod, count, entrypoint, strategy } = body;
   const answer = await api.command("POST", "/v1/deployments", Requested, { body });
-  const what = `${answer.deployment}: ${plural(count, "workload")} of ${app}/${entrypoint} wanted in pod ${pod}`;
+  const perNode = strategy === "fill" || strategy === "each" ? " per node" : "";
+  const what = `${answer.deployment}: ${plural(count, "workload")}${perNode} of ${app}/${entrypoint} wanted in pod ${pod}`;
   await followUp(cli, api, { answer, deployment: answer.deployment, text: what, options });
 }
 

@@ -2,6 +2,7 @@ import type { Cli } from "../cli.ts";
 import { showAge } from "../quantities.ts";
 import { moment } from "../render/event.ts";
 import { resourcesText } from "../render/resources.ts";
+import { setsText } from "../render/sets.ts";
 import { type Column, details, table } from "../render/table.ts";
 import { oneLine, type Tone } from "../render/text.ts";
 import { Deployment, inOrder, Workload } from "../views.ts";
@@ -91,10 +92,11 @@ function showText(cli: Cli, one: Deployment, workloads: readonly Workload[]): st
       [
         "workloads",
         `${wanted} wanted, ${counts.placed} placed, ${counts.healthy} healthy` +
-          `${waiting > 0 ? `, ${waiting} waiting for room` : ""}${refused > 0 ? `, ${refused} refused` : ""}`,
+          `${waiting > 0 ? `, ${waiting} waiting for room` : ""}${refused > 0 ? `, ${refused}${one.sets ? " per node" : ""} refused` : ""}`,
       ],
       ["each", resourcesText(resources)],
       ["strategy", one.strategy],
+      ["sets", one.sets ? setsText(one.sets) : undefined],
       ["asked for", `${moment(one.requestedAt)} by ${one.requestedBy}`],
     ],
     cli.look,

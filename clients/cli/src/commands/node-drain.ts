@@ -91,13 +91,19 @@ function forecastText(cli: Cli, plan: DrainPlanReply, stuck: number): string {
   const unheard =
     liveness === "lost" ? `node ${node} is lost: its workloads are replaced without a drain\n` : "";
   if (all === 0) return `${unheard}dry run, nothing recorded: nothing runs on ${node} that would be moved\n`;
+  const dropped = sum(deployments.map((one) => one.dropped ?? 0));
+  const also = [
+    stuck > 0 ? `, ${stuck} cannot be` : "",
+    dropped > 0 ? `, ${dropped} would go: they belong to the node` : "",
+  ].join("");
   const first =
     all === stuck
       ? `nothing on ${node} can be moved: all ${many(all)} would stay`
-      : `${all - stuck} of ${many(all)} on ${node} would be moved${stuck > 0 ? `, ${stuck} cannot be` : ""}`;
-  const each = deployments.map(({ deployment, placed, stuck: stays, reasons, risks }) => {
+      : `${all - stuck - dropped} of ${many(all)} on ${node} would be moved${also}`;
+  const each = deployments.map(({ deployment, placed, stuck: stays, dropped: go, reasons, risks }) => {
     const to = placed.map(({ node: there, count }) => `${count} to ${there}`).join(", ");
-    return `\n${deployment}: ${[to, stays > 0 ? `${stays} stay` : ""].filter((part) => part !== "").join(", ")}\n${
+    const ends = [stays > 0 ? `${stays} stay` : "", go ? `${go} not replaced elsewhere` : ""];
+    return `\n${deployment}: ${[to, ...ends].filter((part) => part !== "").join(", ")}\n${
       stays > 0 ? reasonsText(reasons, cli.look) : ""
     }${risksText(risks, "not without downtime")}`;
   });

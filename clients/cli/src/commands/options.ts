@@ -26,7 +26,10 @@ const waitTimeoutMs = 60_000;
 /** Options that several commands have, with their parsers. */
 export const option = {
   pod: (description = "only this pod") => new Option("--pod <pod>", description),
-  count: () => new Option("--count <n>", "number of workloads").argParser(parseWhole(0, countMax)),
+  count: () =>
+    new Option("--count <n>", "number of workloads, with fill and each on every chosen node").argParser(
+      parseWhole(0, countMax),
+    ),
   cpu: (description: string) => new Option("--cpu <cores>", description).argParser(parseCpu),
   memory: (description: string) => new Option("--memory <amount>", description).argParser(parseMemory),
   env: (description: string) =>
@@ -34,9 +37,10 @@ export const option = {
   label: (description: string) =>
     new Option("--label <key=value>", `${description}; repeatable`).argParser(collectPair),
   strategy: () =>
-    new Option("--strategy <strategy>", "how to share out workloads over nodes (default: auto)").choices(
-      strategies,
-    ),
+    new Option(
+      "--strategy <strategy>",
+      "how to share out workloads over nodes, or with fill and each how many on every node (default: auto)",
+    ).choices(strategies),
   constraint: () =>
     new Option(
       "--constraint <condition>",

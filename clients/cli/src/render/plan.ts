@@ -1,6 +1,7 @@
 import type { PlanReply } from "@eru/events";
 import { reasonsText } from "./reasons.ts";
 import { risksText } from "./rollout.ts";
+import { setsText } from "./sets.ts";
 import { type Look, table } from "./table.ts";
 import { plural } from "./text.ts";
 
@@ -18,8 +19,10 @@ export function planText(
 ): string {
   const fitting = placed.reduce((sum, { count }) => sum + count, 0);
   const rest = onShortage === "wait" ? "would wait for room" : "would be refused";
+  const nothing = fitting + waiting === 0 ? "; nothing to do" : "";
+  const sets = reasons.sets ? `: ${setsText(reasons.sets)}${nothing}` : "";
   return [
-    `${plural(fitting, "workload")} would be placed${waiting > 0 ? `, ${waiting} ${rest}` : ""}\n`,
+    `${plural(fitting, "workload")} would be placed${waiting > 0 ? `, ${waiting} ${rest}` : ""}${sets}\n`,
     // The reasons name a bounded number of nodes; a plan names all it would use.
     placed.length > reasons.scores.length ? `\n${table(planColumns, placed, look)}` : "",
     `\n${reasonsText(reasons, look)}`,

@@ -200,3 +200,16 @@ test("events after removal change nothing", () => {
   );
   expect(gone).toEqual({ phase: "removed", pod: "demo" });
 });
+
+test("a scale of what counts per node has the limit of a node", () => {
+  const each = { ...requested, strategy: "each", count: 1 } as const;
+  given(each)
+    .when({ type: "ScaleDeployment", deployment: id, count: 1_001 })
+    .refuses({ code: "per_node_too_many", count: 1_001, most: 1_000 });
+  given(each)
+    .when({ type: "ScaleDeployment", deployment: id, count: 1_000 })
+    .records({ type: "ScaleRequested", deployment: id, count: 1_000 });
+  given(requested)
+    .when({ type: "ScaleDeployment", deployment: id, count: 1_001 })
+    .records({ type: "ScaleRequested", deployment: id, count: 1_001 });
+});

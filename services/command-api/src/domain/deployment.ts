@@ -1,9 +1,11 @@
 import {
   accept,
+  countsPerNode,
   type Decider,
   type Decision,
   type DeploymentEvent,
   type NodeFilter,
+  perNodeMax,
   type Resources,
   refuse,
   type Strategy,
@@ -20,7 +22,7 @@ import {
 } from "./rollout.ts";
 import { freeze, type Wanted } from "./template.ts";
 
-type Live = { phase: "live"; pod: string; count: number } & Rollouts;
+type Live = { phase: "live"; pod: string; count: number; strategy: Strategy } & Rollouts;
 
 /** A deployment as its history tells it. */
 export type Deployment = { phase: "absent" } | Live | { phase: "removed"; pod: string };
@@ -59,8 +61,8 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistor
 
   evolve: (state, event) => {
     if (event.type === "DeploymentRequested") {
-      const { pod, count, template, resources } = event;
-      return { phase: "live", pod, count, ...noRollouts({ template, resources }) };
+      const { pod, count, strategy, template, resources } = event;
+      return { phase: "live", pod, count, strategy, ...noRollouts({ template, resources }) };
     }
     if (state.phase !== "live") return state;
     switch (event.type) {
@@ -147,6 +149,8 @@ function change(
   switch (command.type) {
     case "ScaleDeployment":
       if (state.count === command.count) return accept();
+      if (countsPerNode(state.strategy) && command.count > perNodeMax)
+        return refuse({ code: "per_node_too_many", deployment, count: command.count, most: perNodeMax });
       return accept({ type: "ScaleRequested", deployment, count: command.count });
     case "RemoveDeployment":
       return accept({ type: "RemovalRequested", deployment });

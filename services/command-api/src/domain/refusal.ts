@@ -43,6 +43,7 @@ type Reason =
   | { code: "nothing_published"; app: string; entrypoint: string }
   | { code: "deployment_unknown"; deployment: string; removed: boolean }
   | { code: "deployment_id_taken"; deployment: string }
+  | { code: "per_node_too_many"; deployment: string; count: number; most: number }
   | { code: "workload_unknown"; workload: string; gone: boolean; there: Names }
   | { code: "workload_leaving"; workload: string; there: Names }
   | { code: "no_rollout"; deployment: string; last?: number; ended?: "completed" | "rolled back" }

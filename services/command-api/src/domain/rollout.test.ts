@@ -188,6 +188,10 @@ test("without a canary there is nothing to promote; one as large as the count is
   given(requested)
     .when(upgradeTo("v2", { canary: { count: 4 } }))
     .refuses({ code: "canary_too_large", size: 4, count: 4 });
+  // With one per node, one is not all of them.
+  given({ ...requested, strategy: "each", count: 1 })
+    .when(upgradeTo("v2", { canary: { count: 1 } }))
+    .records(upgraded("v2", { canary: { count: 1 } }));
   given(requested)
     .when(upgradeTo("v2", { canary: { percent: 10 } }))
     .records(upgraded("v2", { canary: { percent: 10 } }));

@@ -2,6 +2,7 @@ import {
   accept,
   type Canary,
   canarySize,
+  countsPerNode,
   type Decision,
   type DecisionEvent,
   type DeploymentEvent,
@@ -9,6 +10,7 @@ import {
   type Resources,
   type RolloutSettings,
   refuse,
+  type Strategy,
   type Template,
 } from "@eru/events";
 import type { App } from "./app.ts";
@@ -119,7 +121,7 @@ function step(state: Rollouts, underway: Underway, { step: is }: Stepped): Rollo
   return { ...state, underway: undefined, ended: "completed", before, stable: { template, resources } };
 }
 
-type Live = Rollouts & { count: number };
+type Live = Rollouts & { count: number; strategy: Strategy };
 
 /** Decides a command about rollouts. */
 export function decideRollout(state: Live, command: RolloutCommand): Decision<DeploymentEvent, Refusal> {
@@ -201,13 +203,14 @@ function begin(
   replace: boolean,
 ): Decision<Upgrade, Refusal> {
   const { deployment } = event;
-  const { underway, count } = state;
+  const { underway, count, strategy } = state;
   if (underway && !underway.halted && !replace) {
     const is = underway.back ? "goes back" : underway.paused ? "is paused" : "is under way";
     const { number: rollout, release } = underway;
     return refuse({ code: "rollout_underway", deployment, rollout, release, is });
   }
-  const size = canary && canarySize(canary, count);
+  // On how many nodes there are so many is the scheduler's to know.
+  const size = canary && !countsPerNode(strategy) ? canarySize(canary, count) : undefined;
   if (size !== undefined && size >= count)
     return refuse({ code: "canary_too_large", deployment, size, count });
   return accept(event);

@@ -133,6 +133,8 @@ describe("amounts out of range and wrong types are 400, each named with its valu
     [{ resources: undefined }, "resources", undefined],
     [{ nodesLimit: -1 }, "nodesLimit", -1],
     [{ strategy: "fastest" }, "strategy", "fastest"],
+    [{ strategy: "each", count: 1_001 }, "count", 1_001],
+    [{ strategy: "fill", filter: { spread: { label: "zone" } } }, "filter.spread", undefined],
     [{ onShortage: "cry" }, "onShortage", "cry"],
     [{ filter: [] }, "filter", []],
     [{ filter: { include: ["n1"] } }, "filter.include", undefined],

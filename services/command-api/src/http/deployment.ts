@@ -2,6 +2,7 @@ import {
   type Affinity,
   AppName,
   contradiction,
+  countsPerNode,
   DeploymentEvent,
   DeploymentId,
   EntrypointName,
@@ -10,6 +11,7 @@ import {
   PlanExpectation,
   PlanReply,
   PodName,
+  perNodeMax,
   ReleaseName,
   Strategy,
   subjects,
@@ -42,13 +44,17 @@ const NewDeployment = z
     entrypoint: EntrypointName,
     pod: PodName,
     count: requested.count.describe(
-      "How many workloads there shall be; 0 is a deployment that waits to be scaled.",
+      "How many workloads there shall be, with fill and each on every chosen node; 0 is a deployment that waits to be scaled.",
     ),
     resources: WishedResources.describe("What each workload books, and its bounds."),
     strategy: Strategy.default("auto").describe(
-      "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first.",
+      "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first; fill: bring every chosen node up to `count` workloads of the entrypoint; each: `count` of this deployment on every chosen node.",
     ),
-    nodesLimit: requested.nodesLimit.default(0),
+    nodesLimit: requested.nodesLimit
+      .default(0)
+      .describe(
+        "Most workloads of the entrypoint on one node, 0 is no limit. With fill and each: how many nodes are chosen, 0 is every node that fits.",
+      ),
     filter: NodeFilter.superRefine((filter, { addIssue }) => {
       const found = contradiction(filter);
       if (found)
@@ -60,7 +66,18 @@ const NewDeployment = z
       "Of a dry run's answer: refused with the difference when the placement would be another one now.",
     ),
   })
-  .superRefine(({ app, entrypoint, filter }, { addIssue }) => {
+  .superRefine(({ app, entrypoint, filter, strategy, count }, { addIssue }) => {
+    const perNode = countsPerNode(strategy);
+    if (perNode && count > perNodeMax)
+      addIssue({
+        ...{ code: "custom", path: ["count"], input: count },
+        message: `with strategy ${strategy} it is the number on each node: at most ${perNodeMax}`,
+      });
+    if (perNode && filter.spread)
+      addIssue({
+        ...{ code: "custom", path: ["filter", "spread"], input: filter.spread },
+        message: `with strategy ${strategy} every chosen node has as many: leave it out, or prefer nodes by their labels`,
+      });
     const at = ownAffinity(filter.affinity ?? [], app, entrypoint);
     if (at >= 0)
       addIssue({
@@ -110,7 +127,7 @@ export function deploymentRoutes(deps: RouteDeps, live: Live): void {
     url: "/v1/deployments/:deployment/scale",
     tag,
     summary: "Change how many workloads a deployment wants",
-    description: "The count is absolute.",
+    description: "The count is absolute; with the strategies fill and each it is the number on each node.",
     params,
     body: z.strictObject({ count: requested.count }),
     ids,

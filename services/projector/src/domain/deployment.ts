@@ -32,6 +32,8 @@ export type Deployment = {
   /** JSON. */
   template: string;
   wanted: number;
+  /** JSON of on how many nodes there is a set, of a strategy that counts per node; else null. */
+  sets: string | null;
   /** JSON: what each workload books, in full. */
   resources: string;
   cpuMilli: number;

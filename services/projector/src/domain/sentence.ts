@@ -32,6 +32,7 @@ function words(event: EruEvent): string {
     case "PlacementDecided":
     case "PlacementDeferred":
     case "PlacementRefused":
+    case "SetsDecided":
     case "RemovalDecided":
     case "StopDecided":
     case "ChangeDecided":
@@ -117,6 +118,12 @@ function ofFact(event: FactEvent): string {
 /** What the load balancers still counted at a drain's deadline. */
 const inFlight = (count: number | undefined): string => (count === undefined ? "" : `, ${count} in flight`);
 
+const setsText = (event: Extract<DecisionEvent, { type: "SetsDecided" }>): string => {
+  const { perNode, nodesChosen, nodesLacking, wanted, detail } = event;
+  const lacking = nodesLacking > 0 ? `, ${many(nodesLacking, "node")} lacking` : "";
+  return `${perNode} per node on ${many(nodesChosen, "node")}${lacking}, ${many(wanted, "workload")} wanted${detail === "" ? "" : `; ${detail}`}`;
+};
+
 function ofDecision(event: DecisionEvent): string {
   switch (event.type) {
     case "PlacementDecided": {
@@ -128,6 +135,8 @@ function ofDecision(event: DecisionEvent): string {
       return `${event.deployment}: ${shortage(event.waiting, "wait", event.reasons)}`;
     case "PlacementRefused":
       return `${event.deployment}: ${shortage(event.refused, "refused", event.reasons)}`;
+    case "SetsDecided":
+      return `${event.deployment}: ${setsText(event)}`;
     case "RemovalDecided":
       return `${event.workload} shall go from ${event.node} (${event.because})${event.drain ? ", drains first" : ""}`;
     case "StopDecided":

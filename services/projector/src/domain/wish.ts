@@ -1,5 +1,6 @@
-import type { DeploymentEvent, Reasons, RecordedEvent } from "@eru/events";
+import { countsPerNode, type DeploymentEvent, type Reasons, type RecordedEvent } from "@eru/events";
 import { type Deployment, totalsOf, type WorkloadCounts } from "./deployment.ts";
+import { decideSets, noSets, scaledSets, setsJson } from "./sets.ts";
 import { stepped, told, upgraded } from "./upgrade.ts";
 import { askedOf, toMilli } from "./workload.ts";
 
@@ -22,6 +23,7 @@ export function request(
     image: template.image,
     template: JSON.stringify(template),
     wanted: event.count,
+    sets: countsPerNode(event.strategy) ? setsJson({ ...noSets, perNode: event.count }) : null,
     resources: JSON.stringify(event.resources),
     cpuMilli: toMilli(event.resources.cpu),
     memoryMib: event.resources.memoryMib,
@@ -99,6 +101,8 @@ export function evolve(
         waiting: 0,
         refused: event.refused,
       };
+    case "SetsDecided":
+      return decideSets(next, event);
     case "RolloutStepped":
       return stepped(
         event.step === "halted" || event.step === "rolling_back" ? because(event.detail) : next,
@@ -128,7 +132,8 @@ export function evolve(
 }
 
 /** A new count is a new wish: what was refused is forgotten, what waited is wanted at most as far as it still is. */
-function scale(current: Deployment, counts: WorkloadCounts, wanted: number): Deployment {
+function scale(current: Deployment, counts: WorkloadCounts, count: number): Deployment {
+  const { sets, wanted } = scaledSets(current.sets, count);
   const missing = Math.max(0, wanted - totalsOf(counts).placed);
   const waiting = Math.min(current.waiting, missing);
   const { rolloutStep, halted, refused } = current;
@@ -138,6 +143,7 @@ function scale(current: Deployment, counts: WorkloadCounts, wanted: number): Dep
     ...current,
     ...(over && noReason),
     wanted,
+    sets,
     halted: 0,
     settled: wanted > current.wanted ? 0 : current.settled,
     waiting,

@@ -14,6 +14,7 @@ const columns = [
   "image text not null",
   "template text not null",
   "wanted integer not null",
+  "sets text",
   "resources text not null",
   "cpuMilli integer not null",
   "memoryMib integer not null",

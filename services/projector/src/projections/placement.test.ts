@@ -8,12 +8,12 @@ const resources = { cpu: 0.5, memoryMib: 64 };
 const of = template("shop", "v1", "web");
 
 /** A world in which a deployment was asked for. */
-function wished(count: number): World {
+function wished(count: number, strategy: "auto" | "each" = "auto"): World {
   const world = new NewWorld();
   world.append(subjects.deployment("p1", deployment), "user:ada", [
     {
       type: "DeploymentRequested",
-      ...{ deployment, pod: "p1", template: of, count, resources, strategy: "auto", nodesLimit: 0 },
+      ...{ deployment, pod: "p1", template: of, count, resources, strategy, nodesLimit: 0 },
       ...{ filter: { includes: [], excludes: [], labels: {} }, onShortage: "wait" },
     },
   ]);
@@ -352,4 +352,28 @@ test("decisions are kept with what they are about", () => {
     { type: "PlacementDecided", pod: "p1", deployment, because: "deployed", placed: 1, waiting: 1 },
     { type: "NodeLost", deployment: null, because: null, placed: 0 },
   ]);
+});
+
+test("what counts per node wants what the scheduler says, and after a scale as many on as many nodes", () => {
+  const world = wished(1, "each");
+  expect(theDeployment(world)).toMatchObject({ state: "placing", wanted: 1 });
+  const sets = (perNode: number, nodesChosen: number, wanted: number, detail = "") =>
+    decide(world, {
+      type: "SetsDecided",
+      ...{ deployment, perNode, nodesChosen, nodesLacking: 0, wanted, requestSeq: 1 },
+      ...{ inputSeq: world.seq, detail },
+    });
+  sets(1, 0, 0, "nothing to place");
+  expect(theDeployment(world)).toMatchObject({ state: "running", wanted: 0 });
+  sets(1, 2, 2);
+  expect(theDeployment(world)).toMatchObject({ state: "placing", wanted: 2 });
+  place(world, [1, 2]);
+  start(world, 1);
+  start(world, 2);
+  expect(theDeployment(world)).toMatchObject({ state: "running", settled: 1 });
+  wish(world, { type: "ScaleRequested", deployment, count: 3 });
+  expect(theDeployment(world)).toMatchObject({
+    ...{ state: "placing", wanted: 6 },
+    sets: JSON.stringify({ perNode: 3, nodesChosen: 2, nodesLacking: 0 }),
+  });
 });

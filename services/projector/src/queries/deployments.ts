@@ -2,6 +2,7 @@ import { AppName, DeploymentId, EntrypointName, PodName, Resources, type Templat
 import { type InferResult, sql } from "kysely";
 import { z } from "zod";
 import { deploymentStates, totalsOf } from "../domain/deployment.ts";
+import type { DeploymentSets } from "../domain/sets.ts";
 import { type WorkloadState, workloadStates } from "../domain/workload.ts";
 import { kysely, type View } from "../view.ts";
 import { eventShower } from "./event-view.ts";
@@ -48,6 +49,10 @@ export const DeploymentView = z.object({
   resources: Resources.describe("Of one workload"),
   strategy: z.string(),
   nodesLimit: z.int(),
+  sets: z
+    .object({ perNode: z.int(), nodesChosen: z.int(), nodesLacking: z.int() })
+    .nullable()
+    .describe("With fill and each: on how many nodes there are so many; `counts.refused` is then per node"),
   filter: z.record(z.string(), z.unknown()),
   onShortage: z.string(),
   rollout: Rollout.nullable().describe("The last step of the last upgrade"),
@@ -89,6 +94,7 @@ export function showDeployment(
     counts: { wanted, waiting, refused, ...totalsOf(counts) },
     resources: wished(row),
     ...{ strategy, nodesLimit, onShortage, requestedSeq, requestedAt, requestedBy, changedSeq, changedAt },
+    sets: row.sets === null ? null : parsed<DeploymentSets>(row.sets),
     filter: parsed(row.filter),
     rollout: row.rollout === null ? null : parsed<z.infer<typeof Rollout>>(row.rollout),
   };

@@ -7,6 +7,7 @@ import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { momentOf } from "./moment.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
+import { accept, applySets } from "./sets-decided.ts";
 import { touch } from "./touch.ts";
 import {
   addToSpread,
@@ -32,12 +33,7 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
   const { event } = recorded;
   const pod = podOf(zone, recorded.subject.slice(podSubjectPrefix));
   pod.decisionSeq = recorded.seq;
-  if (
-    event.type === "NodeSuspected" ||
-    event.type === "NodeLost" ||
-    event.type === "NodeRecovered" ||
-    event.type === "NodeLossHeld"
-  ) {
+  if (isLiveness(event)) {
     applyLiveness(zone, pod, event);
     return;
   }
@@ -64,6 +60,9 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
     case "PlacementRefused":
       if (event.reasons.inputSeq >= deployment.requestSeq) deployment.refused += event.refused;
       recordWaiting(pod, deployment, { waiting: 0, reasons: event.reasons });
+      break;
+    case "SetsDecided":
+      applySets(deployment, event);
       break;
     case "RemovalDecided":
       if (workload) going(zone, recorded, workload, event);
@@ -180,11 +179,7 @@ function placed(
     wishAnew(workload, event.reasons.inputSeq);
   }
   recordWaiting(pod, deployment, event);
-  const staying = deployment.workloads.values().reduce((sum, { going }) => sum + (going ? 0 : 1), 0);
-  deployment.accepted = Math.max(
-    deployment.accepted,
-    Math.min(deployment.count - deployment.refused, staying),
-  );
+  accept(deployment);
 }
 
 function recordWaiting(
@@ -221,11 +216,12 @@ function stopping(pod: Pod, workload: Workload, cause: Cause): void {
   pod.draining.delete(workload);
 }
 
-function applyLiveness(
-  zone: Zone,
-  pod: Pod,
-  event: Of<"NodeSuspected" | "NodeLost" | "NodeRecovered" | "NodeLossHeld">,
-): void {
+type LivenessEvent = Of<"NodeSuspected" | "NodeLost" | "NodeRecovered" | "NodeLossHeld">;
+
+const isLiveness = (event: DecisionEvent): event is LivenessEvent =>
+  event.type === "NodeLossHeld" || event.type in livenessAfter;
+
+function applyLiveness(zone: Zone, pod: Pod, event: LivenessEvent): void {
   pod.changed = true;
   if (event.type === "NodeLossHeld") {
     pod.held = true;

@@ -208,6 +208,7 @@ function addDeployment(
     refused: 0,
     accepted: 0,
     removed: false,
+    sets: undefined,
     workloads: new Map(),
     lastN: 0,
     failures: 0,

@@ -1,18 +1,22 @@
-import type {
-  DrainPlanReply,
-  PlanReply,
-  PlanRequest,
-  UpgradePlanReply,
-  UpgradePlanRequest,
+import {
+  countsPerNode,
+  type DrainPlanReply,
+  type PlanReply,
+  type PlanRequest,
+  type UpgradePlanReply,
+  type UpgradePlanRequest,
 } from "@eru/events";
 import { amountsOf } from "./amounts.ts";
 import { rolloutSettings } from "./apply-rollout.ts";
 import { risksOf } from "./downtime.ts";
 import { Draft, noSignals, type Signals } from "./draft.ts";
 import { forecastMax } from "./limits.ts";
+import { missingOf, needsOf, setsNow, wishedSets } from "./per-node-needs.ts";
 import { place } from "./place.ts";
 import { wishOf } from "./place-missing.ts";
 import { settingsInWords } from "./rollout-step.ts";
+import { setsOf } from "./sets.ts";
+import { byName } from "./strategies/candidate.ts";
 import { contentAt, type Deployment, emptyPod, type Pod, podOf, targetOf, type Zone } from "./zone.ts";
 
 const draftOf = (zone: Zone, pod: Pod, elbs: Signals["elbs"]): Draft =>
@@ -24,8 +28,13 @@ export function dryRun(zone: Zone, request: PlanRequest, elbs = noSignals.elbs):
   const pod = zone.pods.get(request.pod) ?? emptyPod(request.pod);
   const draft = draftOf(zone, pod, elbs);
   const key = `${template.app}/${template.entrypointName}`;
-  const wish = wishOf({ key, strategy, nodesLimit, filter }, amountsOf(resources, template), []);
-  const { placed, short, reasons } = place(draft, wish, { wanted: count, now: count, resources });
+  const amounts = amountsOf(resources, template);
+  const asked = { key, strategy, nodesLimit, filter };
+  const sets = countsPerNode(strategy) ? setsOf(draft, { ...asked, perNode: count, amounts }, []) : undefined;
+  const needs = sets && needsOf(sets, new Map());
+  const wish = wishOf(asked, amounts, [], sets && needs && wishedSets(sets, needs));
+  const wanted = sets && needs ? missingOf(sets, needs) : count;
+  const { placed, short, reasons } = place(draft, wish, { wanted, now: wanted, resources });
   return {
     atSeq: zone.seq,
     placed: placed.map(({ node, count: many }) => ({ node: node.name, count: many })),
@@ -48,21 +57,29 @@ export function drainForecast(zone: Zone, name: string, elbs = noSignals.elbs): 
   const deployments = [...counts]
     .sort(([a], [b]) => a.seq - b.seq)
     .slice(0, forecastMax)
-    .map(([deployment, workloads]) => {
-      const { key, pod: of } = deployment;
-      const { template, resources, amounts } = contentAt(deployment, deployment.version);
-      const given = { wanted: workloads, now: workloads, resources };
-      const { placed, short, reasons } = place(draft, wishOf(deployment, amounts, []), given);
-      return {
-        deployment: deployment.id,
-        workloads,
-        placed: placed.map(({ node: to, count }) => ({ node: to.name, count })),
-        stuck: short,
-        reasons,
-        risks: risksOf(draft, { key, pod: of, template, order: "start-first" }),
-      };
-    });
+    .map(([deployment, workloads]) => forecast(draft, deployment, workloads));
   return { atSeq: zone.seq, node: name, liveness: node.liveness, deploymentsTotal: counts.size, deployments };
+}
+
+type Forecast = DrainPlanReply["deployments"][number];
+
+/** Where the workloads of a deployment on the drained node would go. */
+function forecast(draft: Draft, deployment: Deployment, workloads: number): Forecast {
+  const { key, pod } = deployment;
+  const { template, resources, amounts } = contentAt(deployment, deployment.version);
+  const sets = countsPerNode(deployment.strategy) ? setsNow(draft, deployment) : undefined;
+  const wanted = sets ? sets.missing : workloads;
+  const wish = wishOf(deployment, amounts, [], sets?.wished);
+  const { placed, short, reasons } = place(draft, wish, { wanted, now: wanted, resources });
+  return {
+    deployment: deployment.id,
+    workloads,
+    placed: placed.map(({ node: to, count }) => ({ node: to.name, count })),
+    stuck: short,
+    ...(sets?.everywhere && { dropped: workloads }),
+    reasons,
+    risks: risksOf(draft, { key, pod, template, order: "start-first" }),
+  };
 }
 
 /** What an upgrade would do first, with nothing recorded; undefined when the deployment is not known. */
@@ -76,14 +93,22 @@ export function upgradePlan(
   const { template, resources } = request;
   const { key, pod } = deployment;
   const draft = draftOf(zone, podOf(zone, pod), elbs);
+  const amounts = amountsOf(resources, template);
   const settings = rolloutSettings(request);
   const stale = draft.staying(deployment).filter(({ node }) => node.liveness !== "lost");
-  const workloads = targetOf(deployment);
+  const sets = countsPerNode(deployment.strategy)
+    ? setsOf(draft, { ...deployment, own: deployment, perNode: targetOf(deployment), amounts }, stale)
+    : undefined;
+  const workloads = sets ? sets.total : targetOf(deployment);
   const stopFirst = settings.order === "stop-first";
   const wanted = Math.min(workloads, settings.batch, stopFirst ? workloads : settings.surge);
   // The first ones to go have gone by the time their places are taken.
-  if (stopFirst) for (const one of stale.slice(-wanted)) draft.release(one);
-  const wish = wishOf(deployment, amountsOf(resources, template), stale);
+  const first = sets
+    ? stale.toSorted((a, b) => byName({ node: a.node.name }, { node: b.node.name })).slice(0, wanted)
+    : stale.slice(-wanted);
+  if (stopFirst) for (const one of first) draft.release(one);
+  const needs = sets && needsOf(sets, new Map());
+  const wish = wishOf(deployment, amounts, stale, sets && needs && wishedSets(sets, needs));
   const { placed, short, reasons } = place(draft, wish, { wanted, now: wanted, resources });
   return {
     atSeq: zone.seq,

@@ -34,8 +34,23 @@ export type Wish = {
   affinity: readonly Affinity[];
   prefer: readonly Preference[];
   spread: Spread | undefined;
+  /** Of a strategy that counts per node. */
+  sets: NeedsPerNode | undefined;
   /** Workloads per node that an upgrade is about to retire: they count neither for the spread nor for nodesLimit. */
   retiring: ReadonlyMap<string, number>;
+};
+
+/** What nodes lack of their sets. */
+type NeedsPerNode = {
+  perNode: number;
+  /** By name, how many more each node shall have; in the order in which they are served. */
+  needs: ReadonlyMap<string, number>;
+  /** The nodes that have a set, or shall have one. */
+  chosen: ReadonlySet<string>;
+  /** Nodes that are missing. */
+  lacking: number;
+  /** Every node that fits is chosen. */
+  everywhere: boolean;
 };
 
 export type FilterName = NodeRejection["filter"];
@@ -89,6 +104,14 @@ const unmetText = (node: Node, constraint: Constraint): string => {
 function holdersOf({ workloads }: Node, { ports }: Amounts): string {
   const holders = [...workloads].filter(({ granted }) => granted.ports?.some((port) => ports.includes(port)));
   return holders.length > 0 ? ` by ${listed(holders.map(({ id }) => id))}` : "";
+}
+
+/** Why a node gets no more of a set. */
+function setText(node: Node, { sets, amounts }: Wish, draft: Draft): string {
+  if (!sets) return "set";
+  if (sets.chosen.has(node.name)) return `set: it has what it shall have, ${sets.perNode} per node`;
+  if (sets.lacking === 0) return "set: other nodes were chosen";
+  return `set: room for ${draft.booksOf(node).room(amounts, capacityMax)} of a set of ${sets.perNode}`;
 }
 
 // Choice before state before room. The order changes only the explanation, never the answer.
@@ -188,6 +211,13 @@ const filters: readonly Filter[] = [
     detail: (node, wish, draft) =>
       `nodes_limit: ${countFor(wish, node, draft)} of at most ${wish.nodesLimit} are there`,
   },
+  {
+    name: "set",
+    matters: ({ sets }) => sets !== undefined,
+    fails: ({ name }, { sets }) =>
+      sets !== undefined && (sets.needs.get(name) ?? 0) === 0 && !(sets.everywhere && !sets.chosen.has(name)),
+    detail: (node, wish, draft) => setText(node, wish, draft),
+  },
 ];
 
 /** The names in the order in which they are tried. */
@@ -214,7 +244,8 @@ export function verdictOn(
 ): { filter: FilterName } | { capacity: number } {
   const fails = (filter: Filter): boolean => filter.fails(node, wish, draft);
   const other = filtersFor(wish).find(fails);
-  if (other && other.name !== "nodes_limit") return { filter: other.name };
+  const last = other?.name === "nodes_limit" || (other?.name === "set" && !wish.sets?.chosen.has(node.name));
+  if (other && !last) return { filter: other.name };
   const capacity = draft.booksOf(node).room(wish.amounts, capacityMax);
   const full = capacity < 1 ? kindFilters.find(fails) : undefined;
   const filter = full ?? other;

@@ -1,4 +1,4 @@
-import type { DecisionEvent, Reasons, Template } from "@eru/events";
+import { countsPerNode, type DecisionEvent, type Reasons, type Template } from "@eru/events";
 import type { Amounts } from "./amounts.ts";
 import type { Decided, Draft } from "./draft.ts";
 import type { Wish } from "./filters.ts";
@@ -19,6 +19,8 @@ export type Missing = {
   cause: Decided["cause"];
   /** Workloads that an upgrade is about to retire. */
   retiring: readonly Workload[];
+  /** Of a deployment that counts per node: where they are missing. */
+  sets?: Wish["sets"];
 };
 
 /** Why a template that fits into no message is not placed. */
@@ -34,6 +36,7 @@ export function wishOf(
   deployment: Pick<Deployment, "key" | "strategy" | "nodesLimit" | "filter">,
   amounts: Amounts,
   retiring: readonly Workload[],
+  sets?: Wish["sets"],
 ): Wish {
   const perNode = new Map<string, number>();
   for (const { counted, node } of retiring)
@@ -42,7 +45,9 @@ export function wishOf(
     key: deployment.key,
     amounts,
     strategy: deployment.strategy,
-    nodesLimit: deployment.nodesLimit,
+    // Of a strategy that counts per node it is the number of nodes.
+    nodesLimit: countsPerNode(deployment.strategy) ? 0 : deployment.nodesLimit,
+    sets,
     includes: new Set(deployment.filter.includes),
     excludes: new Set(deployment.filter.excludes),
     labels: deployment.filter.labels,
@@ -72,7 +77,7 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
     refuseTooLarge(draft, deployment, missing);
     return 0;
   }
-  const wish = wishOf(deployment, amounts, missing.retiring);
+  const wish = wishOf(deployment, amounts, missing.retiring, missing.sets);
   const { wanted, refused } = refuse(draft, deployment, missing, wish);
   if (wanted === 0) return 0;
   const now = Math.min(wanted, affordable, portionOf(wish.amounts));
@@ -116,9 +121,19 @@ function refuse(
   wish: Wish,
 ): { wanted: number; refused: number } {
   const { wanted, refusable, version, cause } = missing;
-  if (refusable === 0 || roomIn(verdicts(draft, wish), wish.nodesLimit) >= wanted)
-    return { wanted, refused: 0 };
+  if (refusable === 0 || roomIn(verdicts(draft, wish), wish) >= wanted) return { wanted, refused: 0 };
   const refused = Math.min(wanted, refusable);
+  recordRefused(draft, deployment, { wanted, refused, version, cause }, wish);
+  return { wanted: wanted - refused, refused };
+}
+
+/** Records that so many of the deployment's count are refused, because not all that is wanted fits. */
+export function recordRefused(
+  draft: Draft,
+  deployment: Deployment,
+  { wanted, refused, version, cause }: Pick<Missing, "wanted" | "version" | "cause"> & { refused: number },
+  wish: Wish,
+): void {
   const { reasons } = place(draft.fork(), wish, {
     wanted,
     now: wanted,
@@ -135,7 +150,6 @@ function refuse(
     },
     cause,
   );
-  return { wanted: wanted - refused, refused };
 }
 
 function refuseTooLarge(draft: Draft, deployment: Deployment, { wanted, version, cause }: Missing): void {

@@ -61,8 +61,11 @@ export function verdicts(draft: Draft, wish: Wish): Verdicts {
 const unseen = (): number => 0;
 
 /** How many fit in all. */
-export const roomIn = ({ open }: Verdicts, nodesLimit: number): number =>
-  open.reduce((sum, candidate) => sum + limited(candidate, nodesLimit), 0);
+export const roomIn = ({ open }: Verdicts, { nodesLimit, sets }: Wish): number =>
+  open.reduce((sum, candidate) => {
+    const need = sets ? (sets.needs.get(candidate.node) ?? 0) : Infinity;
+    return sum + Math.min(need, limited(candidate, nodesLimit));
+  }, 0);
 
 /**
  * Places `now` of `wanted` workloads and books them in the draft. `now` is less when a pass cannot hold a large request in
@@ -75,7 +78,7 @@ export function place(
 ): Placement {
   const { wanted, now, resources } = given;
   const before = verdicts(draft, wish);
-  const room = roomIn(before, wish.nodesLimit);
+  const room = roomIn(before, wish);
   const rule = rules[wish.strategy];
   const shares = sharesOf(before.open, wish, now, draft);
   const placed = shares
@@ -87,7 +90,8 @@ export function place(
   const short = Math.max(0, wanted - room);
   // What stands in the way of the rest is seen after the placing; while a portion is still open, before it.
   const told = short > 0 && now >= room;
-  const rejected = told ? verdicts(draft, wish).rejected : before.rejected;
+  const after = told ? afterPlacing(wish, shares) : wish;
+  const rejected = told ? verdicts(draft, after).rejected : before.rejected;
   const totals: Record<string, number> = {};
   for (const { filter } of rejected) totals[filter] = (totals[filter] ?? 0) + 1;
   const reasons: Reasons = {
@@ -99,11 +103,28 @@ export function place(
     candidatesTotal: before.open.length,
     scores: scoresOf(rule, wish, shares),
     rejectedTotals: totals,
-    rejected: rejectionsOf(rejected, wish, draft),
-    wouldHelp: told ? wouldHelp(draft, wish, rejected) : [],
+    rejected: rejectionsOf(rejected, after, draft),
+    wouldHelp: told ? wouldHelp(draft, after, rejected) : [],
+    ...(wish.sets && { sets: setsSeen(wish.sets) }),
   };
   return { placed, short: told ? short : 0, reasons };
 }
+
+/** What was placed is no longer needed. */
+function afterPlacing(wish: Wish, shares: readonly Share<NodeCandidate>[]): Wish {
+  const { sets } = wish;
+  if (!sets) return wish;
+  const needs = new Map(sets.needs);
+  for (const { candidate, placed } of shares)
+    needs.set(candidate.node, (needs.get(candidate.node) ?? 0) - placed);
+  return { ...wish, sets: { ...sets, needs } };
+}
+
+const setsSeen = ({ perNode, chosen, lacking }: NonNullable<Wish["sets"]>): Reasons["sets"] => ({
+  perNode,
+  nodesChosen: chosen.size,
+  nodesLacking: lacking,
+});
 
 /** How many of `need` go to each of the candidates. */
 export const sharesOf = (
@@ -111,14 +132,29 @@ export const sharesOf = (
   wish: Wish,
   need: number,
   draft: Draft,
-): Share<NodeCandidate>[] =>
-  shareOut(open, {
-    rule: rules[wish.strategy],
-    need,
-    nodesLimit: wish.nodesLimit,
-    spread: wish.spread,
-    there: thereBy(wish, draft),
+): Share<NodeCandidate>[] => {
+  const rule = rules[wish.strategy];
+  if (!("shares" in rule)) return sharesByNeed(open, wish.sets?.needs ?? new Map(), need);
+  const { nodesLimit, spread } = wish;
+  return shareOut(open, { rule, need, nodesLimit, spread, there: thereBy(wish, draft) });
+};
+
+/** Where each node has a number of its own: they get it one after the other, as far as there is room. */
+function sharesByNeed(
+  open: readonly NodeCandidate[],
+  needs: ReadonlyMap<string, number>,
+  most: number,
+): Share<NodeCandidate>[] {
+  const byNode = new Map(open.map((candidate) => [candidate.node, candidate]));
+  let left = most;
+  return [...needs].flatMap(([node, need]) => {
+    const candidate = byNode.get(node);
+    if (!candidate) return [];
+    const placed = Math.min(need, candidate.capacity, left);
+    left -= placed;
+    return [{ candidate, placed }];
   });
+}
 
 /** The node's value of the label that is spread over. */
 const placeOf = ({ labels }: Node, { spread }: Wish): string =>
@@ -135,7 +171,11 @@ function thereBy(wish: Wish, draft: Draft): Map<string, number> {
   return there;
 }
 
-function scoresOf(rule: Rule, wish: Wish, shares: readonly Share<NodeCandidate>[]): NodeScore[] {
+function scoresOf(
+  rule: Pick<Rule, "compare">,
+  wish: Wish,
+  shares: readonly Share<NodeCandidate>[],
+): NodeScore[] {
   const chosen = shares
     .filter(({ placed }) => placed > 0)
     .sort((a, b) => b.placed - a.placed || byName(a.candidate, b.candidate));

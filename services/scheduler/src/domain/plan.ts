@@ -1,9 +1,10 @@
+import { concerned } from "./concerned.ts";
 import { type Decided, Draft, type Order, type PassOptions, type Signals } from "./draft.ts";
+import { keep } from "./keep.ts";
 import { reallocate } from "./realloc.ts";
 import { graceSecondsDefault, remove, stop } from "./remove.ts";
 import { rollOut } from "./rollout.ts";
 import { shareCores } from "./shared-cores.ts";
-import { keepCount } from "./steady.ts";
 import { changeWorkloads, orderDrained } from "./verbs.ts";
 import type { Deployment, Pod, Zone } from "./zone.ts";
 
@@ -22,7 +23,7 @@ export type Pass = {
 
 /**
  * One pass over a pod: everything that follows from the zone and the signals, for the deployments in `focus`, those that
- * wait, those on draining nodes and those a lost or returned node concerns. Looking at more deployments than needed decides nothing else.
+ * wait, those on draining nodes and those that a change of a node concerns. Looking at more deployments than needed decides nothing else.
  * Pure: the same zone and signals give the same pass.
  */
 export function plan(
@@ -42,6 +43,7 @@ export function plan(
   // Those on one draining node share the replacements that may be on their way.
   for (const { pod: name, workloads } of zone.drains)
     if (name === pod.name) for (const { deployment } of workloads) focus.add(deployment);
+  for (const deployment of concerned(pod, focus)) focus.add(deployment);
   recordLiveness(draft, focus);
   pauseOverdue(draft);
   takeBackOrphans(draft);
@@ -164,7 +166,7 @@ function follow(draft: Draft, deployment: Deployment): void {
   } else if (deployment.rollout && deployment.rollout.step !== "halted") {
     rollOut(draft, deployment, deployment.rollout, staying);
   } else {
-    keepCount(draft, deployment, staying);
+    keep(draft, deployment, staying);
   }
   changeWorkloads(draft, deployment);
   reallocate(draft, deployment);

@@ -1,12 +1,26 @@
-import { canarySize } from "@eru/events";
+import { canarySize, countsPerNode } from "@eru/events";
 import type { Draft } from "./draft.ts";
+import { keep } from "./keep.ts";
+import {
+  countsOf,
+  excessOf,
+  missingOf,
+  needsOf,
+  noteSets,
+  removeByNode,
+  setsFor,
+  sweep,
+  wishedSets,
+} from "./per-node-needs.ts";
 import { roomIn, verdicts } from "./place.ts";
 import { endWaiting, isTooLarge, placeMissing, tooLarge, wishOf } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
+import { freshNeeds, leavingOf, staleOver } from "./rollout-sets.ts";
 import type { Rollout } from "./rollout-state.ts";
 import { type Counts, type Step, settingsInWords, stepped } from "./rollout-step.ts";
 import { serves } from "./serves.ts";
-import { failureOf, keepCount, releaseLost, replaceFailed } from "./steady.ts";
+import type { Sets } from "./sets.ts";
+import { failureOf, releaseLost, replaceFailed } from "./steady.ts";
 import { contentAt, type Deployment, targetOf, templateAt, type Workload } from "./zone.ts";
 
 /**
@@ -16,7 +30,15 @@ import { contentAt, type Deployment, targetOf, templateAt, type Workload } from 
 type Groups = { fresh: Workload[]; stale: Workload[]; lost: Workload[] };
 
 /** One look at a rollout: what it is about, and how many workloads there shall be. */
-type Look = { draft: Draft; deployment: Deployment; rollout: Rollout; groups: Groups; target: number };
+type Look = {
+  readonly draft: Draft;
+  readonly deployment: Deployment;
+  readonly rollout: Rollout;
+  readonly groups: Groups;
+  target: number;
+  /** Of a deployment that counts per node: where they shall be. */
+  sets: Sets | undefined;
+};
 
 /**
  * One look at a rollout under way. Start-first: fresh workloads are placed up to `surge` above the count, and an old one
@@ -30,15 +52,18 @@ export function rollOut(
   rollout: Rollout,
   staying: readonly Workload[],
 ): void {
-  const target = targetOf(deployment);
-  const look = { draft, deployment, rollout, target, groups: groupsOf(draft, deployment, staying) };
+  const look: Look = {
+    ...{ draft, deployment, rollout, groups: groupsOf(draft, deployment, staying) },
+    ...{ target: targetOf(deployment), sets: undefined },
+  };
   if (rollout.step === "requested") begin(look);
   if (rollout.paused) {
-    keepCount(draft, deployment, staying);
+    keep(draft, deployment, staying);
     return;
   }
+  if (countsPerNode(deployment.strategy)) lookAtSets(look);
   if (rollout.back ? endsHalted(look) : fails(look)) return;
-  const { groups } = look;
+  const { groups, target, sets } = look;
   const serving = groups.fresh.filter((one) => serves(draft, one)).length;
   if (waitsAtCanary(look, serving)) return;
   const failed = dropUseless(look);
@@ -56,18 +81,63 @@ export function rollOut(
   if (placed > 0)
     step(look, "placing", `${placed} of the ${name} release placed`, { fresh, stale: groups.stale.length });
 
-  const retired = removeSurplus(draft, groups.stale, surplusOf(look, serving), goes(rollout));
+  const retired = retire(look, serving);
   const stale = groups.stale.length - retired.size;
   if (retired.size > 0) step(look, "retiring", retiringText(look, serving, retired.size), { fresh, stale });
-  const surplus = removeSurplus(draft, groups.fresh, fresh - target, "scaled");
-  releaseLost(draft, groups.lost, target - (fresh - surplus.size) - stale);
-  if (groups.stale.length > 0 || failed > 0) return;
+  const surplus = dropSurplus(look, fresh);
+  const done = groups.stale.length === 0 && failed === 0;
+  if (sets?.everywhere) releaseOldLost(look, done && serving >= target);
+  else releaseLost(draft, groups.lost, target - (fresh - surplus.size) - stale);
+  if (!done) return;
   if (rollout.back) {
     if (groups.lost.every(({ version }) => version === deployment.version))
       step(look, "rolled_back", `${groups.fresh.length} of the old release, none of the new`, groups);
-  } else if (groups.lost.length === 0 && serving >= target && placed === 0)
+  } else if (stillLost(look) === 0 && serving >= target && placed === 0)
     step(look, "completed", `${serving} of the new release serve`, groups);
 }
+
+/** Where the workloads of a deployment that counts per node shall be; what is elsewhere goes. */
+function lookAtSets(look: Look): void {
+  const { draft, deployment, groups } = look;
+  const here = [...groups.fresh, ...groups.stale];
+  const sets = setsFor(draft, deployment, { version: deployment.version, here });
+  noteSets(draft, deployment, sets, missingOf(sets, needsOf(sets, countsOf(here))));
+  const kept = new Set(sweep(draft, sets, here));
+  groups.fresh = groups.fresh.filter((one) => kept.has(one));
+  groups.stale = groups.stale.filter((one) => kept.has(one));
+  look.sets = sets;
+  look.target = sets.total;
+}
+
+/** Takes old ones away, as far as they may go now. */
+function retire(look: Look, serving: number): Set<Workload> {
+  const { draft, rollout, groups, sets, target } = look;
+  if (!sets) return removeSurplus(draft, groups.stale, surplusOf(look, serving), goes(rollout));
+  const stopFirst = rollout.settings.order === "stop-first";
+  const over = staleOver(sets, {
+    stale: groups.stale,
+    serving: groups.fresh.filter((one) => serves(draft, one)),
+    batch: stopFirst ? rollout.settings.batch : 0,
+    most: stopFirst ? Math.max(0, groups.stale.length - (target - freshMost(look))) : groups.stale.length,
+  });
+  return removeByNode(draft, groups.stale, over, goes(rollout));
+}
+
+/** Takes new ones away that are more than there shall be. */
+const dropSurplus = ({ draft, groups, sets, target }: Look, fresh: number): Set<Workload> =>
+  sets
+    ? removeByNode(draft, groups.fresh, excessOf(sets, countsOf(groups.fresh)), "scaled")
+    : removeSurplus(draft, groups.fresh, fresh - target, "scaled");
+
+/** On a lost node that has a set of its own, the old ones go when all others are new: it gets new ones when it is back. */
+function releaseOldLost({ draft, deployment, groups }: Look, done: boolean): void {
+  if (done)
+    for (const one of groups.lost) if (one.version !== deployment.version) remove(draft, one, "node_lost");
+}
+
+/** Of those on lost nodes, how many are not as they shall be. */
+const stillLost = ({ deployment, groups, sets }: Look): number =>
+  groups.lost.filter(({ version }) => !sets?.everywhere || version !== deployment.version).length;
 
 const goes = ({ back }: Rollout): "rolled_back" | "upgraded" => (back ? "rolled_back" : "upgraded");
 
@@ -184,24 +254,29 @@ function waitsAtCanary(look: Look, serving: number): boolean {
   // While a node is drained, what is above the count are replacements on their way.
   const moving = [...groups.fresh, ...groups.stale].some(({ node }) => draft.drains(node));
   const many = moving && rollout.step === "canary" ? 0 : groups.stale.length + serving - target;
-  const retired = removeSurplus(draft, groups.stale, many, "upgraded");
+  const retired = look.sets ? retire(look, serving) : removeSurplus(draft, groups.stale, many, "upgraded");
   const stale = groups.stale.length - retired.size;
   const counts = { fresh: groups.fresh.length, stale };
   if (retired.size > 0) step(look, "retiring", retiringText(look, serving, retired.size), counts);
   if (rollout.step !== "canary")
     step(look, "canary", `${serving} of the new release serve: promote or abort`, counts);
-  keepCount(draft, deployment, draft.staying(deployment));
+  keep(draft, deployment, draft.staying(deployment));
   return true;
 }
 
-/** Places what a lost node took of the release that worked, as far as there is room. Returns how many were placed. */
+/**
+ * Places what a lost node took of the release that worked, as far as there is room. Returns how many were placed. Where each
+ * node has a set, none of another is placed.
+ */
 function placeStaleAgain({
   draft,
   deployment,
   rollout,
   groups: { fresh, stale, lost },
   target,
+  sets,
 }: Look): number {
+  if (sets) return 0;
   const version = deployment.stableVersion;
   const gone = lost.filter((one) => one.version === version && one.phase === "healthy").length;
   const most = target + rollout.settings.surge - fresh.length - stale.length;
@@ -209,7 +284,7 @@ function placeStaleAgain({
   if (allowed <= 0) return 0;
   const wish = wishOf(deployment, contentAt(deployment, version).amounts, []);
   // Never waits for room: that would be recorded in turns with the waiting of the fresh ones.
-  const wanted = Math.min(allowed, roomIn(verdicts(draft, wish), wish.nodesLimit));
+  const wanted = Math.min(allowed, roomIn(verdicts(draft, wish), wish));
   if (wanted <= 0) return 0;
   return placeMissing(draft, deployment, {
     wanted,
@@ -221,34 +296,25 @@ function placeStaleAgain({
   });
 }
 
-/** How many fresh ones may be placed now; undefined while a batch is on its way. */
-function freshWanted(look: Look, serving: number): number | undefined {
+/** How many fresh ones may be placed now; undefined while a batch is on its way. Per node, those it `lacks` in all. */
+function freshWanted(look: Look, serving: number, lacks: number | undefined): number | undefined {
   const { draft, deployment, rollout, target, groups } = look;
   const { settings } = rollout;
   const [fresh, stale] = [groups.fresh.length, groups.stale.length];
   const open = freshMost(look) - fresh;
   if (settings.order === "stop-first")
-    return Math.min(open, target - fresh - stale - leaving(draft, deployment));
-  const lacking = Math.max(0, target - fresh - stale);
+    return Math.min(open, lacks ?? target - fresh - stale - leavingOf(draft, deployment).length);
+  const lacking = lacks ?? Math.max(0, target - fresh - stale);
   const replacing = Math.max(0, settings.batch - (fresh - serving));
   // A full batch is no end of waiting for room.
   if (open > 0 && lacking + replacing === 0) return undefined;
   return Math.min(open, target + settings.surge - fresh - stale, lacking + replacing);
 }
 
-/** Workloads that are going and may still hold what a new one needs. */
-const leaving = (draft: Draft, { workloads }: Deployment): number =>
-  workloads
-    .values()
-    .reduce(
-      (sum, one) =>
-        sum + ((one.going || draft.going.has(one)) && draft.livenessOf(one.node) !== "lost" ? 1 : 0),
-      0,
-    );
-
 function placeFresh(look: Look, serving: number): number {
-  const { draft, deployment, rollout, groups } = look;
-  const wanted = freshWanted(look, serving);
+  const { draft, deployment, rollout, groups, sets } = look;
+  const needed = sets && freshNeeds(draft, deployment, sets, groups, rollout.settings);
+  const wanted = freshWanted(look, serving, needed?.lacking);
   if (wanted === undefined) return 0;
   if (wanted <= 0) {
     endWaiting(draft, deployment, deployment.version);
@@ -261,5 +327,6 @@ function placeFresh(look: Look, serving: number): number {
     because: rollout.back ? "rollback" : "upgrade",
     cause: groups.lost.length > 0 ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
     retiring: groups.stale,
+    ...(sets && needed && { sets: wishedSets(sets, needed.needs) }),
   });
 }

@@ -2,7 +2,7 @@ import type { Spread } from "@eru/events";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Sharing, shareOut, type WeighedCandidate } from "./share-out.ts";
-import { rules } from "./strategies/index.ts";
+import { sharingRules } from "./strategies/index.ts";
 
 type Given = { name: string; count: number; capacity: number; preference: number; place: string };
 
@@ -86,7 +86,7 @@ const thereOf = (all: readonly Given[]) => {
 test.each(["auto", "global", "drained"] as const)(
   "with %s it is what one after the other would be",
   (strategy) => {
-    const rule = rules[strategy];
+    const rule = sharingRules[strategy];
     fc.assert(
       fc.property(given, fc.nat(20), fc.nat(3), spreads, (all, need, nodesLimit, spread) => {
         const sharing = { rule, need, nodesLimit, spread, there: thereOf(all) };
@@ -111,7 +111,7 @@ test("ten over three places with weights 2, 1 and 1 become 5, 3 and 2", () => {
     { value: "c", weight: 1 },
   ];
   const sharing = {
-    rule: rules.auto,
+    rule: sharingRules.auto,
     need: 10,
     nodesLimit: 0,
     spread: { label: "zone", targets },
@@ -131,7 +131,7 @@ test("a place that is full leaves its part to the others, and one without a targ
     { value: "b", weight: 1 },
   ];
   const sharing = {
-    rule: rules.auto,
+    rule: sharingRules.auto,
     need: 4,
     nodesLimit: 0,
     spread: { label: "zone", targets },

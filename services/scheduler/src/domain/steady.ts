@@ -5,21 +5,13 @@ import { endWaiting, type Missing, placeMissing } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
 import { type Deployment, targetOf, type Workload } from "./zone.ts";
 
-/** Keeps a deployment that is not being upgraded, or whose upgrade is held, at its count. */
+/** Keeps a deployment that is not being upgraded, or whose upgrade is held, at its count of workloads wherever they are. */
 export function keepCount(draft: Draft, deployment: Deployment, staying: readonly Workload[]): void {
   const target = targetOf(deployment);
   // Whoever holds an upgrade keeps the count with what ran before.
-  const held = deployment.rollout;
-  const version = held ? deployment.stableVersion : deployment.version;
+  const version = deployment.rollout ? deployment.stableVersion : deployment.version;
   const lost = new Set(staying.filter((one) => draft.livenessOf(one.node) === "lost"));
-  // A halted or paused upgrade takes nothing away, above all not what it failed with, until the user says more.
-  const surge = target > 0 && held && held.step !== "canary" ? held.spare : 0;
-  const evidence = new Set(
-    staying.filter((one) => surge > 0 && !held?.back && one.phase !== "healthy" && one.version === held?.seq),
-  );
-  // It cannot be looked at on a node that is about to go.
-  for (const one of evidence)
-    if (draft.drains(one.node) && !lost.has(one)) remove(draft, one, "drained_node");
+  const { evidence, spare: surge } = heldBack(draft, deployment, staying);
   const parts = parted(
     draft,
     staying.filter((one) => !lost.has(one) && !evidence.has(one)),
@@ -50,7 +42,30 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
   releaseLost(draft, [...lost], target - present - placed);
 }
 
-const becauseOf = (deployment: Deployment, now: { lost: boolean; failed: boolean }): Missing["because"] => {
+/**
+ * A halted or paused upgrade takes nothing away, above all not what it failed with, until the user says more: what stays as
+ * evidence of that, and how many more than the count may stay. Evidence on a node that is about to go cannot be looked at.
+ */
+export function heldBack(
+  draft: Draft,
+  deployment: Deployment,
+  staying: readonly Workload[],
+): { evidence: Set<Workload>; spare: number } {
+  const held = deployment.rollout;
+  const spare = targetOf(deployment) > 0 && held && held.step !== "canary" ? held.spare : 0;
+  const evidence = new Set(
+    staying.filter((one) => spare > 0 && !held?.back && one.phase !== "healthy" && one.version === held?.seq),
+  );
+  for (const one of evidence)
+    if (draft.drains(one.node) && draft.livenessOf(one.node) !== "lost") remove(draft, one, "drained_node");
+  return { evidence, spare };
+}
+
+/** Why something is placed. */
+export const becauseOf = (
+  deployment: Deployment,
+  now: { lost: boolean; failed: boolean },
+): Missing["because"] => {
   if (now.lost) return "node_lost";
   if (now.failed) return "failed";
   return deployment.deferral === undefined ? deployment.why : "room";

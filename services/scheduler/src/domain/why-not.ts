@@ -1,8 +1,15 @@
-import type { NodeScore, PlanRefusal, WhyNotReply, WhyNotRequest } from "@eru/events";
+import {
+  countsPerNode,
+  type NodeScore,
+  type PlanRefusal,
+  type WhyNotReply,
+  type WhyNotRequest,
+} from "@eru/events";
 import { kindNames } from "@eru/resources";
 import { Draft, noSignals } from "./draft.ts";
 import { allRejectionsOf, detailOf, type FilterName, type Wish } from "./filters.ts";
 import { helpMax, rankMax } from "./limits.ts";
+import { setsNow } from "./per-node-needs.ts";
 import { scoreOf, sharesOf, verdicts } from "./place.ts";
 import { wishOf } from "./place-missing.ts";
 import { againstOneKind } from "./would-help.ts";
@@ -23,9 +30,10 @@ export function whyNot(zone: Zone, asked: WhyNotRequest["whyNot"]): WhyNotReply 
   // An upgrade looks past what it is about to retire.
   const upgrades = deployment.rollout !== undefined && deployment.rollout.step !== "halted";
   const retiring = upgrades ? staying.filter(({ version }) => version !== deployment.version) : [];
-  const wish = wishOf(deployment, amounts, retiring);
+  const sets = countsPerNode(deployment.strategy) ? setsNow(draft, deployment) : undefined;
+  const wish = wishOf(deployment, amounts, retiring, sets?.wished);
   const { open } = verdicts(draft, wish);
-  const wanted = targetOf(deployment);
+  const wanted = sets ? sets.total : targetOf(deployment);
   const first = firstOf(open, wish, draft);
   const because = node.pod === pod.name ? rejectionsOn(node, wish, draft) : otherPod(node, deployment);
   const standing = standingOf(node, open, wish, draft);
@@ -36,7 +44,7 @@ export function whyNot(zone: Zone, asked: WhyNotRequest["whyNot"]): WhyNotReply 
     node: node.name,
     there: staying.filter((one) => one.node === node).length,
     wanted,
-    missing: Math.max(0, wanted - staying.length + retiring.length),
+    missing: sets ? sets.missing : Math.max(0, wanted - staying.length + retiring.length),
     ...because,
     nodesTotal: pod.nodes.size,
     candidatesTotal: open.length,

@@ -16,7 +16,9 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
   if (strangers.length > 0)
     help.push(`only nodes of pod ${draft.pod.name} can be chosen; not in it: ${listed(strangers.sort())}`);
   if (draft.pod.nodes.size === 0) help.push(`add a node to pod ${draft.pod.name}: it has none`);
-  const obstacles = rejected.map(({ node }) => ({ node, filters: allRejectionsOf(node, wish, draft) }));
+  const obstacles = rejected
+    .filter(({ node }) => isAsked(node, wish))
+    .map(({ node }) => ({ node, filters: allRejectionsOf(node, wish, draft) }));
   help.push(...againstOneKind(draft, wish, obstacles));
   if (help.length === 0) {
     const wanted = demandText(wish.amounts);
@@ -24,6 +26,10 @@ export function wouldHelp(draft: Draft, wish: Wish, rejected: readonly { node: N
   }
   return help.slice(0, helpMax);
 }
+
+/** Of a set on each node, only nodes that lack something matter, or, as long as there are too few, those that are not chosen. */
+const isAsked = ({ name }: Node, { sets }: Wish): boolean =>
+  !sets || (sets.chosen.has(name) ? (sets.needs.get(name) ?? 0) > 0 : sets.lacking > 0);
 
 /** What would help on nodes that one kind of obstacle keeps out, the easiest first. */
 export function againstOneKind(draft: Draft, wish: Wish, obstacles: readonly Obstacle[]): string[] {
@@ -38,7 +44,9 @@ export function againstOneKind(draft: Draft, wish: Wish, obstacles: readonly Obs
   say(onlyBy("not_alive"), (nodes) => `bring back the agent of ${nodes}`);
   say(onlyBy("engine_down"), (nodes) => `bring back the engine of ${nodes}`);
   say(onlyBy("no_capacity_known"), (nodes) => `start the agent of ${nodes} or set what may be booked there`);
-  help.push(...moreRoom(draft, wish, onlyBy(...kindNames)));
+  const kinds = onlyBy(...kindNames, "set").filter(({ filters }) => filters.some((name) => name !== "set"));
+  help.push(...moreRoom(draft, wish, kinds));
+  say(onlyBy("set"), (nodes) => `free room for a whole set of ${wish.sets?.perNode ?? 0} on ${nodes}`);
   say(
     onlyBy("nodes_limit"),
     () => `raise nodesLimit above ${wish.nodesLimit}, or add a node: every node with room has that many`,

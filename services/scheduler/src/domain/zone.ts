@@ -17,6 +17,7 @@ import type { Carrier, Carries, Claim } from "./carriers.ts";
 import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
 import type { Rollout } from "./rollout-state.ts";
+import type { DecidedSets } from "./sets-decided.ts";
 
 /** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
@@ -179,6 +180,8 @@ export type Deployment = {
   /** The highest number that was granted of `count`: what is lost of it waits for room, also when shortage refuses. */
   accepted: number;
   removed: boolean;
+  /** Of a strategy that counts per node, what was last decided: on how many nodes. */
+  sets: DecidedSets | undefined;
   readonly workloads: Map<string, Workload>;
   /** Workloads ever placed: the number of the newest. */
   lastN: number;
@@ -310,7 +313,7 @@ export const capacityOf = (node: Node): NodeResources | undefined => offered(nod
 /** Whether somebody has said what may be booked there. */
 export const isCapacityKnown = ({ given, agent: { observed } }: Node): boolean => isOffered(given, observed);
 
-/** How many workloads the deployment shall have. */
+/** How many workloads the deployment shall have; of a strategy that counts per node, on each node. */
 export const targetOf = (deployment: Deployment): number =>
   deployment.removed ? 0 : Math.max(0, deployment.count - deployment.refused);
 
