@@ -13,6 +13,8 @@ export class SimLog {
     .follow({ fromSeq: 1, signal: new AbortController().signal })
     [Symbol.asyncIterator]();
   readonly #stored: (entry: Entry) => void;
+  /** Called when all of an append is stored, before its writer knows: it may throw to end the writer there. */
+  appended: (actor: string) => void = () => {};
   #ids = 0;
   nowMs = 0;
 
@@ -37,6 +39,7 @@ export class SimLog {
   async batch(appends: readonly Append[]): Promise<readonly Appended[]> {
     const places = await this.log.appendBatch(appends);
     await this.#collect();
+    this.appended(appends[0]?.message.meta.actor ?? "");
     return places;
   }
 
@@ -48,6 +51,7 @@ export class SimLog {
   ): Promise<void> {
     await this.log.append({ subject, message: { meta: { id: this.nextId(), time, actor }, events } });
     await this.#collect();
+    this.appended(actor);
   }
 
   async #collect(): Promise<void> {

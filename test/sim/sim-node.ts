@@ -1,10 +1,13 @@
 import type { AssignmentEvent, Cause, FactEvent } from "@eru/events";
 import { subjects } from "@eru/events";
 import { act } from "../../services/node-agent/src/act.ts";
+import { commandFault } from "../../services/node-agent/src/command.ts";
 import { Agent } from "../../services/node-agent/src/domain/agent.ts";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
-import { SimEngine } from "../../services/node-agent/test/sim-engine.ts";
+import type { ProbeResult } from "../../services/node-agent/src/domain/health.ts";
+import { SimEngine, type SimStep } from "../../services/node-agent/test/sim-engine.ts";
 import type { Chance } from "./chance.ts";
+import { answerOf, isEndless } from "./commands.ts";
 import { Cursor, type Entry, type SimLog } from "./sim-log.ts";
 import { behaviourOf, images } from "./wishes.ts";
 
@@ -19,7 +22,13 @@ const beatEveryMs = 1_000;
 /** What every container uses of its memory. */
 const usedBytes = 40 * 1024 * 1024;
 
-export type NodeDeps = { log: SimLog; chance: Chance; beat: (node: string) => void };
+export type NodeDeps = {
+  log: SimLog;
+  chance: Chance;
+  beat: (node: string) => void;
+  /** Told of every step before it is done at the engine. */
+  before?: (step: SimStep, container: string) => void;
+};
 
 /** A machine: the node-agent's real brain over a simulated engine, with the wire and the power in the hands of chance. */
 export class SimNode {
@@ -44,6 +53,8 @@ export class SimNode {
     const now = () => deps.log.nowMs;
     this.engine = new SimEngine({ node: name, now, images, registry: images });
     this.engine.usedBytes = () => usedBytes;
+    this.engine.command = (_container, command) => answerOf(command);
+    this.engine.before = async (step, name) => deps.before?.(step, name);
     this.engine.process = (container) =>
       behaviourOf(container).crashes || deps.chance.may(this.flaky) ? { exitCode: 1 } : undefined;
   }
@@ -96,11 +107,15 @@ export class SimNode {
       else await this.#finish(agent, action);
     for (const { probe, dueMs } of this.#probes.splice(0))
       if (dueMs > log.nowMs) this.#probes.push({ probe, dueMs });
-      else agent.probed(probe, this.#answer(probe.workload), log.nowMs);
+      else agent.probed(probe, await this.#answer(probe), log.nowMs);
     const { actions, probes, facts } = agent.next(log.nowMs);
     for (const action of actions)
-      this.#actions.push({ action, dueMs: log.nowMs + chance.between(0, rough ? 2_000 : 200) });
-    for (const probe of probes) this.#probes.push({ probe, dueMs: log.nowMs + chance.between(0, 300) });
+      this.#actions.push({
+        action,
+        dueMs: log.nowMs + takesMs(action) + chance.between(0, rough ? 2_000 : 200),
+      });
+    for (const probe of probes)
+      this.#probes.push({ probe, dueMs: log.nowMs + askingMs(probe) + chance.between(0, 300) });
     this.#outbox.push(...facts.map((fact) => ({ ...fact, time: log.time() })));
     if (connected && !(rough && chance.may(0.3))) await this.#report();
     if (connected && log.nowMs >= this.#beatAtMs && agent.engineUp()) {
@@ -177,10 +192,13 @@ export class SimNode {
     }
   }
 
-  #answer(workload: string): { ok: true } | { ok: false; reason: string } {
+  async #answer({ workload, containerId, check }: Probe): Promise<ProbeResult> {
     const container = this.running().find(({ labels }) => labels["eru.workload"] === workload);
-    const well = container && !behaviourOf(container).sick;
-    return well ? { ok: true } : { ok: false, reason: "GET / answered 500" };
+    const { command, timeoutMs } = check;
+    if (!container || behaviourOf(container).sick) return { ok: false, reason: "GET / answered 500" };
+    if (!command || !this.engine.reachable) return { ok: true };
+    const fault = await commandFault(this.engine, containerId, command, timeoutMs);
+    return fault === undefined ? { ok: true } : { ok: false, reason: fault };
   }
 
   async #report(): Promise<void> {
@@ -193,3 +211,10 @@ export class SimNode {
     }
   }
 }
+
+/** How long a hook takes: commands that do not end by themselves take all of their time. */
+const takesMs = (action: Action): number =>
+  action.do === "hook" ? action.commands.filter(isEndless).length * action.timeoutMs : 0;
+
+const askingMs = ({ check: { command, timeoutMs } }: Probe): number =>
+  command && isEndless(command) ? timeoutMs : 0;

@@ -344,7 +344,8 @@ export class Simulation {
       );
       if (!releasesThere.every(isGood)) {
         if (all.some(({ phase }) => phase === "assigned")) return `${id} is being tried`;
-        if (!releasesThere.includes("sick")) return `${id} runs ${releasesThere.join()} and is not halted`;
+        if (!releasesThere.some((one) => one === "sick" || one === "deaf"))
+          return `${id} runs ${releasesThere.join()} and is not halted`;
         continue;
       }
       if (all.some(({ node }) => node.drain)) {

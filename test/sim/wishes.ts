@@ -7,9 +7,19 @@ import {
 } from "@eru/events";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
 import type { Chance } from "./chance.ts";
+import { commands } from "./commands.ts";
 
 /** Releases by what is wrong with them. */
-export const releases = ["good-1", "good-2", "good-3", "crashing", "sick", "missing"] as const;
+export const releases = [
+  "good-1",
+  "good-2",
+  "good-3",
+  "crashing",
+  "sick",
+  "missing",
+  "unhooked",
+  "deaf",
+] as const;
 export type Release = (typeof releases)[number];
 
 export const apps = ["shop", "blog"] as const;
@@ -50,6 +60,21 @@ export const offerOf = (cpu: number): GivenResources => ({
   gpus: { "nvidia-3090": ["0", "1"] },
 });
 
+/** What is particular to a release: hooks, and a health check by a command. */
+const settings: Partial<Record<Release, object>> = {
+  "good-2": {
+    healthcheck: { command: commands.works, intervalMs: 500, startPeriodMs: 1_000 },
+    hooks: { afterStart: [commands.works, commands.works], beforeStop: [commands.works], force: true },
+  },
+  // Neither counts: its hooks may fail.
+  "good-3": { hooks: { afterStart: [commands.fails], beforeStop: [commands.neverEnds], timeoutMs: 1_000 } },
+  sick: { hooks: { beforeStop: [commands.fails], force: true } },
+  unhooked: { hooks: { afterStart: [commands.works, commands.fails], force: true } },
+  deaf: {
+    healthcheck: { command: commands.neverEnds, timeoutMs: 700, intervalMs: 800, startPeriodMs: 1_000 },
+  },
+};
+
 export const template = (app: string, release: Release): Template => ({
   app,
   release,
@@ -60,6 +85,7 @@ export const template = (app: string, release: Release): Template => ({
     restart: { policy: "always", retriesMax: 1 },
     graceSeconds: 1,
     healthcheck: { http: { port: 8080 }, intervalMs: 500, startPeriodMs: 1_000 },
+    ...settings[release],
   }),
   env: {},
 });

@@ -228,6 +228,10 @@ export class SimEngine implements Engine {
     this.#lateAnswers.add(step);
   }
 
+  get reachable(): boolean {
+    return this.#reachable;
+  }
+
   /** While unreachable every call fails; its event streams end. Containers go on. */
   setReachable(reachable: boolean): void {
     this.#reachable = reachable;
