@@ -1,26 +1,30 @@
-// Durable placements per second: from the deployments' requests to decisions and orders acknowledged by a log that flushes
-// every append, with simulated nodes that run the real agent.
-//   node test/bench/durable.ts [nodes] [deployments] [size]
+// Durable placements per second: from the first of the deployments' requests until the decisions and orders of all are
+// acknowledged by a log that flushes every append. The nodes are simulated and run the real agent. They receive their orders
+// meanwhile; how long their containers take to start is a parameter, because what agents report later is not in the figure.
+//   node test/bench/durable.ts [nodes] [deployments] [size] [start, in ms, as 60000-120000]
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { decodeMessage, type EruEvent, subjects } from "@eru/events";
+import { type EruEvent, subjects } from "@eru/events";
 import { type Append, type Broker, connectBroker } from "@eru/log";
 import { startNatsServer } from "@eru/testing";
 import { ulid } from "ulid";
 import { freePort } from "./free-port.ts";
 
-const [nodes = 5_000, deployments = 1_000, size = 1_000] = process.argv.slice(2).map(Number);
+const [nodes = 5_000, deployments = 1_000, size = 1_000] = process.argv.slice(2, 5).map(Number);
+const startMs = process.argv[5] ?? "60000-120000";
 const root = join(import.meta.dirname, "../..");
 const pod = "bench";
 const batchMessages = 500;
+/** Of the kernel's clock in a second. */
+const clockTicks = 100;
 
 const server = await startNatsServer();
 const broker = await connectBroker({ servers: [server.url], name: "bench", ensureStreams: true });
 const children: ChildProcess[] = [];
-const over = new AbortController();
 try {
   await appendAll(broker, [
     [subjects.pod(pod), { type: "PodAdded", pod, description: "" } as EruEvent],
@@ -30,41 +34,62 @@ try {
     }),
   ]);
   const cpus = Math.ceil((deployments * size * 0.02 * 1.5) / nodes) + 1;
-  const seen = watch(broker, over.signal);
   const scheduler = await start("services/scheduler/src/main.ts", {});
   const began = performance.now();
   const sim = await start("infra/sim-nodes/src/main.ts", {
     ERU_SIM_COUNT: String(nodes),
     ERU_SIM_CPUS: String(Math.min(1024, cpus)),
     ERU_SIM_MEMORY_MIB: "16777216",
-    ERU_SIM_START_MS: process.env["SIM_START_MS"] ?? "5000-15000",
+    ERU_SIM_START_MS: startMs,
   });
+  const figures = () => metricsOf(scheduler.port);
   await until(
-    () => seen.alive >= nodes,
+    async () => (await figures()).get("eru_scheduler_nodes_alive") === nodes,
     300_000,
-    () => `${seen.alive} of ${nodes} nodes are alive`,
+    async () => `${(await figures()).get("eru_scheduler_nodes_alive")} of ${nodes} nodes are alive`,
   );
-  console.log(`${nodes} agents alive after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  console.log(`${nodes} agents alive after ${seconds(began)} s`);
+  const processes = {
+    scheduler: scheduler.pid,
+    broker: server.pid,
+    "sim-nodes": sim.pid,
+    bench: process.pid,
+  };
+  const cpuBefore = cpuOf(processes);
   const wanted = deployments * size;
+  const placed = async () => (await figures()).get("eru_scheduler_placements_total") ?? 0;
   const begun = performance.now();
+  const requests = Array.from({ length: deployments }, (_, at) => `app-web-${String(at).padStart(6, "0")}`);
   await appendAll(
     broker,
-    Array.from({ length: deployments }, (_, at) => [
-      subjects.deployment(pod, `app-web-${String(at).padStart(6, "0")}`),
-      request(`app-web-${String(at).padStart(6, "0")}`),
-    ]),
+    requests.map((id) => [subjects.deployment(pod, id), request(id)]),
   );
   console.log(`requested after ${seconds(begun)} s`);
   await until(
-    () => seen.placed >= wanted,
+    async () => (await placed()) >= wanted,
     900_000,
-    () => `${seen.placed} of ${wanted} placed, ${rss(scheduler)}`,
+    async () => `${await placed()} of ${wanted} placed, scheduler ${memoryMib(scheduler.pid)} MiB`,
   );
   const took = (performance.now() - begun) / 1_000;
   console.log(`${wanted} placements in ${took.toFixed(1)} s: ${Math.round(wanted / took)} a second`);
-  console.log(`scheduler: ${rss(scheduler)}; sim-nodes: ${rss(sim)}`);
+  const spent = new Map(
+    [...cpuOf(processes)].map(([name, total]) => [name, Math.round(total - (cpuBefore.get(name) ?? 0))]),
+  );
+  console.log(`processor seconds: ${[...spent].map(([name, each]) => `${name} ${each}`).join(", ")}`);
+  const memory = { scheduler: memoryMib(scheduler.pid), "sim-nodes": memoryMib(sim.pid) };
+  console.log(
+    JSON.stringify({
+      ...{ nodes, deployments, size, startMs, placements: wanted },
+      ...{ seconds: Number(took.toFixed(1)), perSecond: Math.round(wanted / took) },
+      ...{
+        cpuSeconds: Object.fromEntries(spent),
+        memoryMib: memory,
+        load: loadavg(),
+        processors: availableParallelism(),
+      },
+    }),
+  );
 } finally {
-  over.abort();
   for (const child of children) {
     child.kill("SIGTERM");
     await Promise.race([once(child, "exit"), sleep(10_000).then(() => child.kill("SIGKILL"))]);
@@ -117,63 +142,69 @@ async function appendAll(to: Broker, all: [string, EruEvent][]): Promise<void> {
   }
 }
 
-function watch(from: Broker, signal: AbortSignal): { alive: number; placed: number } {
-  const seen = { alive: 0, placed: 0 };
-  void (async () => {
-    for await (const { messages } of from.log.follow({
-      subjects: [subjects.decision(pod)],
-      fromSeq: 1,
-      signal,
-    }))
-      for (const message of messages)
-        for (const { event } of decodeMessage(message)) {
-          if (event.type === "NodeRecovered") seen.alive++;
-          if (event.type === "PlacementDecided") seen.placed += event.placed.length;
-        }
-  })();
-  return seen;
-}
-
-async function start(main: string, env: Record<string, string>): Promise<ChildProcess> {
+async function start(main: string, env: Record<string, string>): Promise<{ pid: number; port: number }> {
   const port = await freePort();
-  const child = spawn(
-    process.execPath,
-    [
-      ...(main.includes("scheduler") && process.env["PROF"]
-        ? ["--cpu-prof", "--cpu-prof-dir=/tmp/lead-prof"]
-        : []),
-      join(root, main),
-    ],
-    {
-      env: {
-        ERU_NATS_URL: server.url,
-        ERU_NATS_USER: "bench",
-        ERU_NATS_PASSWORD: "bench",
-        ERU_HTTP_PORT: String(port),
-        ERU_LOG_LEVEL: "warn",
-        ...env,
-      },
-      stdio: ["ignore", "inherit", "inherit"],
+  const child = spawn(process.execPath, [join(root, main)], {
+    env: {
+      ...process.env,
+      ERU_NATS_URL: server.url,
+      ERU_NATS_USER: "bench",
+      ERU_NATS_PASSWORD: "bench",
+      ERU_HTTP_PORT: String(port),
+      ERU_LOG_LEVEL: "warn",
+      ...env,
     },
-  );
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   children.push(child);
-  return child;
+  await once(child, "spawn");
+  return { pid: child.pid ?? 0, port };
 }
 
-async function until(done: () => boolean, limitMs: number, now: () => string): Promise<void> {
+/** The metrics of a process by name, those with labels of their own left out; none while it does not answer. */
+async function metricsOf(port: number): Promise<Map<string, number>> {
+  try {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return new Map(
+      text.split("\n").flatMap((line): [string, number][] => {
+        const [, name, value] = /^([a-z_]+)(?:\{service="[a-z-]+"\})? (\S+)$/.exec(line) ?? [];
+        return name ? [[name, Number(value)]] : [];
+      }),
+    );
+  } catch {
+    return new Map();
+  }
+}
+
+async function until(
+  done: () => Promise<boolean>,
+  limitMs: number,
+  now: () => Promise<string>,
+): Promise<void> {
   const end = performance.now() + limitMs;
-  for (let told = performance.now(); !done(); await sleep(50)) {
-    if (performance.now() > end) throw new Error(`not after ${limitMs / 1000} s: ${now()}`);
+  for (let told = performance.now(); !(await done()); await sleep(100)) {
+    if (performance.now() > end) throw new Error(`not after ${limitMs / 1000} s: ${await now()}`);
     if (performance.now() - told > 5_000) {
-      console.log(now());
+      console.log(await now());
       told = performance.now();
     }
   }
 }
 
-function rss({ pid }: ChildProcess): string {
+/** Seconds of processor time of each process, with all its threads. */
+function cpuOf(pids: Record<string, number>): Map<string, number> {
+  const of = (pid: number): number => {
+    const [, fields = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+    const [user, system] = fields.split(" ").slice(11, 13);
+    return (Number(user) + Number(system)) / clockTicks;
+  };
+  return new Map(Object.entries(pids).map(([name, pid]) => [name, of(pid)]));
+}
+
+/** MiB that a process had at most. */
+function memoryMib(pid: number): number {
   const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return `${Math.round(Number(line?.[1]) / 1024)} MiB at most`;
+  return Math.round(Number(line?.[1]) / 1024);
 }
 
 function seconds(since: number): string {

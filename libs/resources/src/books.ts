@@ -33,6 +33,7 @@ export class Books {
   readonly #free: unknown[];
   /** Of each kind, whether it is shared with a copy: then it is copied before it is written to. */
   readonly #shared: boolean[];
+  #changes = 0;
 
   private constructor(free: unknown[], shared: boolean) {
     this.#free = free;
@@ -51,6 +52,11 @@ export class Books {
   copy(): Books {
     this.#shared.fill(true);
     return new Books([...this.#free], true);
+  }
+
+  /** Grows with everything that is booked and given back. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** How many more workloads of the demand fit, up to `most`. */
@@ -137,6 +143,7 @@ export class Books {
 
   /** What is free of the kind, to be written to. */
   #own(at: number, kind: ResourceKind<unknown>): unknown {
+    this.#changes++;
     if (this.#shared[at]) this.#free[at] = kind.copy(this.#free[at]);
     this.#shared[at] = false;
     return this.#free[at];

@@ -13,9 +13,11 @@ const listens = ({ entrypoint }: Pick<Template, "entrypoint">): readonly number[
 export const amountsOf = (resources: Resources, template: Pick<Template, "entrypoint">): Amounts =>
   demandOf(resources, listens(template));
 
+const nothing: Granted = {};
+
 /** The parts as they were recorded; what was placed before they were has its ports all the same. */
 export const grantedOf = (granted: Granted | undefined, { ports }: Amounts): Granted =>
-  granted ?? (ports.length > 0 ? { ports: [...ports] } : {});
+  granted ?? (ports.length > 0 ? { ports: [...ports] } : nothing);
 
 /** Books a node anew, after it became larger or smaller: what runs there stays booked, also where it is too much. */
 export function rebook(node: Node): void {

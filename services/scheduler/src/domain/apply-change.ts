@@ -68,9 +68,9 @@ export function dropChange(zone: Zone, workload: Workload, drain: string): void 
 
 /** Reports about an earlier drain of the workload must not pass for ones about this. */
 function forgetDrain(workload: Workload, drain: string): void {
-  if (workload.drain !== undefined) workload.pastDrains.add(workload.drain);
+  if (workload.drain !== undefined) workload.pastDrains = new Set([...workload.pastDrains, workload.drain]);
   workload.drain = drain;
-  workload.drainedBy.clear();
+  workload.drainedBy = new Map();
 }
 
 /** What an agent says may be the end of a change. */

@@ -25,6 +25,10 @@ import {
 type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;
 const podSubjectPrefix = "eru.decision.".length;
 
+/** Of the many workloads that never drained. */
+const noDrains: ReadonlySet<string> = new Set();
+const nothingDrained: ReadonlyMap<string, number> = new Map();
+
 /**
  * Folds the scheduler's own answers. Requests may be recorded between a decision's input and the decision itself: what it
  * says about an older request does not touch the newer one.
@@ -166,8 +170,8 @@ function placed(
       change: undefined,
       stopped: false,
       drain: undefined,
-      pastDrains: new Set(),
-      drainedBy: new Map(),
+      pastDrains: noDrains,
+      drainedBy: nothingDrained,
       counted: true,
     };
     zone.workloads.set(id, workload);

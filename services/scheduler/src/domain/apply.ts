@@ -234,6 +234,6 @@ function applyElb(zone: Zone, { event, subject, cause }: RecordedEvent<ElbEvent>
   } else if (event.type === "EndpointDrained") {
     const workload = zone.workloads.get(event.workload);
     if (workload && !workload.pastDrains.has(cause.causationId))
-      workload.drainedBy.set(event.elb, event.inFlight);
+      workload.drainedBy = new Map(workload.drainedBy).set(event.elb, event.inFlight);
   }
 }

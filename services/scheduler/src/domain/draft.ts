@@ -2,6 +2,7 @@ import type { AssignmentEvent, Cause, DecisionEvent, Granted } from "@eru/events
 import type { Books } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
 import { decisionActionsMax } from "./limits.ts";
+import { noteChange } from "./standings.ts";
 import type { Deployment, Liveness, Node, Pod, Workload, Zone } from "./zone.ts";
 
 /** A decision of a pass. Its cause is known, or an earlier decision of the same pass (by index), or it begins a chain. */
@@ -121,6 +122,7 @@ export class Draft {
 
   setLiveness(node: string, liveness: Liveness): void {
     this.#liveness.set(node, liveness);
+    noteChange(this, node);
   }
 
   livenessOf(node: Node): Liveness {
@@ -158,13 +160,16 @@ export class Draft {
     const books = this.#books.get(node.name) ?? node.books.copy();
     this.#books.set(node.name, books);
     books.giveBack(amounts, granted);
+    noteChange(this, node.name);
   }
 
   /** Gives so many workloads their parts of the node, within its room, and books them; undefined: none in particular. */
   book(node: Node, amounts: Amounts, many: number): readonly Granted[] | undefined {
     const books = this.#books.get(node.name) ?? node.books.copy();
     this.#books.set(node.name, books);
-    return books.take(amounts, many);
+    const granted = books.take(amounts, many);
+    noteChange(this, node.name);
+    return granted;
   }
 
   /** Nodes on which the pass has placed something. */
@@ -174,7 +179,15 @@ export class Draft {
 
   /** Workloads of an app and entrypoint on a node, as AUTO counts them. */
   countOn(key: string, node: string): number {
-    return (this.zone.spread.get(key)?.get(node) ?? 0) + (this.#spread.get(key)?.get(node) ?? 0);
+    return this.countsOf(key)(node);
+  }
+
+  /** Workloads of an app and entrypoint by node, as they are now. */
+  countsOf(key: string): (node: string) => number {
+    const recorded = this.zone.spread.get(key);
+    const drafted = this.#spread.get(key);
+    if (!recorded && !drafted) return () => 0;
+    return (node) => (recorded?.get(node) ?? 0) + (drafted?.get(node) ?? 0);
   }
 
   /** Every `<app>/<entrypoint>` of which workloads may be somewhere. */

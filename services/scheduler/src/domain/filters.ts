@@ -14,6 +14,7 @@ import { affinityText, type Nearness, nearness } from "./affinity.ts";
 import type { Amounts } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
 import { capacityMax } from "./limits.ts";
+import type { WeighedCandidate } from "./share-out.ts";
 import { untolerated } from "./taints.ts";
 import { isCapacityKnown, type Node } from "./zone.ts";
 
@@ -114,6 +115,10 @@ function setText(node: Node, { sets, amounts }: Wish, draft: Draft): string {
   return `set: room for ${draft.booksOf(node).room(amounts, capacityMax)} of a set of ${sets.perNode}`;
 }
 
+/** Whether a node gets none of the sets. */
+const hasNoNeed = ({ name }: Node, { needs, everywhere, chosen }: NeedsPerNode): boolean =>
+  (needs.get(name) ?? 0) === 0 && !(everywhere && !chosen.has(name));
+
 // Choice before state before room. The order changes only the explanation, never the answer.
 const filters: readonly Filter[] = [
   {
@@ -155,7 +160,6 @@ const filters: readonly Filter[] = [
   },
   {
     name: "affinity",
-    matters: ({ affinity }) => affinity.length > 0,
     fails: (node, wish, draft) => unlike(node, wish, draft) !== undefined,
     detail: (node, wish, draft) => {
       const found = unlike(node, wish, draft);
@@ -206,16 +210,13 @@ const filters: readonly Filter[] = [
   ),
   {
     name: "nodes_limit",
-    matters: ({ nodesLimit }) => nodesLimit > 0,
     fails: (node, wish, draft) => wish.nodesLimit > 0 && countFor(wish, node, draft) >= wish.nodesLimit,
     detail: (node, wish, draft) =>
       `nodes_limit: ${countFor(wish, node, draft)} of at most ${wish.nodesLimit} are there`,
   },
   {
     name: "set",
-    matters: ({ sets }) => sets !== undefined,
-    fails: ({ name }, { sets }) =>
-      sets !== undefined && (sets.needs.get(name) ?? 0) === 0 && !(sets.everywhere && !sets.chosen.has(name)),
+    fails: (node, { sets }) => sets !== undefined && hasNoNeed(node, sets),
     detail: (node, wish, draft) => setText(node, wish, draft),
   },
 ];
@@ -223,33 +224,77 @@ const filters: readonly Filter[] = [
 /** The names in the order in which they are tried. */
 export const filterNames: readonly FilterName[] = filters.map(({ name }) => name);
 
-const [kindFilters, otherFilters] = [true, false].map((ofKind) =>
-  filters.filter(({ name }) => kindNames.some((kind) => kind === name) === ofKind),
-) as [Filter[], Filter[]];
+const isKind = (name: FilterName): boolean => kindNames.some((kind) => kind === name);
+const kindFilters = filters.filter(({ name }) => isKind(name));
+
+/** A node that may be chosen. */
+export type NodeCandidate = WeighedCandidate & { at: Node };
+
+/** How a node stands to a kind of wish, whoever else is there: what its labels and its state reject, or its room. */
+export type Standing = {
+  /** Rejected by what the wish chooses by. */
+  chosen: FilterName | undefined;
+  /** Rejected by the node's state. */
+  state: FilterName | undefined;
+  /** Rejected for want of room. */
+  full: FilterName | undefined;
+  /** How many more fit. */
+  capacity: number;
+  /** What it was as a candidate when somebody asked last. */
+  last?: NodeCandidate;
+};
+
+const affinityAt = filters.findIndex(({ name }) => name === "affinity");
+const choiceFilters = filters.slice(0, affinityAt);
+const stateFilters = filters
+  .slice(affinityAt + 1)
+  .filter(({ name }) => !isKind(name) && name !== "nodes_limit" && name !== "set");
 
 const mattering = new WeakMap<Wish, readonly Filter[]>();
 
-/** The filters that may reject a node for the wish, of those that are not about room. */
-function filtersFor(wish: Wish): readonly Filter[] {
-  const known = mattering.get(wish) ?? otherFilters.filter(({ matters }) => matters?.(wish) ?? true);
+/** The filters by choice that may reject a node for the wish. */
+function choicesOf(wish: Wish): readonly Filter[] {
+  const known = mattering.get(wish) ?? choiceFilters.filter(({ matters }) => matters?.(wish) ?? true);
   mattering.set(wish, known);
   return known;
 }
 
-/** The first filter that rejects the node, or how many more of the wished fit. Room is computed once. */
+/** The standing of a node. The same for every wish with the same demand and the same filter. */
+export function standingOf(node: Node, wish: Wish, draft: Draft): Standing {
+  const fails = (filter: Filter): boolean => filter.fails(node, wish, draft);
+  const chosen = choicesOf(wish).find(fails)?.name;
+  if (chosen) return { chosen, state: undefined, full: undefined, capacity: 0 };
+  const state = stateFilters.find(fails)?.name;
+  if (state) return { chosen, state, full: undefined, capacity: 0 };
+  const capacity = draft.booksOf(node).room(wish.amounts, capacityMax);
+  return { chosen, state, full: capacity < 1 ? kindFilters.find(fails)?.name : undefined, capacity };
+}
+
+/** The first filter that rejects the node, of a node's standing and of what depends on who else is where. */
+export function rejectionOf(
+  { chosen, state, full }: Standing,
+  { node, count, wish, draft }: { node: Node; count: number; wish: Wish; draft: Draft },
+): FilterName | undefined {
+  if (chosen) return chosen;
+  if (wish.affinity.length > 0 && unlike(node, wish, draft)) return "affinity";
+  if (state) return state;
+  const { nodesLimit, sets } = wish;
+  const limited = nodesLimit > 0 && count >= nodesLimit;
+  const unset = sets !== undefined && hasNoNeed(node, sets);
+  // A node that has its set lacks nothing, also where it is full.
+  if (unset && !limited && sets.chosen.has(node.name)) return "set";
+  return full ?? (limited ? "nodes_limit" : unset ? "set" : undefined);
+}
+
+/** The first filter that rejects the node, or how many more of the wished fit. */
 export function verdictOn(
   node: Node,
   wish: Wish,
   draft: Draft,
 ): { filter: FilterName } | { capacity: number } {
-  const fails = (filter: Filter): boolean => filter.fails(node, wish, draft);
-  const other = filtersFor(wish).find(fails);
-  const last = other?.name === "nodes_limit" || (other?.name === "set" && !wish.sets?.chosen.has(node.name));
-  if (other && !last) return { filter: other.name };
-  const capacity = draft.booksOf(node).room(wish.amounts, capacityMax);
-  const full = capacity < 1 ? kindFilters.find(fails) : undefined;
-  const filter = full ?? other;
-  return filter ? { filter: filter.name } : { capacity };
+  const standing = standingOf(node, wish, draft);
+  const filter = rejectionOf(standing, { node, count: countFor(wish, node, draft), wish, draft });
+  return filter ? { filter } : { capacity: standing.capacity };
 }
 
 /** Every filter that rejects the node: what must change before it can be chosen. */

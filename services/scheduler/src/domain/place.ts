@@ -6,18 +6,21 @@ import {
   detailOf,
   type FilterName,
   filterNames,
-  verdictOn,
+  type NodeCandidate,
+  rejectionOf,
+  type Standing,
   type Wish,
 } from "./filters.ts";
 import { rejectedMax, runnersUpMax, scoresMax } from "./limits.ts";
 import { preferenceOf } from "./preference.ts";
-import { shareOut, type WeighedCandidate } from "./share-out.ts";
+import { shareOut } from "./share-out.ts";
+import { standingsOf } from "./standings.ts";
 import { byName, limited, type Rule, type Share } from "./strategies/candidate.ts";
+import { firstOf } from "./strategies/first-of.ts";
 import { rules } from "./strategies/index.ts";
 import { wouldHelp } from "./would-help.ts";
 import type { Node } from "./zone.ts";
 
-type NodeCandidate = WeighedCandidate & { at: Node };
 type Rejected = { node: Node; filter: FilterName };
 export type Verdicts = { open: NodeCandidate[]; rejected: Rejected[] };
 
@@ -33,28 +36,52 @@ export type Placement = {
 export function verdicts(draft: Draft, wish: Wish): Verdicts {
   const open: NodeCandidate[] = [];
   const rejected: Rejected[] = [];
-  const preferences = weighs(wish);
-  const { byUsage } = rules[wish.strategy];
-  for (const at of draft.pod.nodes.values()) {
-    const verdict = verdictOn(at, wish, draft);
-    if ("filter" in verdict) rejected.push({ node: at, filter: verdict.filter });
-    else {
-      const count = countFor(wish, at, draft);
-      // What an upgrade is about to retire is as good as gone.
-      const usage = byUsage ? draft.booksOf(at).usage(wish.amounts, wish.retiring.get(at.name) ?? 0) : unseen;
-      const preference = preferences ? preferenceOf(at, wish.prefer, affinitiesOf(wish, draft)) : 0;
-      open.push({
-        at,
-        node: at.name,
-        count,
-        capacity: verdict.capacity,
-        usage,
-        preference,
-        place: placeOf(at, wish),
-      });
-    }
+  const plain = !weighs(wish) && !wish.spread && !rules[wish.strategy].byUsage;
+  const counts = draft.countsOf(wish.key);
+  const known = standingsOf(draft);
+  const { nodes } = known;
+  const standings = known.of(wish, draft);
+  for (let index = 0; index < nodes.length; index++) {
+    const at = nodes[index] as Node;
+    const standing = standings[index] as Standing;
+    const retiring = wish.retiring.size > 0 ? (wish.retiring.get(at.name) ?? 0) : 0;
+    const count = Math.max(0, counts(at.name) - retiring);
+    const filter = rejectionOf(standing, { node: at, count, wish, draft });
+    if (filter) rejected.push({ node: at, filter });
+    else
+      open.push(
+        plain ? plainCandidate(at, standing, count) : candidateOf(at, standing, { count, wish, draft }),
+      );
   }
   return { open, rejected };
+}
+
+function candidateOf(
+  at: Node,
+  { capacity }: Standing,
+  { count, wish, draft }: { count: number; wish: Wish; draft: Draft },
+): NodeCandidate {
+  const { byUsage } = rules[wish.strategy];
+  return {
+    at,
+    node: at.name,
+    count,
+    capacity,
+    // What an upgrade is about to retire is as good as gone.
+    usage: byUsage ? draft.booksOf(at).usage(wish.amounts, wish.retiring.get(at.name) ?? 0) : unseen,
+    preference: weighs(wish) ? preferenceOf(at, wish.prefer, affinitiesOf(wish, draft)) : 0,
+    place: placeOf(at, wish),
+  };
+}
+
+/** A candidate of which nothing counts but its room and who is there: most are the same for one request after the other. */
+function plainCandidate(at: Node, standing: Standing, count: number): NodeCandidate {
+  const { last } = standing;
+  if (last && last.count === count) return last;
+  const { capacity } = standing;
+  const made: NodeCandidate = { at, node: at.name, count, capacity, usage: unseen, preference: 0, place: "" };
+  standing.last = made;
+  return made;
 }
 
 /** Of a strategy that does not look at it. */
@@ -176,17 +203,16 @@ function scoresOf(
   wish: Wish,
   shares: readonly Share<NodeCandidate>[],
 ): NodeScore[] {
-  const chosen = shares
-    .filter(({ placed }) => placed > 0)
-    .sort((a, b) => b.placed - a.placed || byName(a.candidate, b.candidate));
-  const others = shares
-    .filter(({ placed }) => placed === 0)
-    .sort(
-      (a, b) => b.candidate.preference - a.candidate.preference || rule.compare(a.candidate, b.candidate),
-    );
-  return [...chosen.slice(0, scoresMax), ...others.slice(0, runnersUpMax)].map((share) =>
-    scoreOf(wish, share),
-  );
+  const chosen = firstOf(shares, scoresMax, {
+    of: ({ placed }) => placed > 0,
+    compare: (a, b) => b.placed - a.placed || byName(a.candidate, b.candidate),
+  });
+  const others = firstOf(shares, runnersUpMax, {
+    of: ({ placed }) => placed === 0,
+    compare: (a, b) =>
+      b.candidate.preference - a.candidate.preference || rule.compare(a.candidate, b.candidate),
+  });
+  return [...chosen, ...others].map((share) => scoreOf(wish, share));
 }
 
 /** A candidate as the strategy sees it, for people. */
@@ -210,16 +236,16 @@ const weighs = ({ prefer, affinity }: Wish): boolean =>
 /** Decimals of the usage that reasons show; the strategy compares it in full. */
 const usageDecimals = 4;
 
+const order = new Map(filterNames.map((name, index) => [name, index]));
+
 /** The nodes that came closest first: they failed the latest filter. */
 function rejectionsOf(rejected: readonly Rejected[], wish: Wish, draft: Draft): NodeRejection[] {
-  const order = new Map(filterNames.map((name, index) => [name, index]));
   const rank = ({ filter }: Rejected): number => order.get(filter) ?? 0;
-  return rejected
-    .toSorted((a, b) => rank(b) - rank(a) || byName({ node: a.node.name }, { node: b.node.name }))
-    .slice(0, rejectedMax)
-    .map(({ node, filter }) => ({
-      node: node.name,
-      filter,
-      detail: detailOf(filter, node, wish, draft),
-    }));
+  return firstOf(rejected, rejectedMax, {
+    compare: (a, b) => rank(b) - rank(a) || (a.node.name < b.node.name ? -1 : 1),
+  }).map(({ node, filter }) => ({
+    node: node.name,
+    filter,
+    detail: detailOf(filter, node, wish, draft),
+  }));
 }

@@ -73,6 +73,9 @@ function byPreference<C extends WeighedCandidate>(
   { rule, nodesLimit }: Sharing,
   need: number,
 ): Share<C>[] {
+  const [first] = candidates;
+  if (candidates.every(({ preference }) => preference === first?.preference))
+    return rule.shares(candidates, need, nodesLimit);
   const tiers = new Map<number, C[]>();
   for (const candidate of candidates) {
     const tier = tiers.get(candidate.preference) ?? [];

@@ -101,9 +101,9 @@ export type Workload = {
   stopped: boolean;
   /** The decision that its endpoint shall drain, and those before. */
   drain: string | undefined;
-  readonly pastDrains: Set<string>;
+  pastDrains: ReadonlySet<string>;
   /** Load balancers that reported its endpoint drained, and what they still counted. */
-  readonly drainedBy: Map<string, number>;
+  drainedBy: ReadonlyMap<string, number>;
   /** It counts for the spread of its app and entrypoint. */
   counted: boolean;
 };

@@ -1,4 +1,5 @@
 import { byName, type Candidate, limited, type Rule, type Share } from "./candidate.ts";
+import { firstOf } from "./first-of.ts";
 
 /**
  * Eru's AUTO: one workload after the other goes to the node with the fewest of its app and entrypoint; on a tie to the one
@@ -18,23 +19,38 @@ function waterLevel<C extends Candidate>(
   need: number,
   nodesLimit: number,
 ): Share<C>[] {
-  const room = candidates.map((candidate) => ({ candidate, most: limited(candidate, nodesLimit) }));
-  const filledTo = (level: number): number =>
-    room.reduce((sum, { candidate, most }) => sum + fill(candidate.count, most, level), 0);
-  const top = room.reduce((most, one) => Math.max(most, one.candidate.count + one.most), 0);
+  const most = Float64Array.from(candidates, (candidate) => limited(candidate, nodesLimit));
+  const count = Float64Array.from(candidates, (candidate) => candidate.count);
+  const filledTo = (level: number): number => {
+    let sum = 0;
+    for (let at = 0; at < most.length; at++) sum += fill(count[at] as number, most[at] as number, level);
+    return sum;
+  };
+  let top = 0;
+  for (let at = 0; at < most.length; at++) top = Math.max(top, (count[at] as number) + (most[at] as number));
   const wanted = Math.max(0, Math.min(need, filledTo(top)));
+  // A node with room for all that is wanted stays within it.
+  for (let at = 0; at < most.length; at++)
+    if ((most[at] as number) > wanted) top = Math.min(top, (count[at] as number) + wanted);
   const level = highest(filledTo, wanted, top);
-  const shares = room.map(({ candidate, most }) => ({
+  const shares = candidates.map((candidate, at) => ({
     candidate,
-    most,
-    placed: fill(candidate.count, most, level),
+    placed: fill(candidate.count, most[at] as number, level),
   }));
-  const atLevel = shares
-    .filter(({ candidate, most, placed }) => candidate.count + placed === level && placed < most)
-    .sort((a, b) => left(b) - left(a) || byName(a.candidate, b.candidate));
-  for (const share of atLevel.slice(0, wanted - filledTo(level))) share.placed++;
-  return shares.map(({ candidate, placed }) => ({ candidate, placed }));
+  const atLevel = shares.filter(
+    ({ candidate, placed }, at) => candidate.count + placed === level && placed < (most[at] as number),
+  );
+  const better = (a: Share<C>, b: Share<C>): number => left(b) - left(a) || byName(a.candidate, b.candidate);
+  const more = wanted - filledTo(level);
+  // A few of many are found without putting all in order.
+  const best =
+    more < fewMax ? firstOf(atLevel, more, { compare: better }) : atLevel.sort(better).slice(0, more);
+  for (const share of best) share.placed++;
+  return shares;
 }
+
+/** As many of a list are found faster one by one. */
+const fewMax = 16;
 
 /** What a node that stands at `count` takes to reach the level. */
 const fill = (count: number, most: number, level: number): number =>
