@@ -16,6 +16,36 @@ export const Pod = z.looseObject({
 });
 export type Pod = z.infer<typeof Pod>;
 
+export const Rebalance = z.looseObject({
+  rebalance: z.int(),
+  pod: z.string(),
+  goal: z.string(),
+  requestedAt: z.string(),
+  requestedBy: z.string(),
+  moves: z.int(),
+  waiting: z.int(),
+  moving: z.int(),
+  moved: z.int(),
+  dropped: z.int(),
+  gone: z.int(),
+});
+export type Rebalance = z.infer<typeof Rebalance>;
+
+export const RebalanceDetail = z.looseObject({
+  ...Rebalance.shape,
+  list: z.array(
+    z.looseObject({
+      workload: z.string(),
+      from: z.string(),
+      to: z.string(),
+      state: z.string(),
+      replacement: z.string().nullable(),
+      detail: z.string().nullable(),
+    }),
+  ),
+});
+export type RebalanceDetail = z.infer<typeof RebalanceDetail>;
+
 export const Node = z.looseObject({
   node: z.string(),
   pod: z.string(),

@@ -100,7 +100,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     type: z.literal("PlacementDecided"),
     deployment: DeploymentId,
     release: ReleaseName,
-    /** Why now. `drained_node`: in place of what is on a node that is being drained. */
+    /** Why now. `drained_node`: in place of what is on a node that is being drained. `rebalanced`: in place of `instead`. */
     because: z.enum([
       "deployed",
       "scaled",
@@ -110,7 +110,10 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "room",
       "drained_node",
       "rollback",
+      "rebalanced",
     ]),
+    /** The workload that goes when this one serves: it was asked to move. */
+    instead: WorkloadId.optional(),
     /** The sequence of the request whose template runs: two upgrades may name the same release. */
     templateSeq: z.int().min(1),
     placed: z.array(Placed),
@@ -161,12 +164,13 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "rolled_back",
       "drained_node",
       "other_nodes",
+      "rebalanced",
     ]),
     /** ELBs drain the endpoint and report; the stop is assigned when all live ones did, or at the deadline. */
     drain: z.boolean(),
     /** Milliseconds the drain may take. */
     drainDeadlineMs: z.int().min(0),
-    /** Of a `drained_node`: the load balancers alive and the table each had applied. It goes behind this barrier. */
+    /** Of a `drained_node` and a `rebalanced`: the load balancers alive and the table each had applied. It goes behind this barrier. */
     elbs: AppliedTables.optional(),
   }),
   /** The stop was sent to the node. */
@@ -178,6 +182,17 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     because: z.enum(["drained", "drain_deadline", "not_routed", "node_lost", "node_removed"]),
     /** Requests and connections that the load balancers still counted at the deadline; absent when none of them said. */
     inFlight: z.int().min(0).optional(),
+  }),
+  /** A workload stays where it is although a rebalancing asked to move it; `detail` says why. */
+  z.strictObject({
+    type: z.literal("MoveDropped"),
+    deployment: DeploymentId,
+    workload: WorkloadId,
+    /** Where it was to go. */
+    to: NodeName,
+    /** The sequence of the request. */
+    requestSeq: z.int().min(1),
+    detail: z.string(),
   }),
   /** What a user asked of a workload begins: its endpoint drains first when traffic may reach it. */
   z.strictObject({

@@ -19,6 +19,7 @@ export * from "./names.ts";
 export * from "./node.ts";
 export * from "./pod.ts";
 export * from "./realloc.ts";
+export * from "./rebalance.ts";
 export * from "./resources.ts";
 export * from "./rollout.ts";
 export * from "./route.ts";

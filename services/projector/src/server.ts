@@ -15,6 +15,7 @@ import { addElbs } from "./queries/elbs.ts";
 import { addEvents } from "./queries/events.ts";
 import { addNodes } from "./queries/nodes.ts";
 import { addPods } from "./queries/pods.ts";
+import { addRebalances } from "./queries/rebalances.ts";
 import { addRollouts } from "./queries/rollouts.ts";
 import { addRoutes } from "./queries/routes.ts";
 import { addStatus } from "./queries/status.ts";
@@ -55,6 +56,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   addCertificates(queries, metrics);
   addUsers(queries);
   addEvents(queries);
+  addRebalances(queries);
   addRollouts(queries);
   addWhy(queries);
   return app;

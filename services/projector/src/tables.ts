@@ -13,6 +13,8 @@ export type Tables = {
   releases: ReleaseRow;
   deployments: Deployment;
   rollouts: Rollout;
+  rebalances: RebalanceRow;
+  moves: MoveRow;
   workloads: Workload;
   workloadCounts: WorkloadCountsRow;
   routes: RouteRow;
@@ -31,6 +33,30 @@ export type Tables = {
 export type CheckpointRow = { id: 1; epoch: string; seq: number; messageId: string; events: number };
 
 export type PodRow = { pod: string; description: string; addedSeq: number; addedAt: string };
+
+/** A rebalancing that was asked for. */
+export type RebalanceRow = {
+  rebalance: number;
+  pod: string;
+  goal: string;
+  requestedAt: string;
+  requestedBy: string;
+};
+
+/** One move of a rebalancing; `gone`: the workload went for another reason. */
+export type MoveRow = {
+  rebalance: number;
+  at: number;
+  workload: string;
+  deployment: string;
+  fromNode: string;
+  toNode: string;
+  state: "waiting" | "moving" | "moved" | "dropped" | "gone";
+  /** What was placed in its stead. */
+  replacement: string | null;
+  /** Why it was dropped or is gone. */
+  detail: string | null;
+};
 
 /** What users said about a node. */
 export type NodeRow = {

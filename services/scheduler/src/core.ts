@@ -5,6 +5,8 @@ import {
   type PlanRefusal,
   type PlanReply,
   PlanRequest,
+  type RebalanceReply,
+  RebalanceRequest,
   type UpgradePlanReply,
   UpgradePlanRequest,
   type WhyNotReply,
@@ -18,6 +20,7 @@ import { drainForecast, dryRun, upgradePlan } from "./domain/dry-run.ts";
 import { awaitedHealth } from "./domain/health-deadline.ts";
 import { Heartbeats } from "./domain/liveness.ts";
 import { type Pass, plan } from "./domain/plan.ts";
+import { rebalance } from "./domain/rebalance.ts";
 import { touch, touchReplacing } from "./domain/touch.ts";
 import { whyNot } from "./domain/why-not.ts";
 import { emptyZone, type Pod, type Zone } from "./domain/zone.ts";
@@ -46,7 +49,7 @@ export type CoreOptions = PassOptions & {
 export type Attempt = { pass: Pass; looked: readonly string[] };
 
 /** What a question is answered with. */
-type Reply = PlanReply | UpgradePlanReply | DrainPlanReply | WhyNotReply | PlanRefusal;
+type Reply = PlanReply | UpgradePlanReply | DrainPlanReply | RebalanceReply | WhyNotReply | PlanRefusal;
 /** The reply, or what has to be read from the log before there is one. */
 export type Answer = Reply | { past: number; tell: (zone: Zone) => Reply };
 
@@ -153,6 +156,13 @@ export class SchedulerCore {
       const { drain: node } = drain.data;
       return drainForecast(this.zone, node, elbs) ?? { error: `node ${node} is not known yet: try again` };
     }
+    const moves = RebalanceRequest.safeParse(asked);
+    if (moves.success)
+      return (
+        rebalance(this.zone, moves.data, elbs) ?? {
+          error: `pod ${moves.data.rebalance} is not known yet: try again`,
+        }
+      );
     const not = WhyNotRequest.safeParse(asked);
     if (not.success) return this.#whyNot(not.data.whyNot);
     const parsed = PlanRequest.safeParse(asked);

@@ -13,6 +13,7 @@ import { addLocal } from "./local.ts";
 import { addNode } from "./node.ts";
 import { addPlan } from "./plan.ts";
 import { addPod } from "./pod.ts";
+import { addRebalance } from "./rebalance.ts";
 import { addRelease } from "./release.ts";
 import { addRollout } from "./rollout.ts";
 import { addRoute } from "./route.ts";
@@ -53,6 +54,7 @@ export function addCommands(cli: Cli): void {
   addPod(cli);
   addNode(cli);
   addDrains(cli);
+  addRebalance(cli);
   addApp(cli);
   addRelease(cli);
   program.commandsGroup("What runs:");

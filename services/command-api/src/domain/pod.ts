@@ -14,18 +14,21 @@ export type PodCommand =
       nodes: readonly string[];
       /** The deployments in it that were not removed. */
       deployments: readonly string[];
-    };
+    }
+  | ({ type: "Rebalance" } & Omit<Extract<PodEvent, { type: "RebalanceRequested" }>, "type">);
 
 /** A removed name may be used again: the pod's histories of decisions go on where they ended. */
 export const pod: Decider<Pod, PodCommand, PodEvent, Refusal> = {
   initial: { phase: "absent" },
 
-  evolve: (_state, event) => {
+  evolve: (state, event) => {
     switch (event.type) {
       case "PodAdded":
         return { phase: "present", description: event.description };
       case "PodRemoved":
         return { phase: "removed" };
+      case "RebalanceRequested":
+        return state;
       default:
         return unreachable(event);
     }
@@ -47,6 +50,12 @@ export const pod: Decider<Pod, PodCommand, PodEvent, Refusal> = {
         if (deployments.length > 0)
           return refuse({ code: "pod_has_deployments", pod, deployments: names(deployments) });
         return accept({ type: "PodRemoved", pod });
+      }
+      case "Rebalance": {
+        const { type: _, ...asked } = command;
+        if (state.phase !== "present")
+          return refuse({ code: "pod_unknown", pod: asked.pod, removed: state.phase === "removed" });
+        return asked.moves.length === 0 ? accept() : accept({ type: "RebalanceRequested", ...asked });
       }
       default:
         return unreachable(command);

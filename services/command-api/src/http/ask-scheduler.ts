@@ -3,6 +3,7 @@ import {
   liveSubjects,
   PlanRefusal,
   type PlanRequest,
+  type RebalanceRequest,
   type UpgradePlanRequest,
   type WhyNotRequest,
 } from "@eru/events";
@@ -11,7 +12,7 @@ import { Problem } from "@eru/service";
 import type { z } from "zod";
 
 /** What the scheduler can be asked. */
-type Question = PlanRequest | UpgradePlanRequest | DrainPlanRequest | WhyNotRequest;
+type Question = PlanRequest | UpgradePlanRequest | DrainPlanRequest | RebalanceRequest | WhyNotRequest;
 
 /** Asks the scheduler what it would decide, or why. Whatever keeps it from answering is a 503 that says so. */
 export async function askScheduler<S extends z.ZodType>(

@@ -164,6 +164,7 @@ test("every command is described, with what it answers, to everybody", async () 
     "post /v1/nodes/{node}/drain/resume",
     "post /v1/nodes/{node}/uncordon",
     "post /v1/pods",
+    "post /v1/pods/{pod}/rebalance",
     "post /v1/routes/{host}/undo",
     "post /v1/workloads/{workload}/realloc",
     "post /v1/workloads/{workload}/replace",

@@ -19,6 +19,7 @@ import { Gate } from "./gate.ts";
 import { nodeRoutes } from "./node.ts";
 import { podRoutes } from "./pod.ts";
 import { reallocRoutes } from "./realloc.ts";
+import { rebalanceRoutes } from "./rebalance.ts";
 import { rolloutRoutes } from "./rollout.ts";
 import { routeRoutes } from "./route.ts";
 import { whyNotRoute } from "./why-not.ts";
@@ -55,6 +56,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   explainRoute(app, broker.live);
   const routes: RouteDeps = { app, handling, gate, limits, count, broker };
   podRoutes(routes);
+  rebalanceRoutes(routes, broker.live);
   nodeRoutes(routes, broker.live);
   appRoutes(routes);
   deploymentRoutes(routes, broker.live);

@@ -34,6 +34,7 @@ function words(event: EruEvent): string {
     case "PlacementRefused":
     case "SetsDecided":
     case "RemovalDecided":
+    case "MoveDropped":
     case "StopDecided":
     case "ChangeDecided":
     case "ChangeOrdered":
@@ -156,6 +157,8 @@ function ofDecision(event: DecisionEvent): string {
       return `${event.deployment}: halted after ${many(event.failures, "failure")}: ${event.detail}`;
     case "DeploymentSteady":
       return `${event.deployment}: steady again`;
+    case "MoveDropped":
+      return `${event.workload} stays and does not move to ${event.to}: ${event.detail}`;
     case "DeploymentEnded":
       return `${event.deployment}: nothing of it is left`;
     case "SharedCoresDecided":
@@ -187,6 +190,8 @@ function ofIntent(event: Intent): string {
       return `pod ${event.pod} added`;
     case "PodRemoved":
       return `pod ${event.pod} removed`;
+    case "RebalanceRequested":
+      return `${many(event.moves.length, "workload")} of pod ${event.pod} shall move (${event.goal})`;
     case "NodeAdded":
       return `node ${event.node} added to pod ${event.pod}`;
     case "NodeResourcesSet":
@@ -219,7 +224,15 @@ const labels = (all: Readonly<Record<string, string>>): string =>
 
 type Wish = Exclude<
   Intent,
-  { type: `App${string}` | `Pod${string}` | `Node${string}` | `Drain${string}` | "ReleaseRegistered" }
+  {
+    type:
+      | `App${string}`
+      | `Pod${string}`
+      | `Node${string}`
+      | `Drain${string}`
+      | "RebalanceRequested"
+      | "ReleaseRegistered";
+  }
 >;
 
 function ofWish(event: Wish): string {

@@ -8,6 +8,7 @@ import { elbs } from "./elbs.ts";
 import { events } from "./events.ts";
 import { nodes } from "./nodes.ts";
 import { pods } from "./pods.ts";
+import { rebalances } from "./rebalances.ts";
 import { releases } from "./releases.ts";
 import { rollouts, rolloutsTable } from "./rollouts.ts";
 import { routes } from "./routes.ts";
@@ -25,6 +26,7 @@ export const projections: readonly Projection[] = [
   certificates,
   elbs,
   workloads,
+  rebalances,
   rollouts,
   deployments,
   decisions,
@@ -41,7 +43,7 @@ export const foldedTables = {
 };
 
 /** Raise it when a projection takes events in differently: every view is then built again. */
-export const viewVersion = 9;
+export const viewVersion = 10;
 
 /** All tables of a view. */
 export const viewTables = projections.map((projection) => projection.tables).join("\n");

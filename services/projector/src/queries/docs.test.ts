@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { subjects } from "@eru/events";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
-import { deployment, story } from "../testkit/story.ts";
+import { deployment, first, story } from "../testkit/story.ts";
 import { template, userActor } from "../testkit/world.ts";
 import { MemoryZone, startProjector } from "../testkit/zone.ts";
 
@@ -14,6 +14,10 @@ test("every query of the description is there and answers, and every query there
   const world = story();
   world.append(subjects.deployment("p1", deployment), userActor, [
     { type: "UpgradeRequested", deployment, template: template("shop", "v2", "web"), surge: 1 },
+  ]);
+  const moves = [{ deployment, workload: first, from: "n1", to: "n2" }];
+  world.append(subjects.pod("p1"), userActor, [
+    { type: "RebalanceRequested", pod: "p1", goal: "even", moves, atSeq: world.seq },
   ]);
   await zone.copy(world.log);
   await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });

@@ -1,5 +1,6 @@
 import { type EruEvent, subjects } from "@eru/events";
 import type { Choose } from "./histories.ts";
+import { moveStep } from "./rebalance-histories.ts";
 import { type ModelWorkload, userActor, type World } from "./world.ts";
 
 const changes = ["restart", "stop", "start", "replace"] as const;
@@ -7,6 +8,10 @@ const keeps = { restart: "restarted", stop: "stopped", start: "running", replace
 
 /** A user asks something of one workload, and the scheduler begins it, orders it or refuses. */
 export function changeStep(world: World, workload: ModelWorkload, choose: Choose): void {
+  if (choose(5) === 0) {
+    moveStep(world, workload, choose);
+    return;
+  }
   const { id, node, deployment } = workload;
   const of = { deployment: deployment.id, workload: id, node };
   const change = changes[choose(changes.length)] ?? "restart";

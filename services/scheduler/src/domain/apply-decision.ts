@@ -3,6 +3,7 @@ import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
 import { beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
 import { beginRealloc, refuseRealloc, wishAnew } from "./apply-realloc.ts";
 import { applyStep } from "./apply-rollout.ts";
+import { dropMove, placedInstead } from "./asked-move.ts";
 import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { momentOf } from "./moment.ts";
@@ -75,19 +76,12 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
       if (workload) stopping(pod, workload, causeOf(recorded));
       break;
     case "ChangeDecided":
-      beginChange(zone, recorded, event);
-      break;
     case "ChangeOrdered":
-      orderChange(zone, recorded, event);
-      break;
     case "ChangeRefused":
-      refuseChange(zone, event);
-      break;
     case "ReallocDecided":
-      beginRealloc(zone, recorded, event);
-      break;
     case "ReallocRefused":
-      refuseRealloc(zone, event);
+    case "MoveDropped":
+      answered(zone, recorded, event);
       break;
     case "RolloutStepped":
       applyStep(zone, deployment, event);
@@ -105,6 +99,22 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
     default:
       unreachable(event);
   }
+}
+
+/** What a user asked of one workload is begun, or will not be done. */
+function answered(
+  zone: Zone,
+  recorded: RecordedEvent<DecisionEvent>,
+  event: Of<
+    "ChangeDecided" | "ChangeOrdered" | "ChangeRefused" | "ReallocDecided" | "ReallocRefused" | "MoveDropped"
+  >,
+): void {
+  if (event.type === "ChangeDecided") beginChange(zone, recorded, event);
+  else if (event.type === "ChangeOrdered") orderChange(zone, recorded, event);
+  else if (event.type === "ChangeRefused") refuseChange(zone, event);
+  else if (event.type === "ReallocDecided") beginRealloc(zone, recorded, event);
+  else if (event.type === "ReallocRefused") refuseRealloc(zone, event);
+  else dropMove(zone, event);
 }
 
 function pauseDrain(zone: Zone, pod: Pod, name: string): void {
@@ -167,6 +177,7 @@ function placed(
       going: undefined,
       stopping: false,
       asked: undefined,
+      move: undefined,
       change: undefined,
       stopped: false,
       drain: undefined,
@@ -182,6 +193,7 @@ function placed(
     addToSpread(zone, deployment.key, name, 1);
     wishAnew(workload, event.reasons.inputSeq);
   }
+  placedInstead(zone, event);
   recordWaiting(pod, deployment, event);
   accept(deployment);
 }
@@ -200,6 +212,8 @@ function recordWaiting(
 function going(zone: Zone, recorded: RecordedEvent, workload: Workload, event: Of<"RemovalDecided">): void {
   const { deployment } = workload;
   dropChange(zone, workload, recorded.id);
+  workload.move = undefined;
+  zone.moving.delete(workload);
   podOf(zone, deployment.pod).draining.delete(workload);
   workload.going = { drain: event.drain, deadlineMs: event.drainDeadlineMs, cause: causeOf(recorded) };
   if (event.drain) podOf(zone, deployment.pod).draining.add(workload);

@@ -3,6 +3,7 @@ import {
   type ElbEvent,
   historyKind,
   type NodeEvent,
+  type PodEvent,
   type RecordedEvent,
   type Resources,
   type RouteEvent,
@@ -15,6 +16,7 @@ import { applyDecision } from "./apply-decision.ts";
 import { applyFact } from "./apply-fact.ts";
 import { askRealloc, askReallocOfAll } from "./apply-realloc.ts";
 import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
+import { askMoves } from "./asked-move.ts";
 import { applyRoute, noteGroup } from "./carriers.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
 import { momentOf } from "./moment.ts";
@@ -23,6 +25,7 @@ import { agentOf, type Content, contentAt, type Deployment, type Node, podOf, ty
 
 /** Histories the scheduler decides from. Assignments repeat what decisions say; apps are frozen into deployments. */
 export const decidingKinds: ReadonlySet<string> = new Set([
+  "pod",
   "node",
   "deployment",
   "decision",
@@ -40,7 +43,8 @@ export function apply(zone: Zone, recorded: RecordedEvent): void {
   const kind = historyKind(recorded.subject);
   zone.seq = recorded.seq;
   // The kind decides which union the event is of: decodeMessage checked it against the schema of its history.
-  if (kind === "node") applyNode(zone, recorded as RecordedEvent<NodeEvent>);
+  if (kind === "pod") askMoves(zone, recorded as RecordedEvent<PodEvent>);
+  else if (kind === "node") applyNode(zone, recorded as RecordedEvent<NodeEvent>);
   else if (kind === "deployment") applyDeployment(zone, recorded as RecordedEvent<DeploymentEvent>);
   else if (kind === "decision") applyDecision(zone, recorded as Parameters<typeof applyDecision>[1]);
   else if (kind === "fact") applyFact(zone, recorded as Parameters<typeof applyFact>[1]);

@@ -14,6 +14,7 @@ export function forgetWorkload(zone: Zone, workload: Workload): void {
   deployment.workloads.delete(workload.id);
   pod.draining.delete(workload);
   zone.changing.delete(workload);
+  zone.moving.delete(workload);
   pod.changed = true;
   touch(zone, deployment);
 }

@@ -63,6 +63,8 @@ export class Draft {
   readonly going = new Set<Workload>();
   /** Workloads whose change this pass began. */
   readonly began = new Set<Workload>();
+  /** Workloads that this pass does not move although a rebalancing asked. */
+  readonly stays = new Set<Workload>();
   /** Deployments the pass had no room left for. */
   readonly unfinished = new Set<Deployment>();
   /** A node that is looked at as if it were being drained: a forecast. */

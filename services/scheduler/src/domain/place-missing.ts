@@ -21,6 +21,8 @@ export type Missing = {
   retiring: readonly Workload[];
   /** Of a deployment that counts per node: where they are missing. */
   sets?: Wish["sets"];
+  /** A workload that was asked to move: the one in its stead goes there and nowhere else. */
+  move?: { instead: string; to: string };
 };
 
 /** Why a template that fits into no message is not placed. */
@@ -77,7 +79,8 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
     refuseTooLarge(draft, deployment, missing);
     return 0;
   }
-  const wish = wishOf(deployment, amounts, missing.retiring, missing.sets);
+  const anywhere = wishOf(deployment, amounts, missing.retiring, missing.sets);
+  const wish = missing.move ? { ...anywhere, includes: new Set([missing.move.to]) } : anywhere;
   const { wanted, refused } = refuse(draft, deployment, missing, wish);
   if (wanted === 0) return 0;
   const now = Math.min(wanted, affordable, portionOf(wish.amounts));
@@ -188,6 +191,7 @@ function record(
       deployment: deployment.id,
       release: template.release,
       because: missing.because,
+      ...(missing.move && { instead: missing.move.instead }),
       templateSeq: missing.version,
       placed,
       waiting,

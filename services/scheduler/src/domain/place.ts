@@ -184,11 +184,11 @@ function sharesByNeed(
 }
 
 /** The node's value of the label that is spread over. */
-const placeOf = ({ labels }: Node, { spread }: Wish): string =>
+export const placeOf = ({ labels }: Node, { spread }: Wish): string =>
   spread && Object.hasOwn(labels, spread.label) ? (labels[spread.label] ?? "") : "";
 
 /** Workloads that are there already, by place. */
-function thereBy(wish: Wish, draft: Draft): Map<string, number> {
+export function thereBy(wish: Wish, draft: Draft): Map<string, number> {
   const there = new Map<string, number>();
   if (!wish.spread) return there;
   for (const node of draft.pod.nodes.values()) {

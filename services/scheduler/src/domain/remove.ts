@@ -33,7 +33,7 @@ export function remove(draft: Draft, workload: Workload, because: Removal): bool
       because,
       drain,
       drainDeadlineMs: drain ? draft.options.drainDeadlineMs : 0,
-      ...(because === "drained_node" && { elbs: barrier(draft) }),
+      ...((because === "drained_node" || because === "rebalanced") && { elbs: barrier(draft) }),
     },
     causeOf(draft, workload, because),
   );
@@ -44,7 +44,8 @@ export function remove(draft: Draft, workload: Workload, because: Removal): bool
   return true;
 }
 
-function causeOf(draft: Draft, { deployment, node }: Workload, because: Removal): Decided["cause"] {
+function causeOf(draft: Draft, { deployment, node, move }: Workload, because: Removal): Decided["cause"] {
+  if (because === "rebalanced") return move?.cause ?? deployment.cause;
   if (because === "node_lost") return draft.nodeLost ?? deployment.cause;
   return because === "drained_node" ? (node.drain?.cause ?? deployment.cause) : deployment.cause;
 }

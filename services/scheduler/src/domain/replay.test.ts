@@ -7,6 +7,7 @@ import { apply } from "./apply.ts";
 import { type LivenessChange, noSignals, type Signals } from "./draft.ts";
 import { awaitedHealth } from "./health-deadline.ts";
 import { plan } from "./plan.ts";
+import { rebalance } from "./rebalance.ts";
 import { emptyZone, podOf, type Zone } from "./zone.ts";
 
 // Goal: a recorded decision can be made again from the log up to its input. Method: random histories with narrow values,
@@ -101,6 +102,21 @@ const request = fc.oneof(
         void (isUsed(world, deployment) && world.request({ type: "RemovalRequested", deployment })),
   ),
 );
+
+const moves = fc
+  .tuple(fc.constantFrom("even" as const, "empty" as const), fc.integer({ min: 1, max: 4 }))
+  .map(
+    ([goal, movesMax]): Step =>
+      (world) => {
+        const reply = rebalance(world.zone, { rebalance: "p", goal, movesMax });
+        if (!reply || reply.moves.length === 0) return;
+        const asked = reply.moves.map(({ gain: _, ...move }) => move);
+        world.append("eru.pod.p", {
+          type: "RebalanceRequested",
+          ...{ pod: "p", goal, moves: asked, atSeq: reply.atSeq },
+        });
+      },
+  );
 
 const nodes = fc.oneof(
   fc.tuple(node, fc.constantFrom(1, 2, 3)).map(
@@ -218,6 +234,7 @@ const history = fc.array(
   fc.oneof(
     { arbitrary: request, weight: 2 },
     { arbitrary: nodes, weight: 2 },
+    { arbitrary: moves, weight: 1 },
     { arbitrary: facts, weight: 3 },
     { arbitrary: passes, weight: 4 },
   ),

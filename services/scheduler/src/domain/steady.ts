@@ -1,6 +1,6 @@
 import type { Draft } from "./draft.ts";
 import { failuresMax } from "./limits.ts";
-import { parted, placeMoves, retireMoved } from "./moves.ts";
+import { dropVainMoves, parted, placeMoves, retireMoved } from "./moves.ts";
 import { endWaiting, type Missing, placeMissing } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
 import { type Deployment, targetOf, type Workload } from "./zone.ts";
@@ -12,6 +12,7 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
   const version = deployment.rollout ? deployment.stableVersion : deployment.version;
   const lost = new Set(staying.filter((one) => draft.livenessOf(one.node) === "lost"));
   const { evidence, spare: surge } = heldBack(draft, deployment, staying);
+  dropVainMoves(draft, deployment, { staying, version });
   const parts = parted(
     draft,
     staying.filter((one) => !lost.has(one) && !evidence.has(one)),
@@ -21,6 +22,7 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
   const surplus = removeSurplus(draft, settled, settled.length - target - surge, "scaled");
   const kept = [...settled, ...parts.moving].filter((one) => !surplus.has(one) && !moved.has(one));
   const replaced = replaceFailed(draft, deployment, kept);
+  dropVainMoves(draft, deployment, { staying: kept.filter((one) => !replaced.has(one)), version });
   const rest = parted(
     draft,
     kept.filter((one) => !replaced.has(one)),

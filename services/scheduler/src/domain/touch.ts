@@ -15,4 +15,5 @@ export const touchReplacing = (zone: Zone): void => {
   for (const deployment of zone.rollouts) touch(zone, deployment);
   for (const node of zone.drains) touchNode(zone, node);
   for (const { deployment } of zone.changing) touch(zone, deployment);
+  for (const { deployment } of zone.moving) touch(zone, deployment);
 };

@@ -13,6 +13,7 @@ import {
 } from "@eru/events";
 import { type Books, isOffered, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
+import type { AskedMove } from "./asked-move.ts";
 import type { Carrier, Carries, Claim } from "./carriers.ts";
 import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
@@ -95,6 +96,8 @@ export type Workload = {
   stopping: boolean;
   /** What a user asks of it, not begun yet. */
   asked: AskedChange | undefined;
+  /** Where a rebalancing wants it. */
+  move: AskedMove | undefined;
   /** What is being done to it because a user asked. */
   change: Change | undefined;
   /** A user asked to stop and keep it. */
@@ -252,6 +255,8 @@ export type Zone = {
   readonly drains: Set<Node>;
   /** Workloads that users asked to change, until that is over. */
   readonly changing: Set<Workload>;
+  /** Workloads in whose stead another one was placed elsewhere. */
+  readonly moving: Set<Workload>;
 };
 
 /** A zone before the first event. */
@@ -271,6 +276,7 @@ export const emptyZone = (): Zone => ({
   rollouts: new Set(),
   drains: new Set(),
   changing: new Set(),
+  moving: new Set(),
 });
 
 /** A pod nobody has said anything about. */
