@@ -155,6 +155,18 @@ export const Rewrite = z.strictObject({
 });
 export type Rewrite = z.infer<typeof Rewrite>;
 
+/** How the certificates of endpoints that speak https or grpcs are judged. Absent: any certificate is taken. */
+const EndpointTls = z.strictObject({
+  /** They must be signed by what the load balancer trusts (ERU_ELB_ENDPOINT_CA) and be for the name. */
+  verify: z.boolean().default(true),
+  /** The name asked for, and checked; absent: the host of the request. */
+  name: z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "wanted a name of a host in lower case, without a port")
+    .optional(),
+});
+
 /** Bounds, each counted per load balancer. */
 export const RequestLimits = z.strictObject({
   /** Requests a second and key (absent: all together), and how many may come at once above that. More gets 429. */
@@ -212,6 +224,7 @@ export const Forward = z.strictObject({
     .optional(),
   /** What the endpoints speak; absent: http. */
   protocol: z.enum(["http", "https", "grpc", "grpcs"]).optional(),
+  endpointTls: EndpointTls.optional(),
   /** False refuses upgrades to WebSocket; absent: allowed. */
   websocket: z.boolean().optional(),
   /** False passes the body on as it comes, which rules out retries; absent: the body is read first. */

@@ -91,7 +91,8 @@ export function actionFaults({ when, action }: Rule): RouteFault[] {
 }
 
 function forwardFaults(forward: Forward): RouteFault[] {
-  const { requestHeaders, responseHeaders, rewrite, retry, requestBuffering, protocol, mirror } = forward;
+  const { requestHeaders, responseHeaders, rewrite, retry, requestBuffering, protocol, mirror, endpointTls } =
+    forward;
   const faults: RouteFault[] = [
     ...headerFaults("requestHeaders", requestHeaders, framing.request),
     ...headerFaults("responseHeaders", responseHeaders, framing.answer),
@@ -118,6 +119,11 @@ function forwardFaults(forward: Forward): RouteFault[] {
     faults.push({
       at: ["mirror"],
       message: "calls of gRPC cannot be mirrored: leave out `mirror`, or mirror a rule of another protocol",
+    });
+  if (endpointTls && protocol !== "https" && protocol !== "grpcs")
+    faults.push({
+      at: ["endpointTls"],
+      message: "endpoints have no certificates without TLS: give the rule `protocol: https` or `grpcs`",
     });
   return faults;
 }

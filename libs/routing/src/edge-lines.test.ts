@@ -20,6 +20,8 @@ test("selectors become pools, and everything else stays as declared", () => {
     sticky: { cookie: "at", ttlSeconds: 60, onDrain: "keep" },
     rewrite: { stripPrefix: "/api" },
     timeouts: { read: 1_000 },
+    protocol: "https",
+    endpointTls: { verify: true, name: "inner.example.org" },
     requestBuffering: false,
   };
   const forward = {

@@ -79,6 +79,11 @@ test.each<[string, object, string]>([
     "rules.0.action.forward.retry.tries: a body",
   ],
   [
+    "certificates of endpoints without TLS",
+    { action: forward({ endpointTls: { name: "inner.example.org" } }) },
+    "rules.0.action.forward.endpointTls: endpoints have no certificates without TLS",
+  ],
+  [
     "a mirror of gRPC",
     { action: forward({ protocol: "grpc", mirror: backends[0]?.to }) },
     "rules.0.action.forward.mirror: calls of gRPC",

@@ -75,6 +75,12 @@ const wrong: [string, string, RegExp][] = [
   ["no tries", forward({ retry: { tries: 0 } }), /tries is 0/],
   ["retries of 500", forward({ retry: { tries: 2, on: ["500"] } }), /on\[0\] is "500"/],
   ["another protocol", forward({ protocol: "ftp" }), /protocol is "ftp"/],
+  ["certificates without TLS", forward({ endpointTls: { verify: true } }), /for protocol https and grpcs/],
+  [
+    "a certificate for a port",
+    forward({ protocol: "https", endpointTls: { verify: true, name: "a.org:443" } }),
+    /name is "a.org:443", wanted the name of a host/,
+  ],
   ["a mirror of gRPC", forward({ protocol: "grpc", mirror: "a/web" }), /mirror cannot be with protocol grpc/],
   ["a sticky cookie that is no name", forward({ sticky: { cookie: "a b" } }), /a cookie name/],
   ["a hash without key", forward({ balance: { hash: {} } }), /wanted exactly one of header/],
@@ -121,6 +127,16 @@ test("the limits of a host are kept to the last one that is allowed", async () =
   expect(
     await validate([...regexes(100), to("a/web", { rewrite: { regex: { pattern: "a", replacement: "" } } })]),
   ).toMatch(/more than the 100/);
+});
+
+test("a pool's check may leave out which codes are good", async () => {
+  const elb = await elbWith(ruleTable({}, {}));
+  const check = { path: "/", intervalMs: 1_000, timeoutMs: 100, unhealthyAfter: 1, healthyAfter: 1 };
+  const pool = (more: object) => `+\tp:a/web\t${JSON.stringify({ eps: [], check: { ...check, ...more } })}\n`;
+  for (const more of [{}, { codes: [200, 204] }])
+    expect((await elb.call("POST", "/v1/validate", pool(more))).json).toEqual({ n: 1 });
+  const wrong = await elb.call("POST", "/v1/validate", pool({ codes: [99] }));
+  expect(wrong.json["reason"]).toMatch(/check\.codes\[0\] is 99/);
 });
 
 test("two lines of one delta each have their own hundred patterns", async () => {

@@ -30,6 +30,8 @@ export type NginxConf = {
   tls?: { listens: readonly string[]; certFile: string; keyFile: string } | undefined;
   /** From 1.25.1 on HTTP/2 is a directive of its own. */
   http2Directive: boolean;
+  /** What signs the certificates of endpoints, where rules want them judged. */
+  endpointCa: string;
   pidFile: string;
   socket: string;
 };
@@ -56,6 +58,7 @@ export function renderConf(elbDir: string, conf: NginxConf): string {
     bootFile: safe(conf.bootFile),
     keysFile: safe(conf.keysFile),
     tls: conf.tls ? tlsBlock(conf.tls, conf.http2Directive) : "",
+    endpointCa: safe(conf.endpointCa),
     pidFile: safe(conf.pidFile),
     socket: safe(conf.socket),
     tempPaths: temps.map((name) => `  ${name}_temp_path ${safe(tempDir)}/${name};\n`).join(""),

@@ -19,6 +19,7 @@ export async function nginxFrom(config: Config, path: string): Promise<NginxProc
     trustedProxies: config.ERU_ELB_TRUSTED_PROXIES,
     tableSize: `${config.ERU_ELB_TABLE_MIB}m`,
     workers: "auto",
+    endpointCa: config.ERU_ELB_ENDPOINT_CA,
     accessLog: config.ERU_ELB_ACCESS_LOG,
   });
 }

@@ -5,10 +5,22 @@
  */
 export function forwardingLocations(): string {
   const blocks = [...retryLocations(), ...bodyClasses.flatMap(bodyLocations)];
-  return blocks.map(({ name, lines }) => block(name, lines)).join("\n");
+  return [...blocks, ...blocks.flatMap(verified)].map(({ name, lines }) => block(name, lines)).join("\n");
 }
 
 type Location = { readonly name: string; readonly lines: readonly string[] };
+
+/** The same for endpoints whose certificates are judged; `@http_502` is `@http_502_verified`, `@grpc_1m` `@grpc_verified_1m`. */
+function verified({ name, lines }: Location): Location[] {
+  const [kind = "", ...rest] = name.split("_");
+  if (kind === "read") return [];
+  return [
+    {
+      name: kind === "http" ? `${name}_verified` : [kind, "verified", ...rest].join("_"),
+      lines: [...lines, `${kind === "grpc" ? "grpc" : "proxy"}_ssl_verify on;`],
+    },
+  ];
+}
 
 /** How long bodies without a known length may get; `all` is for those whose length was looked at before. */
 const bodyClasses = ["1m", "16m", "256m", "1g", "all"] as const;

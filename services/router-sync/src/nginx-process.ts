@@ -51,10 +51,18 @@ export type NginxSettings = {
   trustedProxies: readonly string[];
   tableSize: string;
   workers: string;
+  /** The certificates that sign those of endpoints, in PEM; absent: those of the system. */
+  endpointCa?: string | undefined;
   /** As access-log.ts says; absent: into a file. */
   accessLog?: string;
 };
 
+/** Debian, Red Hat, Alpine. */
+const systemCas = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/cert.pem",
+] as const;
 const startTimeoutMs = 30_000;
 const quitLookMs = 20;
 const openFilesWanted = 65_536;
@@ -189,6 +197,21 @@ export class NginxProcess {
     return { listens, certFile, keyFile };
   }
 
+  /** Where this system keeps whom it trusts. Without any nobody is trusted: the key of what stands there is thrown away. */
+  async #systemCa(): Promise<string> {
+    for (const file of systemCas)
+      if (
+        await access(file).then(
+          () => true,
+          () => false,
+        )
+      )
+        return file;
+    const nobody = join(this.#settings.dir, "run", "nobody.pem");
+    await writeFile(nobody, placeholderCertificate(Date.now()).certPem);
+    return nobody;
+  }
+
   async #conf(bootId: string, pidFile: string, withKeys: boolean): Promise<string> {
     const { dir, elbDir, listens, h2cListens, trustedProxies, tableSize, workers } = this.#settings;
     const user = process.getuid?.() === 0 ? await workerUser() : undefined;
@@ -210,6 +233,7 @@ export class NginxProcess {
       bootFile: this.bootFile,
       keysFile: withKeys ? "/proc/self/fd/3" : "none",
       tls: await this.#tls(),
+      endpointCa: this.#settings.endpointCa ?? (await this.#systemCa()),
       http2Directive: hasHttp2Directive(await version(this.#settings.bin)),
       pidFile,
       socket: this.socket,

@@ -105,6 +105,7 @@ type ElbOptions = {
   trustedProxies?: string[];
   openKey?: KeyOpener;
   accessLog?: string;
+  endpointCa?: string;
   /** A shared memory that is to be as small as this. */
   small?: { dict: string; size: string };
 };
@@ -139,6 +140,7 @@ export async function prepareElb(options: ElbOptions & { port?: number; dir?: st
     trustedProxies: options.trustedProxies ?? [],
     tableSize: options.tableSize ?? "8m",
     workers: "2",
+    endpointCa: options.endpointCa,
     ...(options.accessLog !== undefined && { accessLog: options.accessLog }),
   });
   const admin = new NginxAdmin(nginx.socket, openKey);

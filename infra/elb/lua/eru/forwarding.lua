@@ -56,11 +56,12 @@ end
 -- Where nginx goes on, when the location all requests begin in will not do.
 local function place_of(compiled, declared)
   local place, on = http_place(declared.retry)
-  compiled.http_place, compiled.retry_on = place, on
+  local verified = declared.endpointTls and declared.endpointTls.verify and "_verified" or ""
+  compiled.http_place, compiled.retry_on = place .. verified, on
   if compiled.grpc then
-    compiled.place = "@grpc_"
+    compiled.place = "@grpc" .. verified .. "_"
   elseif declared.requestBuffering == false then
-    compiled.place = "@stream_"
+    compiled.place = "@stream" .. verified .. "_"
   end
   compiled.elsewhere = compiled.place ~= nil
     or place ~= "@http"
@@ -72,6 +73,7 @@ local function place_of(compiled, declared)
 end
 
 local targets = { https = "https://eru_tls", grpc = "grpc://eru_grpc", grpcs = "grpcs://eru_grpcs" }
+local named_targets = { https = "https://eru_tls_named", grpcs = "grpcs://eru_tls_named" }
 
 local function body_class(bytes_max)
   for _, class in ipairs(body_classes) do
@@ -85,6 +87,7 @@ end
 --- A forward action as requests are routed with it; `id` is its rule's.
 function _M.compile(declared, id)
   local timeouts, balance = declared.timeouts or {}, declared.balance
+  local endpoint_tls = declared.endpointTls or {}
   local compiled = {
     id = id,
     split = declared.split and conditions.hash_key(declared.split),
@@ -99,7 +102,8 @@ function _M.compile(declared, id)
     read_s = seconds(timeouts.read),
     send_s = seconds(timeouts.send),
     tries = declared.retry and declared.retry.tries,
-    target = targets[declared.protocol],
+    target = (declared.endpointTls and named_targets or targets)[declared.protocol],
+    tls_name = endpoint_tls.name,
     grpc = declared.protocol == "grpc" or declared.protocol == "grpcs",
     upgrades = declared.websocket ~= false,
     -- A stream has no end to count to; a limit on it has to be declared.

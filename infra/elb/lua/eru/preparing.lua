@@ -74,6 +74,9 @@ local function go(forward, request, var, length)
   end
   if forward.target then
     var.eru_target = forward.target
+    if forward.tls_name then
+      var.eru_tls_name = forward.tls_name
+    end
   end
   if forward.place then
     return ngx.exec(forward.place .. (length and "all" or forward.body_class))

@@ -109,6 +109,15 @@ local fields = object(
     )),
   },
   { "protocol", optional(check.enum("http", "https", "grpc", "grpcs")) },
+  {
+    "endpointTls",
+    optional(object(
+      { "verify", check.boolean },
+      { "name", optional(must(function(value)
+        return check.is_text(value, "^%w[%w.-]*$", 253)
+      end, "the name of a host, without a port")) }
+    )),
+  },
   { "websocket", optional(check.boolean) },
   { "requestBuffering", optional(check.boolean) },
   { "bodyBytesMax", optional(check.between(0, body_bytes_max)) },
@@ -130,6 +139,12 @@ local function sensible(value, where)
   end
 end
 
+local function consistent(value, where)
+  if value.endpointTls and value.protocol ~= "https" and value.protocol ~= "grpcs" then
+    return where .. ".endpointTls is for protocol https and grpcs"
+  end
+end
+
 local redirect = object(
   { "location", must(function(value)
     return check.is_text(value, ".", 2048) and not value:find("[\r\n%z]")
@@ -146,7 +161,7 @@ local respond = object(
 )
 
 --- The action of a rule by its key.
-_M.actions = { forward = check.both(fields, sensible), redirect = redirect, respond = respond }
+_M.actions = { forward = check.both(fields, check.both(sensible, consistent)), redirect = redirect, respond = respond }
 
 --- How requests are forwarded where a rule says nothing.
 _M.defaults = object(
