@@ -23,9 +23,9 @@ if (!values.dir || (!compose && values.for !== "systemd")) {
   process.exit(2);
 }
 const { "acme-directory": directory, "acme-email": email } = values;
-if (directory !== undefined && (compose || email === undefined || !values["acme-agree"])) {
+if (directory !== undefined && (email === undefined || !values["acme-agree"])) {
   console.error(
-    "--acme-directory needs --acme-email, --acme-agree (to the terms of the directory's operator), and systemd: a container has no seal keys",
+    "--acme-directory needs --acme-email and --acme-agree (to the terms of the directory's operator)",
   );
   process.exit(2);
 }
@@ -41,8 +41,8 @@ const written = init({
   natsListen: { host: compose ? "0.0.0.0" : values.nats, port: 4222 },
   natsStoreDir: compose ? "/data" : "/var/lib/eru/nats",
   httpHost: compose ? "0.0.0.0" : "127.0.0.1",
-  // A container's user cannot read the file: infra/compose/README.md says how it can.
-  ...(!compose && { sealKeyFile: "/etc/eru/seal.json" }),
+  // In containers a volume: infra/compose/compose.yaml fills it.
+  sealKeyFile: "/etc/eru/seal.json",
   ...(directory !== undefined && email !== undefined && { acme: { directory, email } }),
   rotateSealKey: values["rotate-seal-key"],
 });

@@ -5,6 +5,7 @@ import { commandOf } from "./identity.ts";
 
 const endLimitMs = 5_000;
 const pollMs = 50;
+const names: ReadonlySet<string> = new Set(["nginx", "openresty"]);
 
 /**
  * Ends the ELB of an installation, which serves on when router-sync ends. Masters and orphaned workers are recognised by
@@ -23,7 +24,7 @@ export async function endNginx(home: Home): Promise<boolean> {
 const ownNginx = (home: Home): number[] =>
   readdirSync("/proc")
     .map(Number)
-    .filter((pid) => pid > 0 && commandOf(pid) === "nginx" && opens(pid, home.elb));
+    .filter((pid) => pid > 0 && names.has(commandOf(pid)) && opens(pid, home.elb));
 
 /** In the directory of the first load balancer, or in that of another: `elb-2`. */
 const isBelow = (path: string, elb: string): boolean =>

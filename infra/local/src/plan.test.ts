@@ -50,11 +50,17 @@ test("load balancers are added to an installation, each on a port of its own, an
   const one = await makePlan(home, undefined, wish());
   expect(one.moreElbs).toEqual([]);
   const three = await makePlan(home, one, wish({ elbs: 3, running: true }));
-  const ports = three.moreElbs.flatMap(({ elb, routerSync }) => [elb, routerSync]);
-  expect(new Set([...ports, ...Object.values(three.ports)]).size).toBe(4 + Object.keys(three.ports).length);
+  const ports = three.moreElbs.flatMap(({ elb, elbTls, routerSync }) => [elb, elbTls, routerSync]);
+  expect(new Set([...ports, ...Object.values(three.ports)]).size).toBe(6 + Object.keys(three.ports).length);
   expect(await makePlan(home, three, wish({ running: true }))).toEqual(three);
   expect((await makePlan(home, three, wish())).moreElbs).toHaveLength(2);
   await expect(makePlan(home, three, wish({ elbs: 2 }))).rejects.toThrow("has 3 load balancers, 2 asked for");
+  // One from before they had TLS gets it at the next start.
+  const plain = { ...three, moreElbs: three.moreElbs.map(({ elb, routerSync }) => ({ elb, routerSync })) };
+  expect((await makePlan(home, plain, wish({ running: true }))).moreElbs).toEqual(plain.moreElbs);
+  expect((await makePlan(home, plain, wish())).moreElbs.every(({ elbTls }) => elbTls !== undefined)).toBe(
+    true,
+  );
   const { moreElbs: _, ...old } = one;
   writePlan(home, old as typeof one);
   expect(readPlan(home)?.moreElbs).toEqual([]);

@@ -35,8 +35,11 @@ export const Plan = z.strictObject({
     /** each agent's health, on its node's address */
     agent: Port,
   }),
-  /** Load balancers besides the first: what users' requests go to, and each one's router-sync. */
-  moreElbs: z.array(z.strictObject({ elb: Port, routerSync: Port })).default([]),
+  /**
+   * Load balancers besides the first: what users' requests go to, the same over TLS (installations from before it was there
+   * get it at their next start), and each one's router-sync.
+   */
+  moreElbs: z.array(z.strictObject({ elb: Port, elbTls: Port.optional(), routerSync: Port })).default([]),
 });
 export type Plan = z.infer<typeof Plan>;
 
@@ -55,7 +58,7 @@ const defaultPorts: Plan["ports"] = {
   agent: 7374,
 };
 
-const moreElbsFirst = { elb: 8180, routerSync: 7480 };
+const moreElbsFirst = { elb: 8180, elbTls: 8543, routerSync: 7480 };
 
 const netsFirst = 77;
 const netsLast = 127;
@@ -134,15 +137,13 @@ async function chooseElbs(before: Plan | undefined, { elbs, running }: Wish): Pr
   const chosen = running ? kept.slice(0, count) : [];
   for (let at = chosen.length; at < count; at++) {
     const last = chosen.at(-1);
-    const { elb = 0, routerSync = 0 } = await choosePorts([
-      { name: "elb", fixed: undefined, preferred: last ? last.elb + 1 : moreElbsFirst.elb },
-      {
-        name: "routerSync",
-        fixed: undefined,
-        preferred: last ? last.routerSync + 1 : moreElbsFirst.routerSync,
-      },
-    ]);
-    chosen.push({ elb, routerSync });
+    const wishFor = (name: keyof typeof moreElbsFirst) => {
+      const before = last?.[name];
+      return { name, fixed: undefined, preferred: before === undefined ? moreElbsFirst[name] : before + 1 };
+    };
+    const names = ["elb", "elbTls", "routerSync"] as const;
+    const { elb = 0, elbTls = 0, routerSync = 0 } = await choosePorts(names.map(wishFor));
+    chosen.push({ elb, elbTls, routerSync });
   }
   return chosen;
 }

@@ -16,15 +16,23 @@ const serviceStopMs = 12_000;
 const engineStopMs = 30_000;
 
 /** One load balancer of an installation with its router-sync. */
-type ElbAt = { name: string; user: string; directory: string; port: number; routerSync: number };
+type ElbAt = {
+  name: string;
+  user: string;
+  directory: string;
+  port: number;
+  tlsPort: number | undefined;
+  routerSync: number;
+};
 
 /** The load balancers of an installation, the first one first. */
 export const elbsOf = (home: Home, { ports, moreElbs }: Plan): ElbAt[] =>
-  [{ elb: ports.elb, routerSync: ports.routerSync }, ...moreElbs].map(({ elb, routerSync }, at) => ({
+  [ports, ...moreElbs].map(({ elb, elbTls, routerSync }, at) => ({
     name: at === 0 ? "local" : `local-${at + 1}`,
     user: at === 0 ? "router-sync" : `router-sync-${at + 1}`,
     directory: home.elbOf(at),
     port: elb,
+    tlsPort: elbTls,
     routerSync,
   }));
 
@@ -139,7 +147,7 @@ function serviceUnits(
     }),
     service("scheduler", plan.ports.scheduler),
     service("projector", plan.ports.query, { ERU_DATABASE: home.database }),
-    ...elbsOf(home, plan).map(({ name, user, directory, port, routerSync }, at) =>
+    ...elbsOf(home, plan).map(({ name, user, directory, port, tlsPort, routerSync }) =>
       service(
         user,
         routerSync,
@@ -149,8 +157,7 @@ function serviceUnits(
           ERU_ELB_DIR: directory,
           ERU_SEAL_KEY_FILE: home.sealKeys,
           ...acme,
-          // One port is chosen for TLS, so the first has it.
-          ...(at === 0 && { ERU_ELB_TLS_LISTEN: `127.0.0.1:${plan.ports.elbTls}` }),
+          ...(tlsPort !== undefined && { ERU_ELB_TLS_LISTEN: `127.0.0.1:${tlsPort}` }),
         },
         "router-sync",
       ),

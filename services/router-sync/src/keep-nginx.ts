@@ -1,6 +1,7 @@
 import { backOffMs, type Logger, pause } from "@eru/service";
 import { type NginxAdmin, NginxUnreachableError, type Status } from "./nginx-admin.ts";
-import { type NginxProcess, NginxStartError, send } from "./nginx-process.ts";
+import { NginxStartError } from "./nginx-error.ts";
+import { type NginxProcess, send } from "./nginx-process.ts";
 
 export type KeeperDeps = {
   process: NginxProcess;

@@ -28,6 +28,8 @@ export type NginxConf = {
   keysFile: string;
   /** Addresses that are served over TLS, with the certificate for names there is none for. */
   tls?: { listens: readonly string[]; certFile: string; keyFile: string } | undefined;
+  /** Else it is a module that Debian's packages load. */
+  luaBuiltIn: boolean;
   /** From 1.25.1 on HTTP/2 is a directive of its own. */
   http2Directive: boolean;
   /** What signs the certificates of endpoints, where rules want them judged. */
@@ -45,6 +47,7 @@ const temps = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] as const;
 export function renderConf(elbDir: string, conf: NginxConf): string {
   const { listens, user, tempDir } = conf;
   const values: Record<string, string> = {
+    modules: conf.luaBuiltIn ? "" : "include /etc/nginx/modules-enabled/*.conf;",
     user: user === undefined ? "" : `user ${safe(user, / /)};`,
     workers: safe(conf.workers),
     openFiles: String(conf.openFilesMax),

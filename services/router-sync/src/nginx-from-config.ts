@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import type { z } from "zod";
 import { keyOpener } from "./boot-keys.ts";
 import type { routerSyncConfig } from "./config.ts";
-import { findNginx, NginxProcess } from "./nginx-process.ts";
+import { findNginx } from "./nginx-binary.ts";
+import { NginxProcess } from "./nginx-process.ts";
 
 type Config = z.infer<z.ZodObject<typeof routerSyncConfig>>;
 

@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   access,
@@ -14,26 +14,14 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError } from "@eru/events";
 import { placeholderCertificate } from "@eru/tls";
 import { accessLogDirective } from "./access-log.ts";
 import { bootKeys, type KeyOpener, openForOne } from "./boot-keys.ts";
+import { featuresOf, said } from "./nginx-binary.ts";
 import { renderConf } from "./nginx-conf.ts";
-
-/** nginx refused to start. The message holds what it said. */
-export class NginxStartError extends AppError {
-  readonly code = "nginx_start";
-  readonly retryable = true;
-  /** The line of the boot file nginx does not take, when that was the reason. */
-  readonly rejected: { key: string; reason: string } | undefined;
-  constructor(said: string, options?: ErrorOptions) {
-    super(`nginx did not start: ${said}`, options);
-    const found = /boot file \S+: rejects (\S+) in line \d+: ([^\n]*)/.exec(said);
-    this.rejected = found?.[1] && found[2] ? { key: found[1], reason: found[2] } : undefined;
-  }
-}
+import { NginxStartError } from "./nginx-error.ts";
 
 /** Where one nginx lives and what it listens on. */
 export type NginxSettings = {
@@ -234,21 +222,11 @@ export class NginxProcess {
       keysFile: withKeys ? "/proc/self/fd/3" : "none",
       tls: await this.#tls(),
       endpointCa: this.#settings.endpointCa ?? (await this.#systemCa()),
-      http2Directive: hasHttp2Directive(await version(this.#settings.bin)),
+      ...featuresOf(await said(this.#settings.bin)),
       pidFile,
       socket: this.socket,
     });
   }
-}
-
-/** What a program says its version is; empty when it does not. */
-const version = (bin: string): Promise<string> =>
-  new Promise((resolve) => execFile(bin, ["-v"], (_error, stdout, stderr) => resolve(stdout + stderr)));
-
-/** Whether HTTP/2 is a directive of its own: from nginx 1.25.1 on, and openresty of the same number. */
-export function hasHttp2Directive(said: string): boolean {
-  const [major = 0, minor = 0, patch = 0] = (/\/(\d+)\.(\d+)\.(\d+)/.exec(said) ?? []).slice(1).map(Number);
-  return major > 1 || (major === 1 && (minor > 25 || (minor === 25 && patch >= 1)));
 }
 
 /** Sends a signal; a process that is gone needs none. */
@@ -268,33 +246,6 @@ export async function isRunning(pid: number): Promise<boolean> {
 
 /** nginx shows in its title what a process is. */
 const titleOf = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-
-/** The nginx to run: the given one, else the first `nginx` or `openresty` where such programs are. */
-export async function findNginx(given: string | undefined, path: string): Promise<string> {
-  const places = [
-    ...path.split(delimiter).filter((place) => place !== ""),
-    "/usr/sbin",
-    "/usr/local/sbin",
-    "/usr/local/openresty/nginx/sbin",
-  ];
-  const found =
-    given === undefined
-      ? places.flatMap((place) => [join(place, "nginx"), join(place, "openresty")])
-      : [given];
-  for (const bin of found)
-    if (
-      await access(bin, 1).then(
-        () => true,
-        () => false,
-      )
-    )
-      return bin;
-  throw new NginxStartError(
-    given === undefined
-      ? "there is no nginx on this machine: install nginx with its Lua module (Debian: nginx libnginx-mod-http-lua lua-cjson)"
-      : `${given} is not a program: correct ERU_NGINX_BIN`,
-  );
-}
 
 /** Runs to the end; undefined when all went well, else what it said. `fd` is its descriptor 3. */
 function run(bin: string, args: readonly string[], fd?: number): Promise<string | undefined> {

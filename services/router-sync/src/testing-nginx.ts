@@ -11,7 +11,8 @@ import { ulid } from "ulid";
 import { type KeyOpener, keyOpener } from "./boot-keys.ts";
 import type { PoolEndpoint } from "./domain/pool.ts";
 import { bootText, NginxAdmin, NginxUnreachableError, type Status } from "./nginx-admin.ts";
-import { findNginx, isRunning, NginxProcess, send } from "./nginx-process.ts";
+import { findNginx } from "./nginx-binary.ts";
+import { isRunning, NginxProcess, send } from "./nginx-process.ts";
 
 const elbDir = fileURLToPath(new URL("../../../infra/elb", import.meta.url));
 

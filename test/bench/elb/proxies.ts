@@ -9,7 +9,8 @@ import { promisify } from "node:util";
 import { ulid } from "ulid";
 import { keyOpener } from "../../../services/router-sync/src/boot-keys.ts";
 import { bootText, NginxAdmin } from "../../../services/router-sync/src/nginx-admin.ts";
-import { findNginx, NginxProcess } from "../../../services/router-sync/src/nginx-process.ts";
+import { findNginx } from "../../../services/router-sync/src/nginx-binary.ts";
+import { NginxProcess } from "../../../services/router-sync/src/nginx-process.ts";
 import { freePort } from "../free-port.ts";
 import { childrenOf, cores, pin, pinned } from "./load.ts";
 
