@@ -13,6 +13,7 @@ import { Api } from "../../infra/local/src/demo/api.ts";
 import { type DemoResult, demo } from "../../infra/local/src/demo/demo.ts";
 import { down } from "../../infra/local/src/down.ts";
 import { Home } from "../../infra/local/src/home.ts";
+import { status } from "../../infra/local/src/status.ts";
 
 const world = process.env["RIG"];
 if (!process.env["ERU_RIG_WORLD"] || !world) throw new Error("run it in a world: npm run test:e2e");
@@ -54,7 +55,9 @@ const Workload = z.looseObject({
 });
 const workloadsOf = (deployment: string) => api.list("/v1/workloads", { deployment }, Workload);
 const one = async (id: string) =>
-  (await workloadsOf(id.replace(/-\d+$/, ""))).find(({ workload }) => workload === id);
+  (await api.list("/v1/workloads", { deployment: id.replace(/-\d+$/, ""), state: "all" }, Workload)).find(
+    ({ workload }) => workload === id,
+  );
 
 async function until<T>(
   ask: () => Promise<T>,
@@ -115,10 +118,13 @@ test("a stopped workload is kept and not replaced, and loses no request; a start
   expect(await eru("workload", "show", id)).toMatch(/last change +start done/);
 });
 
-const Inspected = z.looseObject({ HostConfig: z.looseObject({ NanoCpus: z.number(), Memory: z.number() }) });
+const Inspected = z.looseObject({
+  HostConfig: z.looseObject({ NanoCpus: z.number(), Memory: z.number() }),
+  State: z.looseObject({ Running: z.boolean(), StartedAt: z.string() }),
+});
 
-/** What the engine bounds a workload's container to. */
-async function bounds(id: string): Promise<{ cpu: number; mib: number }> {
+/** A workload's container, as its engine has it. */
+async function inspect(id: string): Promise<z.infer<typeof Inspected>> {
   const { node, containerId } = (await one(id)) ?? {};
   const socketPath = join(new Home(home).rig, node ?? "", "docker.sock");
   const body = await new Promise<string>((resolve, reject) => {
@@ -126,7 +132,12 @@ async function bounds(id: string): Promise<{ cpu: number; mib: number }> {
       text(answer).then(resolve, reject),
     ).on("error", reject);
   });
-  const { NanoCpus, Memory } = Inspected.parse(JSON.parse(body)).HostConfig;
+  return Inspected.parse(JSON.parse(body));
+}
+
+/** What the engine bounds a workload's container to. */
+async function bounds(id: string): Promise<{ cpu: number; mib: number }> {
+  const { NanoCpus, Memory } = (await inspect(id)).HostConfig;
   return { cpu: NanoCpus / 1e9, mib: Memory / 1024 ** 2 };
 }
 
@@ -178,6 +189,55 @@ test("all workloads of a deployment get other resources, and those to come have 
   expect(await bounds(newest)).toEqual({ cpu: 0.15, mib: 40 });
   await eru("scale", first.deployment, String(all.length), "--wait");
 });
+
+/** Which workload answers a request through the load balancer. */
+const whoAnswers = () =>
+  new Promise<string>((resolve, reject) => {
+    const { hostname, port } = new URL(first.elbUrl);
+    get({ hostname, port, headers: { host } }, (answer) => {
+      answer.resume();
+      resolve(String(answer.headers["x-id"]));
+    }).on("error", reject);
+  });
+
+/** The agent of a node is killed; returns when another one works. */
+async function killAgent(node: string, witness: string): Promise<void> {
+  const pidOf = async () => (await status({ home })).units.find(({ name }) => name === `agent-${node}`)?.pid;
+  const before = await pidOf();
+  process.kill(before ?? Number.NaN, "SIGKILL");
+  await until(pidOf, (pid) => pid !== undefined && pid !== before);
+  // What it does with a workload of its own it does after it has looked at everything.
+  expect(await eru("workload", "restart", witness, "--wait", "--timeout", "90s")).toMatch(/restart done/);
+}
+
+test("a dissociated container runs on, also past its agent's end, loses no request, and serves again", async () => {
+  const before = await workloadsOf(first.deployment);
+  const [left] = before;
+  const id = left?.workload ?? "";
+  const node = left?.node ?? "";
+  const { State: state } = await inspect(id);
+  const load = traffic();
+  expect(await eru("workload", "dissociate", id, "--wait")).toMatch(
+    /dissociated; container [0-9a-f]{12} runs on on n[12], and what it uses .* is not booked there any more/,
+  );
+  expect((await load.stop()).failures).toEqual([]);
+  expect((await workloadsOf(first.deployment)).map(({ workload }) => workload)).not.toContain(id);
+  await eru("scale", first.deployment, String(before.length + 1), "--wait");
+  const beside = (await workloadsOf(first.deployment)).find((other) => other.node === node);
+  await killAgent(node, beside?.workload ?? "");
+  expect((await inspect(id)).State).toEqual(state);
+  expect(await eru("workload", "list", "--dissociated")).toMatch(
+    new RegExp(`${id} .*${node} .*${left?.containerId?.slice(0, 12)} .*user:`),
+  );
+  expect(await eru("workload", "restart", id)).toMatch(/is dissociated: .* adopt it first/);
+  await eru("scale", first.deployment, String(before.length - 1), "--wait");
+  const again = traffic();
+  expect(await eru("workload", "adopt", id, "--wait")).toMatch(/adopted, it is healthy on n[12]/);
+  await until(whoAnswers, (by) => by === id);
+  expect((await again.stop()).failures).toEqual([]);
+  expect((await inspect(id)).State).toEqual(state);
+  expect(await workloadsOf(first.deployment)).toHaveLength(before.length);
+}, 300_000);
 
 test("what is not there is refused with what there is", async () => {
   expect(await eru("workload", "restart", `${first.deployment}-99`)).toMatch(

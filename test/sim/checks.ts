@@ -9,11 +9,13 @@ import {
   type Zone,
 } from "../../services/scheduler/src/domain/zone.ts";
 import { recount } from "../../services/scheduler/src/testkit/snapshot.ts";
+import { Dissociations } from "./dissociations.ts";
 import type { SimElb } from "./sim-elb.ts";
 import type { Entry } from "./sim-log.ts";
 import type { SimNode } from "./sim-node.ts";
 
 type Changed = Extract<DecisionEvent, { type: "ChangeDecided" }>;
+type Dissociated = Extract<DecisionEvent, { type: "DissociationDecided" }>;
 type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>;
 
 /** How long after its start a load balancer may still be unknown to a scheduler. */
@@ -27,6 +29,8 @@ export class Checks {
   readonly #generation = new Map<string, number>();
   readonly #drains = new Map<string, { event: Removal; atMs: number }>();
   readonly #changes = new Map<string, { event: Changed; atMs: number }>();
+  readonly #partings = new Map<string, { event: Dissociated; atMs: number }>();
+  readonly dissociations = new Dissociations((name) => this.world.nodes.get(name));
   readonly #drainedBy = new Map<string, Set<string>>();
   /** The machines and load balancers as they really are. */
   world: { nodes: ReadonlyMap<string, SimNode>; elbs: readonly SimElb[] } = { nodes: new Map(), elbs: [] };
@@ -36,6 +40,7 @@ export class Checks {
   stored({ stored, events, atMs }: Entry): void {
     for (const recorded of events) {
       apply(this.truth, recorded);
+      this.dissociations.stored(recorded.event, stored.seq);
       this.#check(recorded.event, atMs);
     }
     this.truth.seq = stored.seq;
@@ -65,6 +70,7 @@ export class Checks {
   /** Sums equal what they sum up: resources come back exactly once. */
   sums(): void {
     const { kept, counted } = recount(this.truth);
+    this.dissociations.untouched();
     demand(kept === counted, `sums drifted: kept ${kept}, counted ${counted}`);
   }
 
@@ -78,6 +84,7 @@ export class Checks {
         }
         break;
       case "WorkloadAssigned":
+      case "WorkloadReleaseAssigned":
       case "WorkloadStopAssigned": {
         const { workload, node, generation } = event;
         demand(
@@ -100,6 +107,13 @@ export class Checks {
       case "ChangeDecided":
         this.#changes.set(event.workload, { event, atMs });
         this.#drainedBy.delete(event.workload);
+        break;
+      case "DissociationDecided":
+        this.#partings.set(event.workload, { event, atMs });
+        this.#drainedBy.delete(event.workload);
+        break;
+      case "ReleaseOrdered":
+        this.#stop(event.workload, event.because, atMs, this.#partings.get(event.workload));
         break;
       case "ChangeOrdered":
         this.#stop(event.workload, event.because, atMs, this.#changes.get(event.workload));
@@ -130,7 +144,7 @@ export class Checks {
     workload: string,
     because: string,
     atMs: number,
-    drain: { event: Removal | Changed; atMs: number } | undefined = this.#drains.get(workload),
+    drain: { event: Removal | Changed | Dissociated; atMs: number } | undefined = this.#drains.get(workload),
   ): void {
     if (because === "drain_deadline") {
       const waited = atMs - (drain?.atMs ?? atMs);

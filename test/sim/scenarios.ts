@@ -43,6 +43,17 @@ export const change = (verb: WorkloadChange, n: number, ignoreHooks = false): Wi
   ignoreHooks,
 });
 
+/** Out of Eru with its container, and back. */
+const part = (n: number, replace?: true): Wish => ({
+  ...{ type: "DissociationRequested", deployment, workload: `${deployment}-${n}` },
+  ...(replace && { replace }),
+});
+const adopt = (n: number): Wish => ({
+  type: "AdoptionRequested",
+  deployment,
+  workload: `${deployment}-${n}`,
+});
+
 /** Wishes that are said at once, each group at rest before the next. */
 export type Scenario = readonly (readonly Wish[])[];
 
@@ -95,6 +106,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       { type: "DrainResumed", node: "n1" },
     ],
   ],
+  "out of Eru and back": [
+    [deploy(3)],
+    [part(1), part(2, true)],
+    [adopt(1)],
+    [upgrade("good-2")],
+    [adopt(2)],
+    [scale(1)],
+  ],
+  "out of Eru, back at once, out again": [[deploy(2)], [part(1), adopt(1)], [part(1)], [scale(2)]],
   "drain while a rollout is under way": [[deploy(3)], [upgrade("good-2"), drain("n1")]],
   "restart and replace of all at once": [
     [deploy(2, "good-2")],

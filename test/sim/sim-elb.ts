@@ -126,6 +126,7 @@ export class SimElb {
         return this.#wanted.delete(event.workload);
       case "WorkloadAssigned":
         this.#draining.delete(event.workload);
+        if (event.keep === "adopted") this.#going.delete(event.workload);
         this.#generations.set(event.workload, event.generation);
         return this.#wanted.delete(event.workload);
       case "ChangeDecided":
@@ -134,11 +135,13 @@ export class SimElb {
         this.#drain(event, id);
         return true;
       case "RemovalDecided":
+      case "DissociationDecided":
         this.#going.add(event.workload);
         this.#wanted.delete(event.workload);
         if (event.drain) this.#drain(event, id);
         return true;
       case "StopDecided":
+      case "ReleaseOrdered":
         this.#draining.delete(event.workload);
         return false;
       case "EndpointDrained":

@@ -8,7 +8,7 @@ const given = process.env["SIM_SEED"];
 const seeds = given === undefined ? Array.from({ length: 200 }, (_, n) => n + 1) : [Number(given)];
 
 test("promises hold under faults, and wishes come true after them", { timeout: 120_000 }, async () => {
-  const tally = { messages: 0, placements: 0 };
+  const tally = { messages: 0, placements: 0, left: 0, back: 0 };
   for (const seed of seeds) {
     const simulation = new Simulation(seed);
     try {
@@ -18,9 +18,14 @@ test("promises hold under faults, and wishes come true after them", { timeout: 1
     }
     tally.messages += simulation.tally.messages;
     tally.placements += simulation.tally.placements;
+    tally.left += simulation.tally.left;
+    tally.back += simulation.tally.back;
   }
   expect(tally.messages).toBeGreaterThan(50 * seeds.length);
   expect(tally.placements).toBeGreaterThan(5 * seeds.length);
+  if (given !== undefined) return;
+  expect(tally.left).toBeGreaterThan(seeds.length / 10);
+  expect(tally.back).toBeGreaterThan(seeds.length / 20);
 });
 
 test("the same seed gives the same run", async () => {

@@ -1,11 +1,10 @@
 import { type DeploymentEvent, type EruEvent, type NodeEvent, rulesFrom, subjects } from "@eru/events";
-import { SchedulerCore } from "../../services/scheduler/src/core.ts";
-import { actionsMax } from "../../services/scheduler/src/domain/limits.ts";
 import { type Node as TrueNode, targetOf } from "../../services/scheduler/src/domain/zone.ts";
-import { snapshot } from "../../services/scheduler/src/testkit/snapshot.ts";
 import { Chance } from "./chance.ts";
 import { Checks } from "./checks.ts";
+import { adoptionWishes, dissociationWish, openWish } from "./dissociations.ts";
 import { hasItsAmounts, reallocWish } from "./reallocs.ts";
+import { replay } from "./replay.ts";
 import { SimElb } from "./sim-elb.ts";
 import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
@@ -13,6 +12,7 @@ import { SimScheduler } from "./sim-scheduler.ts";
 import {
   apps,
   asks,
+  changeWish,
   isGood,
   offerOf,
   type Release,
@@ -65,8 +65,9 @@ export class Simulation {
   }
 
   /** What the run amounted to, for judging whether it tried anything. */
-  get tally(): { messages: number; placements: number } {
-    return { messages: this.#log.head, placements: this.#checks.placements };
+  get tally() {
+    const { placements, dissociations } = this.#checks;
+    return { messages: this.#log.head, placements, left: dissociations.left, back: dissociations.back };
   }
 
   async run(): Promise<void> {
@@ -86,7 +87,7 @@ export class Simulation {
     }
     if (unrest !== undefined)
       throw new Error(`not at rest after ${calmMs / 1_000} s without faults: ${unrest}`);
-    this.#replay();
+    replay(this.#log, this.#schedulers, options);
   }
 
   async #begin(): Promise<void> {
@@ -137,7 +138,7 @@ export class Simulation {
     const deployment = chance.pick(wished);
     const node = chance.pick([...this.#checks.truth.nodes.values()]);
     const release = this.#release();
-    switch (deployment ? chance.between(0, 15) : 0) {
+    switch (deployment ? chance.between(0, 18) : 0) {
       case 0:
       case 1:
         if (wished.length < 4) await this.#deploy(release);
@@ -179,21 +180,18 @@ export class Simulation {
       case 12:
       case 13: {
         const workload = chance.pick([...(deployment?.workloads.values() ?? [])]);
-        if (deployment && workload && chance.may(0.6)) await this.#change(deployment.id, workload.id);
+        if (deployment && workload && chance.may(0.6))
+          await this.#request(changeWish(chance, deployment.id, workload.id));
         else if (deployment && workload) await this.#request(reallocWish(chance, workload));
         return;
       }
+      case 17:
+      case 18:
+        for (const wish of dissociationWish(chance, deployment)) await this.#request(wish);
+        return;
       default:
         if (node) await this.#nodeCommand(node);
     }
-  }
-
-  /** A user asks something of one workload, also of one that is going. */
-  async #change(deployment: string, workload: string): Promise<void> {
-    const chance = this.#chance;
-    const change = chance.pick(["restart", "restart", "stop", "start", "replace"] as const) ?? "restart";
-    const ignoreHooks = chance.may(0.2);
-    await this.#request({ type: "WorkloadChangeRequested", deployment, workload, change, ignoreHooks });
   }
 
   async #deploy(release: Release): Promise<void> {
@@ -290,6 +288,8 @@ export class Simulation {
       node.flaky = 0;
       if (!node.on) node.startAgent();
     }
+    for (const deployment of this.#checks.truth.deployments.values())
+      for (const wish of adoptionWishes(this.#chance, deployment)) await this.#request(wish);
     for (const { name, cordoned, drain } of this.#checks.truth.nodes.values()) {
       if (cordoned !== undefined) await this.#nodeEvent({ type: "NodeUncordoned", node: name });
       if (drain && this.#chance.may(0.5)) await this.#nodeEvent({ type: "DrainCancelled", node: name });
@@ -303,12 +303,15 @@ export class Simulation {
       if (!node.quiet) return `${node.name} is at work`;
       const known = truth.nodes.get(node.name);
       if (known && known.liveness !== "alive") return `${node.name} is ${known.liveness}`;
-      const running = node.running().map(({ labels }) => labels["eru.workload"] ?? "");
+      const ours = node
+        .running()
+        .filter(({ labels }) => !this.#checks.dissociations.has(labels["eru.workload"]));
+      const running = ours.map(({ labels }) => labels["eru.workload"] ?? "");
       for (const id of running) {
         const workload = truth.workloads.get(id);
         if (workload?.node !== known || workload?.going) return `${id} still runs on ${node.name}`;
       }
-      const unlike = node.running().find((one) => !hasItsAmounts(node, truth.workloads, one));
+      const unlike = ours.find((one) => !hasItsAmounts(node, truth.workloads, one));
       if (unlike) return `${unlike.name} has not got the resources that the log says`;
       for (const { id, phase } of known?.workloads ?? [])
         if (phase === "healthy" && !running.includes(id))
@@ -324,8 +327,7 @@ export class Simulation {
       const sick = all.some(({ change, phase }) => change && phase === "unhealthy");
       if (!sick && all.some(({ change, asked }) => change || asked))
         return `${id} has a workload that is being changed`;
-      if (all.some(({ wished, realloc }) => wished || realloc))
-        return `${id} has a workload that is being reallocated`;
+      if (openWish(deployment)) return openWish(deployment);
       // One that a user stopped counts like one that runs: it shall be as it is.
       const healthy = all.filter(({ phase }) => phase === "healthy" || phase === "stopped").length;
       const held = rollout && (rollout.paused || rollout.step === "halted" || rollout.step === "canary");
@@ -357,24 +359,6 @@ export class Simulation {
         return `${id} has ${healthy} healthy and ${waiting} waiting of ${target}`;
     }
     return undefined;
-  }
-
-  /** Live states equal a fresh fold, and nobody finds anything left to decide. */
-  #replay(): void {
-    const { nowMs, entries } = this.#log;
-    const fresh = new SchedulerCore({ ...options, actionsMax }, nowMs);
-    fresh.fold(entries.map(({ stored }) => stored));
-    const expected = JSON.stringify(snapshot(fresh.zone));
-    for (const { core } of this.#schedulers) {
-      core?.fold(entries.map(({ stored }) => stored));
-      if (core && JSON.stringify(snapshot(core.zone)) !== expected)
-        throw new Error("a live zone differs from the replayed one");
-    }
-    fresh.lookAtEverything(nowMs);
-    const left = [...fresh.passes(nowMs)].flatMap(({ pass }) =>
-      pass.decisions.map(({ event }) => event.type),
-    );
-    if (left.length > 0) throw new Error(`at rest, and yet a fresh scheduler decides ${left.join()}`);
   }
 
   async #request(event: DeploymentEvent): Promise<void> {

@@ -27,6 +27,7 @@ function deploymentState(
   elbs: readonly SimElb[],
 ) {
   const { id, workloads, version, stableVersion, rollout, count, waiting, removed, halted } = deployment;
+  const { dissociated } = deployment;
   const drained = (one: Workload) => (one.node.drain ? " on a draining node" : "");
   const runs = [...workloads.values()].map((one) => {
     const { cpu, memoryMib } = one.resources;
@@ -39,11 +40,15 @@ function deploymentState(
     `rollout ${is ?? "none"}`,
     `count ${count}${waiting > 0 ? `, ${waiting} waiting` : ""}${removed ? ", removed" : ""}${halted ? ", halted" : ""}`,
     runs.sort().join(", "),
+    `${dissociated.size} out of Eru`,
     `${elbs.filter(({ on }) => on).map(({ endpoints }) => endpoints.size)} routed`,
     `${[...nodes.values()].reduce((sum, node) => sum + node.running().length, 0)} containers run`,
   ];
   return `${id}: ${said.join("; ")}`;
 }
+
+const isOut = (zone: Zone, workload: string, node: string): boolean =>
+  zone.deployments.values().some(({ dissociated }) => dissociated.get(workload)?.node === node);
 
 /** Where the log, the machines and the load balancers contradict each other: at rest nowhere. */
 function discrepancies(zone: Zone, nodes: ReadonlyMap<string, SimNode>, elbs: readonly SimElb[]): string[] {
@@ -58,6 +63,8 @@ function discrepancies(zone: Zone, nodes: ReadonlyMap<string, SimNode>, elbs: re
   for (const [id, { node, state }] of containers) {
     const workload = zone.workloads.get(id);
     if (nodes.get(node)?.on === false) continue;
+    // Out of Eru it is nobody's concern but its own.
+    if (!workload && isOut(zone, id, node)) continue;
     if (workload?.node.name !== node) found.push(`${id} is left on ${node}`);
     else if ((state === "running") !== (workload.phase === "healthy" || workload.phase === "unhealthy"))
       found.push(`${id} is ${workload.phase} in the log and ${state} on ${node}`);

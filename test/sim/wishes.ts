@@ -90,6 +90,13 @@ export const template = (app: string, release: Release): Template => ({
   env: {},
 });
 
+/** A user asks something of one workload, also of one that is going. */
+export function changeWish(chance: Chance, deployment: string, workload: string): DeploymentEvent {
+  const change = chance.pick(["restart", "restart", "stop", "start", "replace"] as const) ?? "restart";
+  const ignoreHooks = chance.may(0.2);
+  return { type: "WorkloadChangeRequested", deployment, workload, change, ignoreHooks };
+}
+
 type Upgrade = Extract<DeploymentEvent, { type: "UpgradeRequested" }>;
 
 /** How an upgrade goes about it: every way there is, now and then with other resources. */

@@ -216,6 +216,8 @@ export const Workload = z.looseObject({
   startedAt: z.string().nullable(),
   healthyAt: z.string().nullable(),
   removedAt: z.string().nullable(),
+  dissociatedAt: z.string().nullable().default(null),
+  dissociatedBy: z.string().nullable().default(null),
 });
 export type Workload = z.infer<typeof Workload>;
 

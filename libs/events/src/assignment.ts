@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Template } from "./deployment.ts";
+import { WorkloadReleaseAssigned } from "./dissociation.ts";
 import { DeploymentId, NodeName, PodName, WorkloadId } from "./names.ts";
 import { CoreId, Granted, Resources } from "./resources.ts";
 
@@ -18,9 +19,10 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
     granted: Granted.optional(),
     /**
      * What becomes of the workload's container, when it has one: it shall run, begin anew after this order, or be stopped
-     * and kept. Absent: a new container takes its place.
+     * and kept. `adopted`: the one that was let go of is taken back; when there is none, none is made. Absent: a new
+     * container takes its place.
      */
-    keep: z.enum(["running", "restarted", "stopped"]).optional(),
+    keep: z.enum(["running", "restarted", "stopped", "adopted"]).optional(),
     /** Failures of hooks do not count. */
     ignoreHooks: z.boolean().optional(),
     /** The reallocation that its resources are of; absent: it was never reallocated. */
@@ -42,6 +44,7 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
     /** Seconds between SIGTERM and SIGKILL. */
     graceSeconds: z.int().min(0),
   }),
+  WorkloadReleaseAssigned,
   /** The cores for all workloads of the node that are not bound; none: every core. The newest generation counts. */
   z.strictObject({
     type: z.literal("SharedCoresAssigned"),
@@ -53,4 +56,7 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
 export type AssignmentEvent = z.infer<typeof AssignmentEvent>;
 
 /** An order about one workload's container: whether it shall be there, and how. */
-export type WorkloadOrder = Extract<AssignmentEvent, { type: "WorkloadAssigned" | "WorkloadStopAssigned" }>;
+export type WorkloadOrder = Extract<
+  AssignmentEvent,
+  { type: "WorkloadAssigned" | "WorkloadStopAssigned" | "WorkloadReleaseAssigned" }
+>;

@@ -1,5 +1,12 @@
 import { z } from "zod";
 import { WorkloadChange } from "./change.ts";
+import {
+  AdoptionDecided,
+  AdoptionRefused,
+  DissociationDecided,
+  DissociationRefused,
+  ReleaseOrdered,
+} from "./dissociation.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
 import { CoreId, Granted, Resources } from "./resources.ts";
 import { DowntimeRisk } from "./rollout.ts";
@@ -111,6 +118,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "drained_node",
       "rollback",
       "rebalanced",
+      "dissociated",
     ]),
     /** The workload that goes when this one serves: it was asked to move. */
     instead: WorkloadId.optional(),
@@ -165,6 +173,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "drained_node",
       "other_nodes",
       "rebalanced",
+      "not_adopted",
     ]),
     /** ELBs drain the endpoint and report; the stop is assigned when all live ones did, or at the deadline. */
     drain: z.boolean(),
@@ -228,6 +237,11 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     requestSeq: z.int().min(1),
     detail: z.string(),
   }),
+  DissociationDecided,
+  ReleaseOrdered,
+  DissociationRefused,
+  AdoptionDecided,
+  AdoptionRefused,
   /**
    * The workload gets other resources while it runs, ordered at this revision. Until its agent answers the larger of both
    * amounts is booked. `not_done`: back to what it had before, because its node could not do what was asked.

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ImageRef } from "./app.ts";
 import { WorkloadChange } from "./change.ts";
 import { Constraint, constraintsMax } from "./constraint.ts";
+import { AdoptionRequested, DissociationRequested } from "./dissociation.ts";
 import {
   AppName,
   DeploymentId,
@@ -148,6 +149,8 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     workload: WorkloadId,
     amounts: ReallocAmounts,
   }),
+  DissociationRequested,
+  AdoptionRequested,
   /** Other amounts for all workloads of the deployment while they run, and for those to come. */
   z.strictObject({ type: z.literal("ReallocRequested"), deployment: DeploymentId, resources: Resources }),
 ]);

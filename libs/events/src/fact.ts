@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AdoptionFailed, ContainerAdopted, ContainerReleased } from "./dissociation.ts";
 import { CommandResult, HookName } from "./hooks.ts";
 import { NodeName, WorkloadId } from "./names.ts";
 import { NodeResources } from "./resources.ts";
@@ -104,6 +105,9 @@ export const FactEvent = z.discriminatedUnion("type", [
     revision: z.int().min(1),
     error: z.string(),
   }),
+  ContainerReleased,
+  ContainerAdopted,
+  AdoptionFailed,
   /** Nothing of the workload is left on the node: its resources are free. */
   z.strictObject({
     type: z.literal("ContainerRemoved"),

@@ -28,6 +28,12 @@ const always: ReadonlySet<KindName> = new Set(["cpu", "memory"]);
 /** No part in particular. */
 const nothing: Granted = {};
 
+/** Cards and volumes that were not given again, because they are taken. Cores may be chosen otherwise all the same. */
+const differing = (chosen: Granted, held: Granted): string[] =>
+  (["gpus", "volumes"] as const).filter(
+    (name) => JSON.stringify(chosen[name]) !== JSON.stringify(held[name]),
+  );
+
 /** What is booked on one node, of every kind. */
 export class Books {
   readonly #free: unknown[];
@@ -85,6 +91,22 @@ export class Books {
   /** What must become free for one more, of each kind that has too little. */
   lacks(demand: Demand): Lack[] {
     return kinds.flatMap((kind, at) => (kind.asks(demand) ? (kind.lacks(this.#free[at], demand) ?? []) : []));
+  }
+
+  /** What is not free for one more with these very parts, in words; empty when it fits. */
+  lacksFor(demand: Demand, granted: Granted): string[] {
+    const after = this.copy();
+    const amounts = kindNames.filter((name) => this.rejects(name, demand));
+    if (amounts.length > 0) return amounts.map((name) => this.why(name, demand));
+    after.book(demand, granted);
+    const over = after.lines().filter(({ size, booked }) => booked > size);
+    const before = new Map(this.lines().map((line) => [`${line.kind} ${line.name}`, line.booked]));
+    const short = over
+      .filter(({ kind, name, booked }) => booked > (before.get(`${kind} ${name}`) ?? 0))
+      .map(({ name, size, booked, unit }) => `${name}: ${booked - size} ${unit} too few`);
+    const [others] = short.length > 0 ? [] : this.choose(demand, 1, granted);
+    const taken = [...(others ? differing(others, granted) : [])];
+    return [...short, ...taken.map((kind) => `its ${kind} are others' now`)];
   }
 
   /**

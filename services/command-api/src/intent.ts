@@ -3,7 +3,7 @@ import type { StoredMessage } from "@eru/log";
 import { Tokens } from "@eru/service";
 import { app } from "./domain/app.ts";
 import { certificate } from "./domain/certificate.ts";
-import { deployment } from "./domain/deployment.ts";
+import { type CountEvent, deployment } from "./domain/deployment.ts";
 import { elb } from "./domain/elb.ts";
 import { node } from "./domain/node.ts";
 import { Occupancy } from "./domain/occupancy.ts";
@@ -59,6 +59,8 @@ export class Intent {
   /** Whether the zone gets certificates from an ACME directory: the one thing here that is told, not folded. */
   readonly acme: boolean;
   readonly #lastSeq = new Map<string, number>();
+  /** Where users last said how many workloads a deployment shall have. */
+  readonly #countSeq = new Map<string, number>();
   readonly #answers = new Map<string, Answer>();
 
   constructor({ acme = false }: { acme?: boolean } = {}) {
@@ -74,10 +76,15 @@ export class Intent {
       this.#noteElb(message.subject);
       return;
     }
-    // Of the many decisions, only the steps of rollouts matter here; reading all of them would take most of a start.
-    if (kind === "decision" && !message.body.includes('"RolloutStepped"')) return;
+    // Of the many decisions, only few matter here.
+    if (kind === "decision" && !decisionsOfConcern.test(message.body)) return;
     const events = decodeMessage(message);
-    for (const { event } of events) this.#evolve(event);
+    for (const { event, seq } of events) {
+      if (event.type === "DeploymentRequested" || event.type === "ScaleRequested")
+        this.#countSeq.set(event.deployment, seq);
+      if (isCountEvent(event)) this.#count(event);
+      else this.#evolve(event);
+    }
     if (kind === "assignment" || kind === "fact" || kind === "decision") return;
     this.#lastSeq.set(message.subject, message.seq);
     this.#remember(events[0]);
@@ -103,6 +110,12 @@ export class Intent {
     if (!first || commandId === undefined || this.#answers.has(commandId)) return;
     const { commandDigest: digest } = first.meta;
     this.#answers.set(commandId, { seq: first.seq, ids: idsOf(first.event), digest });
+  }
+
+  /** Whose count goes down or up with a workload, unless users have said another since that was asked for. */
+  #count(event: CountEvent): void {
+    if ((this.#countSeq.get(event.deployment) ?? 0) <= event.requestSeq)
+      this.deployments.apply(event.deployment, event);
   }
 
   #evolve(event: EruEvent): void {
@@ -159,6 +172,8 @@ export class Intent {
         break;
       case "WorkloadAssigned":
       case "WorkloadStopAssigned":
+      case "WorkloadReleaseAssigned":
+      case "ContainerReleased":
       case "ContainerRemoved":
         this.occupancy.apply(event);
         this.workloads.apply(event);
@@ -172,10 +187,18 @@ export class Intent {
   }
 }
 
+/** Steps of rollouts, and what changes a count. Looked for in the text: reading every decision takes most of a start. */
+const decisionsOfConcern = /"(RolloutStepped|DissociationDecided|AdoptionDecided|AdoptionRefused)"/;
+
+const isCountEvent = (event: EruEvent): event is CountEvent =>
+  event.type === "DissociationDecided" ||
+  event.type === "AdoptionDecided" ||
+  event.type === "AdoptionRefused";
+
 /** What the answer to a command names: read from its first event, so that a repeated key gets the same. */
 function idsOf(event: EruEvent): Ids {
   if (event.type === "ReleaseRegistered") return { app: event.app, release: event.release };
-  if (event.type === "WorkloadChangeRequested" || event.type === "WorkloadReallocRequested")
+  if ("deployment" in event && "workload" in event)
     return { deployment: event.deployment, workload: event.workload };
   if ("deployment" in event) return { deployment: event.deployment };
   if ("node" in event) return { node: event.node };

@@ -207,6 +207,27 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     say: (r) =>
       `workload ${quoted(r.workload)} is being removed and cannot be changed any more; its deployment has ${list(r.there)}`,
   },
+  workload_dissociated: {
+    status: 409,
+    field: "workload",
+    value: (r) => r.workload,
+    say: (r) =>
+      `workload ${quoted(r.workload)} is dissociated: its container runs on, and Eru does not look after it; adopt it first with POST /v1/workloads/${r.workload}/adopt`,
+  },
+  not_dissociated: {
+    status: 404,
+    field: "workload",
+    value: (r) => r.workload,
+    say: (r) =>
+      `there is no dissociated workload ${quoted(r.workload)}: its container is gone, or never was; list what can be adopted with GET /v1/workloads?state=dissociated; its deployment has ${list(r.there) || "none"}`,
+  },
+  adoption_without_deployment: {
+    status: 409,
+    field: "workload",
+    value: (r) => r.workload,
+    say: (r) =>
+      `deployment ${quoted(r.deployment)} was removed, so there is nothing that ${quoted(r.workload)} could belong to: deploy anew, then end the container on its node by hand`,
+  },
   ...rolloutRows,
   resources_contradict: {
     status: 422,

@@ -135,6 +135,12 @@ export function summary(fact: FactEvent): string {
       return `r${fact.revision} done`;
     case "ReallocFailed":
       return `r${fact.revision} failed: ${fact.error}`;
+    case "ContainerReleased":
+      return `g${fact.generation} released${fact.containerId === undefined ? ", nothing there" : ""}`;
+    case "ContainerAdopted":
+      return `g${fact.generation} adopted${fact.running ? "" : ", not running"}`;
+    case "AdoptionFailed":
+      return `g${fact.generation} not adopted: ${fact.error}`;
     case "ContainerRemoved":
       return `g${fact.generation} removed ${fact.exitCode ?? "-"}${fact.ordered ? "" : " by hand"}`;
   }

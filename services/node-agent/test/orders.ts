@@ -23,7 +23,7 @@ export type OrderParts = {
   publish?: number[];
   env?: Record<string, string>;
   healthcheck?: Partial<HealthCheck> & Pick<HealthCheck, "tcpPorts">;
-  keep?: "running" | "restarted" | "stopped";
+  keep?: "running" | "restarted" | "stopped" | "adopted";
   ignoreHooks?: boolean;
   hooks?: Partial<Hooks>;
   restart?: Partial<RestartPolicy>;
@@ -68,6 +68,14 @@ export function assigned(parts: OrderParts = {}): Assigned {
     ...(parts.ignoreHooks && { ignoreHooks: true }),
   };
 }
+
+/** An order to let go of a workload. */
+export const releaseAssigned = (workload: string, generation: number): AssignmentEvent => ({
+  type: "WorkloadReleaseAssigned",
+  node: "n1",
+  workload,
+  generation,
+});
 
 /** An order to stop a workload. */
 export const stopAssigned = (workload: string, generation: number, graceSeconds = 10): AssignmentEvent => ({

@@ -68,7 +68,9 @@ export async function untilOver(
       throw new CliError(exitCodes.notTrue, `${id}: ${change.detail ?? "refused"}`, {
         next: `run \`eru why ${id}\` for what happened`,
       });
-    if (one.state === "removed" || one.state === "failed")
+    // What has failed can be kept to be looked at.
+    const failed = one.state === "failed" && change?.change !== "dissociate";
+    if (one.state === "removed" || failed)
       throw new CliError(
         exitCodes.notTrue,
         `${id} is ${one.state}: ${oneLine(one.lastError ?? "it was replaced")}`,

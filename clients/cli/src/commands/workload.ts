@@ -7,10 +7,18 @@ import { type Column, details } from "../render/table.ts";
 import { oneLine } from "../render/text.ts";
 import { inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
+import { addDissociation, dissociatedColumns } from "./dissociate.ts";
 import { addWorkloadRealloc } from "./realloc.ts";
 import { addChanges, stepWords } from "./workload-change.ts";
 
-type ListOptions = { deployment?: string; node?: string; app?: string; state?: string; all?: true };
+type ListOptions = {
+  deployment?: string;
+  node?: string;
+  app?: string;
+  state?: string;
+  all?: true;
+  dissociated?: true;
+};
 
 /** `eru workload`. */
 export function addWorkload(cli: Cli): void {
@@ -23,16 +31,18 @@ export function addWorkload(cli: Cli): void {
     .option("--node <node>", "only on this node")
     .option("--app <app>", "only of this app")
     .option("--state <state>", "only in this state")
-    .option("--all", "also those removed")
-    .action(({ all, state, ...query }: ListOptions) =>
+    .option("--all", "also those removed and those dissociated")
+    .option("--dissociated", "those that left Eru with their containers: since when, and who asked for it")
+    .action(({ all, state, dissociated, ...query }: ListOptions) =>
       cli.withApi(async (api) => {
         const workloads = inOrder(
           await api.list("/v1/workloads", Workload, {
             ...query,
-            state: state ?? (all && "all"),
+            state: dissociated ? "dissociated" : (state ?? (all && "all")),
           }),
         );
-        answerList(cli, workloads, workloadColumns(cli), "there are no such workloads");
+        const columns = dissociated ? dissociatedColumns(cli) : workloadColumns(cli);
+        answerList(cli, workloads, columns, "there are no such workloads");
       }),
     );
   workload
@@ -46,6 +56,7 @@ export function addWorkload(cli: Cli): void {
       }),
     );
   addChanges(cli, workload);
+  addDissociation(cli, workload);
   addWorkloadRealloc(cli, workload);
 }
 
@@ -84,6 +95,12 @@ function workloadDetails(cli: Cli, one: Workload) {
     ],
     ["last change", one.change === null ? undefined : stepWords(one)],
     ["leaving", one.leavingBecause === null ? undefined : `because ${one.leavingBecause}`],
+    [
+      "dissociated",
+      one.dissociatedAt === null
+        ? undefined
+        : `${moment(one.dissociatedAt)} by ${one.dissociatedBy ?? "somebody"}: its container is not watched, routed or booked`,
+    ],
     ["removed", one.removedAt === null ? undefined : moment(one.removedAt)],
     ["last error", lastError === null ? undefined : oneLine(lastError)],
     ["exit code", exitCode === null ? undefined : String(exitCode)],

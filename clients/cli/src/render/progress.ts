@@ -18,6 +18,7 @@ const tones: Readonly<Record<string, Tone>> = {
   lost: "bad",
   draining: "faint",
   stopping: "faint",
+  dissociated: "faint",
   removed: "faint",
 };
 

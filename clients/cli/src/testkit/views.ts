@@ -58,6 +58,8 @@ export const aWorkload = (changes: Partial<Workload> = {}): Workload => ({
   startedAt: "2026-01-01T00:00:01Z",
   healthyAt: "2026-01-01T00:00:02Z",
   removedAt: null,
+  dissociatedAt: null,
+  dissociatedBy: null,
   ...changes,
 });
 

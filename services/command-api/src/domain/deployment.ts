@@ -3,6 +3,7 @@ import {
   countsPerNode,
   type Decider,
   type Decision,
+  type DecisionEvent,
   type DeploymentEvent,
   type NodeFilter,
   perNodeMax,
@@ -52,8 +53,17 @@ export type DeploymentCommand =
 
 type Requested = Extract<DeploymentEvent, { type: "DeploymentRequested" }>;
 
-/** What there is to know about a deployment: what users said, and the scheduler's word about its rollouts. */
-export type DeploymentHistory = DeploymentEvent | RolloutEvent;
+/** Decisions by which the count goes down or up with a workload. */
+export type CountEvent = Extract<
+  DecisionEvent,
+  { type: "DissociationDecided" | "AdoptionDecided" | "AdoptionRefused" }
+>;
+
+/**
+ * What there is to know about a deployment: what users said, and the scheduler's word about its rollouts and about
+ * workloads that leave or come back with their containers.
+ */
+export type DeploymentHistory = DeploymentEvent | RolloutEvent | CountEvent;
 
 /** An id is used once: what was removed stays removed. Decides events of the deployment's own history alone. */
 export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistory, Refusal> = {
@@ -72,7 +82,13 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistor
         return withResources(state, event.resources);
       case "WorkloadChangeRequested":
       case "WorkloadReallocRequested":
+      case "DissociationRequested":
+      case "AdoptionRequested":
         return state; // It asks nothing of the deployment.
+      case "DissociationDecided":
+      case "AdoptionDecided":
+      case "AdoptionRefused":
+        return event.count === undefined ? state : { ...state, count: event.count };
       case "RemovalRequested":
         return { phase: "removed", pod: state.pod };
       default:

@@ -14,6 +14,8 @@ export class Occupancy {
     if (event.type === "WorkloadAssigned") this.#hold(event, false);
     else if (event.type === "WorkloadStopAssigned") this.#hold(event, true);
     else if (event.type === "ContainerRemoved") this.#release(event);
+    // What is left there is none of ours.
+    else if (event.type === "ContainerReleased") this.#release({ ...event, ordered: true });
   }
 
   /** The workloads on a node, in no particular order. */

@@ -45,6 +45,9 @@ type Reason =
   | { code: "deployment_id_taken"; deployment: string }
   | { code: "per_node_too_many"; deployment: string; count: number; most: number }
   | { code: "workload_unknown"; workload: string; gone: boolean; there: Names }
+  | { code: "workload_dissociated"; workload: string }
+  | { code: "not_dissociated"; workload: string; there: Names }
+  | { code: "adoption_without_deployment"; workload: string; deployment: string }
   | { code: "workload_leaving"; workload: string; there: Names }
   | { code: "no_rollout"; deployment: string; last?: number; ended?: "completed" | "rolled back" }
   | { code: "rollout_underway"; deployment: string; rollout: number; release: string; is: string }

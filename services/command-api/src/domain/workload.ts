@@ -12,6 +12,8 @@ import type { Deployment } from "./deployment.ts";
 import { names, type Refusal } from "./refusal.ts";
 
 type Asked = Extract<DeploymentEvent, { type: "WorkloadChangeRequested" }>;
+/** What a node was told to let go of. */
+type Dissociated = { generation: number };
 type Held = {
   generation: number;
   leaving: boolean;
@@ -27,6 +29,8 @@ const numberOf = (workload: string): number => Number(workload.slice(workload.la
 /** The workloads there are, as far as a command about a single one must know them. */
 export class Workloads {
   readonly #held = new Map<string, Map<string, Held>>();
+  /** Workloads that left Eru with their containers, until these are gone or come back. */
+  readonly #dissociated = new Map<string, Dissociated>();
   /** The highest number ever assigned: what is not higher and not there is gone. */
   readonly #lastN = new Map<string, number>();
 
@@ -41,6 +45,7 @@ export class Workloads {
       case "WorkloadAssigned":
         if (known && known.generation >= event.generation) return;
         this.#held.set(deployment, there);
+        this.#dissociated.delete(workload);
         there.set(workload, {
           generation: event.generation,
           leaving: false,
@@ -58,13 +63,37 @@ export class Workloads {
       case "WorkloadReallocAssigned":
         if (known) there.set(workload, { ...known, resources: event.resources });
         return;
+      case "WorkloadReleaseAssigned":
+        if (!known || known.generation >= event.generation) return;
+        this.#dissociated.set(workload, { generation: event.generation });
+        this.#drop(deployment, workload);
+        return;
+      case "ContainerReleased":
+        if (event.containerId === undefined) this.#lose(event);
+        return;
       case "ContainerRemoved":
+        this.#lose(event);
         if (!known?.leaving || event.generation < known.generation) return;
-        there.delete(workload);
-        if (there.size === 0) this.#held.delete(deployment);
+        this.#drop(deployment, workload);
         return;
       default: // Nothing that a command depends on.
     }
+  }
+
+  #drop(deployment: string, workload: string): void {
+    const there = this.#held.get(deployment);
+    there?.delete(workload);
+    if (there?.size === 0) this.#held.delete(deployment);
+  }
+
+  /** Nothing is left of a dissociated one. */
+  #lose({ workload, generation }: { workload: string; generation: number }): void {
+    const known = this.#dissociated.get(workload);
+    if (known && generation >= known.generation) this.#dissociated.delete(workload);
+  }
+
+  isDissociated(workload: string): boolean {
+    return this.#dissociated.has(workload);
   }
 
   /** The workloads of a deployment that are there. */
@@ -117,6 +146,7 @@ export function notThere(
     return { code: "deployment_unknown", deployment: of, removed: deployment.phase === "removed" };
   const held = workloads.get(workload);
   const there = names(workloads.of(of));
+  if (workloads.isDissociated(workload)) return { code: "workload_dissociated", workload };
   if (!held) return { code: "workload_unknown", workload, gone: workloads.wasThere(workload), there };
   return held.leaving ? { code: "workload_leaving", workload, there } : undefined;
 }

@@ -166,6 +166,8 @@ test("every command is described, with what it answers, to everybody", async () 
     "post /v1/pods",
     "post /v1/pods/{pod}/rebalance",
     "post /v1/routes/{host}/undo",
+    "post /v1/workloads/{workload}/adopt",
+    "post /v1/workloads/{workload}/dissociate",
     "post /v1/workloads/{workload}/realloc",
     "post /v1/workloads/{workload}/replace",
     "post /v1/workloads/{workload}/restart",

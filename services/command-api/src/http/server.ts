@@ -13,6 +13,7 @@ import { appRoutes } from "./app.ts";
 import { certificateRoutes } from "./certificate.ts";
 import type { RouteDeps } from "./command-route.ts";
 import { deploymentRoutes } from "./deployment.ts";
+import { dissociationRoutes } from "./dissociation.ts";
 import { elbRoutes } from "./elb.ts";
 import { explainRoute } from "./explain.ts";
 import { Gate } from "./gate.ts";
@@ -65,6 +66,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   elbRoutes(routes);
   certificateRoutes(routes, deps.seal);
   workloadRoutes(routes);
+  dissociationRoutes(routes);
   whyNotRoute(routes, broker.live);
   reallocRoutes(routes);
   return app;

@@ -103,6 +103,8 @@ export class Agent {
     if (chosen === entry.order) return;
     entry.order = chosen;
     entry.image = "assumed";
+    // What nobody looked after is looked for before it is taken back.
+    if (chosen.kind === "run" && chosen.assigned.keep === "adopted") entry.blind = true;
     this.#dirty.add(entry);
   }
 

@@ -39,11 +39,14 @@ function overtake(overtaken: Overtaken, fact: WorkloadFact): boolean {
   if (generation <= overtaken.upTo) return false;
   switch (fact.type) {
     case "ContainerRemoved":
+    case "ContainerReleased":
     case "ContainerStarted":
     case "ContainerStopped":
       overtaken.upTo = generation;
       return true;
     case "ContainerCreated":
+    case "ContainerAdopted":
+    case "AdoptionFailed":
     case "HookEnded":
       return true;
     case "ContainerHealthy":

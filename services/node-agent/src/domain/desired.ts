@@ -9,7 +9,12 @@ export type Order = {
   generation: number;
   /** The event that gave the order: the cause of every fact that follows from it. */
   cause: Cause;
-} & ({ kind: "run"; assigned: Assigned } | { kind: "stop"; graceSeconds: number });
+} & (
+  | { kind: "run"; assigned: Assigned }
+  | { kind: "stop"; graceSeconds: number }
+  /** Whatever there is runs on, and is left alone. */
+  | { kind: "release" }
+);
 
 /** An assignment event as an order. */
 export function order(event: WorkloadOrder, cause: Cause): Order {
@@ -19,6 +24,8 @@ export function order(event: WorkloadOrder, cause: Cause): Order {
       return { workload, generation, cause, kind: "run", assigned: event };
     case "WorkloadStopAssigned":
       return { workload, generation, cause, kind: "stop", graceSeconds: event.graceSeconds };
+    case "WorkloadReleaseAssigned":
+      return { workload, generation, cause, kind: "release" };
     default:
       return unreachable(event);
   }

@@ -72,6 +72,8 @@ export const lookRefs = (entry: Entry): string[] => {
 export function isOver({ order, known, containers, busy, lookAt }: Entry): boolean {
   if (busy || lookAt || containers.length > 0) return false;
   if (order === undefined) return known?.containerId === undefined;
+  // Should its container come to sight again, it must still be known that it is to be left alone.
+  if (order.kind === "release") return false;
   return order.kind === "stop" && known?.phase === "removed" && known.generation >= order.generation;
 }
 

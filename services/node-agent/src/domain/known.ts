@@ -19,6 +19,10 @@ export type Known = {
     | "exited"
     | "failed"
     | "stopped"
+    /** Let go of: none of our concern. */
+    | "released"
+    /** Taken back while it ran: its start is to be reported, and was long ago. */
+    | "adopted"
     | "removed";
   /** The container that was reported and not yet reported as removed. */
   containerId: string | undefined;
@@ -97,6 +101,8 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
         retryAtMs: undefined,
         hookFault: undefined,
         stopHook: undefined,
+        // It went on running while nobody looked: its hook was over before that.
+        ...(before.phase === "adopted" && { hookedAttempt: fact.attempt }),
       };
     case "ContainerHealthy":
       return { ...before, phase: "healthy", healthySinceMs: time.atMs };
@@ -116,6 +122,12 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
       );
     case "ContainerStopped":
       return { ...settled(before, time.atMs), phase: "stopped" };
+    case "ContainerReleased":
+      return { ...settled(before, time.atMs), phase: "released", containerId: fact.containerId };
+    case "ContainerAdopted":
+      return { ...before, phase: fact.running ? "adopted" : "created", containerId: fact.containerId };
+    case "AdoptionFailed":
+      return { ...before, phase: "failed", containerId: undefined, ended: true };
     case "ContainerRemoved":
       return removed(settled(before, time.atMs), fact.ordered, time.atMs);
     default:

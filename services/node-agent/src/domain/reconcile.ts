@@ -8,6 +8,7 @@ import { dueAfterStart, dueBeforeStop, type HookAction } from "./hooks.ts";
 import { carriedOn, keptBy, restartDue, stopDue } from "./keep.ts";
 import { evolve, type Known, retriesNow, unknown, type WorkloadFact } from "./known.ts";
 import type { ReallocAction } from "./realloc.ts";
+import { adoptionDue, adoptionFact, releaseFact } from "./release.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
 import type { SharedCores } from "./shared-cores.ts";
 
@@ -63,16 +64,26 @@ export type RunStep = "pull" | "create" | "start";
  */
 export function reconcile(view: View, nowMs: number): Verdict {
   const { order, containers } = view;
+  if (order?.kind === "release") return released(view, order, nowMs);
   const kept = order?.kind === "run" ? keptBy(order.assigned, containers) : undefined;
   const surplus = containers.filter((one) => one !== kept);
   const report = new Report(view, nowMs);
   if (surplus.length === 0) report.gone();
   const running = order?.kind === "run" ? order.assigned : undefined;
+  if (running && adoptionDue(running, report.known) && !report.adopted(running, kept))
+    return { facts: report.facts, known: report.known };
   if (running && kept) report.seen(running, kept);
   else if (running?.keep === "stopped") report.stopped(running, undefined);
   const next =
     surplus[0] !== undefined ? clear(surplus[0], report) : running ? advance(running, kept, report) : {};
   return { facts: report.facts, known: report.known, ...next };
+}
+
+/** What was let go of is only looked at: nothing is done about it, whatever it does. */
+function released(view: View, order: Order, nowMs: number): Verdict {
+  const fact = releaseFact(view, order, view);
+  if (!fact) return { facts: [], known: view.known };
+  return { facts: [fact], known: evolve(view.known, fact, { atMs: nowMs, startedAtMs: 0 }) };
 }
 
 type Next = { action?: Action; wakeAtMs?: number };
@@ -228,6 +239,13 @@ class Report {
     if (containers.some(({ id }) => id === containerId)) return;
     const ordered = order?.generation !== generation;
     this.#add({ type: "ContainerRemoved", node, workload, generation, ...(ordered && exit), ordered });
+  }
+
+  /** What was let go of is ours again; false when it is not, or not yet. */
+  adopted(assigned: Assigned, found: OwnContainer | undefined): boolean {
+    const fact = adoptionFact(this.view, assigned, found);
+    if (fact) this.#add(fact);
+    return fact?.type === "ContainerAdopted";
   }
 
   /** The container as it stands, where that is news. */

@@ -6,7 +6,7 @@ export const changeSteps = ["asked", "draining", "ordered", "done", "refused"] a
 
 /** The last change that a user asked of a workload. */
 export type Change = {
-  change: Requested["change"] | "realloc";
+  change: Requested["change"] | "realloc" | "dissociate" | "adopt";
   step: (typeof changeSteps)[number];
   /** The sequence of the request. */
   seq: number;
@@ -17,10 +17,12 @@ export type Change = {
 type Requested = Extract<DeploymentEvent, { type: "WorkloadChangeRequested" }>;
 type Decided = Extract<DecisionEvent, { type: "ChangeDecided" | "ChangeOrdered" | "ChangeRefused" }>;
 
-const read = (current: Workload): Change | undefined =>
+/** The last change of a row. */
+export const read = (current: Workload): Change | undefined =>
   current.change === null ? undefined : (JSON.parse(current.change) as Change);
 
-const put = (current: Workload, change: Change, at: At): Workload => ({
+/** The row with another one. */
+export const put = (current: Workload, change: Change, at: At): Workload => ({
   ...current,
   change: JSON.stringify(change),
   changedSeq: at.seq,
@@ -53,7 +55,8 @@ export function goOn(current: Workload, event: Decided, at: At): Workload {
 /** The fact that ends it, when it is one. `current` is the workload after the fact. */
 export function finish(current: Workload, fact: ContainerFact, at: At): Workload {
   const before = read(current);
-  if (before?.step !== "ordered" || fact.generation < current.generation) return current;
+  if (before?.step !== "ordered" || before.change === "dissociate" || fact.generation < current.generation)
+    return current;
   const end = before.change === "stop" ? "ContainerStopped" : "ContainerHealthy";
   return fact.type === end ? put(current, { ...before, step: "done" }, at) : current;
 }

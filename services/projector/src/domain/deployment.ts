@@ -71,6 +71,8 @@ export type Deployment = {
   state: DeploymentState;
   reason: string | null;
   reasonSeq: number | null;
+  /** Where users last said how many. */
+  countSeq: number;
   requestedSeq: number;
   requestedAt: string;
   requestedBy: string;

@@ -1,10 +1,13 @@
 import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
 import { commandFault, unreachable } from "@eru/events";
+import { type AboutDissociation, ofDissociation } from "./dissociation-sentence.ts";
 import { ofRealloc } from "./realloc-sentence.ts";
 import { rolloutSentence, stepSentence } from "./rollout-sentence.ts";
 import { shortage } from "./wish.ts";
 
-type Intent = Exclude<EruEvent, DecisionEvent | FactEvent>;
+type Fact = Exclude<FactEvent, AboutDissociation>;
+type Decision = Exclude<DecisionEvent, AboutDissociation>;
+type Intent = Exclude<EruEvent, DecisionEvent | FactEvent | AboutDissociation>;
 
 /** What an event says, in one line a person can read. */
 export const sentence = (event: EruEvent): string =>
@@ -29,6 +32,18 @@ function words(event: EruEvent): string {
     case "ReallocDone":
     case "ReallocFailed":
       return ofFact(event);
+    case "DissociationRequested":
+    case "AdoptionRequested":
+    case "DissociationDecided":
+    case "ReleaseOrdered":
+    case "DissociationRefused":
+    case "AdoptionDecided":
+    case "AdoptionRefused":
+    case "WorkloadReleaseAssigned":
+    case "ContainerReleased":
+    case "ContainerAdopted":
+    case "AdoptionFailed":
+      return ofDissociation(event);
     case "PlacementDecided":
     case "PlacementDeferred":
     case "PlacementRefused":
@@ -82,7 +97,7 @@ const sharedCores = (cores: readonly string[]): string =>
     ? "may use every core"
     : `keep to ${cores.length === 1 ? "core" : "cores"} ${cores.join(", ")}`;
 
-function ofFact(event: FactEvent): string {
+function ofFact(event: Fact): string {
   switch (event.type) {
     case "NodeObserved":
       return `agent ${event.agentVersion} found ${event.resources.cpu} cores, ${event.resources.memoryMib} MiB and engine ${event.engine} on ${event.node}`;
@@ -125,7 +140,7 @@ const setsText = (event: Extract<DecisionEvent, { type: "SetsDecided" }>): strin
   return `${perNode} per node on ${many(nodesChosen, "node")}${lacking}, ${many(wanted, "workload")} wanted${detail === "" ? "" : `; ${detail}`}`;
 };
 
-function ofDecision(event: DecisionEvent): string {
+function ofDecision(event: Decision): string {
   switch (event.type) {
     case "PlacementDecided": {
       const nodes = new Set(event.placed.map(({ node }) => node)).size;
@@ -256,7 +271,7 @@ function ofWish(event: Wish): string {
     case "WorkloadReallocAssigned":
       return ofRealloc(event);
     case "WorkloadAssigned":
-      return `${event.node} shall ${event.keep === "stopped" ? "stop and keep" : event.keep === "restarted" ? "restart" : "run"} ${event.workload}, generation ${event.generation}`;
+      return `${event.node} shall ${event.keep === "stopped" ? "stop and keep" : event.keep === "restarted" ? "restart" : event.keep === "adopted" ? "take back" : "run"} ${event.workload}, generation ${event.generation}`;
     case "WorkloadStopAssigned":
       return `${event.node} shall stop ${event.workload} within ${event.graceSeconds} s`;
     case "SharedCoresAssigned":

@@ -47,6 +47,7 @@ export function request(
     state: "placing",
     reason: null,
     reasonSeq: null,
+    countSeq: seq,
     requestedSeq: seq,
     requestedAt: meta.time,
     requestedBy: meta.actor,
@@ -71,7 +72,11 @@ export function evolve(
   const happened = (reason: string): Deployment => (halted ? next : because(reason));
   switch (event.type) {
     case "ScaleRequested":
-      return scale(next, counts, event.count);
+      return { ...scale(next, counts, event.count), countSeq: seq };
+    case "DissociationDecided":
+    case "AdoptionDecided":
+    case "AdoptionRefused":
+      return counted(next, event);
     case "ReallocRequested":
       return {
         ...next,
@@ -129,6 +134,15 @@ export function evolve(
     default:
       return next;
   }
+}
+
+/** A workload leaves with its container, or comes back: what users said about the count since it was asked stays. */
+function counted(
+  current: Deployment,
+  { count: wanted, requestSeq }: { count?: number | undefined; requestSeq: number },
+): Deployment {
+  if (wanted === undefined || current.countSeq > requestSeq || current.removal === 1) return current;
+  return { ...current, wanted, settled: wanted > current.wanted ? 0 : current.settled };
 }
 
 /** A new count is a new wish: what was refused is forgotten, what waited is wanted at most as far as it still is. */

@@ -17,6 +17,7 @@ type Observed =
   | "exited"
   | "failed"
   | "stopped"
+  | "released"
   | "removed";
 
 /** All states of a workload, in the order of its life. */
@@ -32,6 +33,7 @@ export const workloadStates = [
   "draining",
   "stopping",
   "lost",
+  "dissociated",
   "removed",
 ] as const;
 export type WorkloadState = (typeof workloadStates)[number];
@@ -83,6 +85,9 @@ export type Workload = {
   healthySeq: number | null;
   healthyAt: string | null;
   removedAt: string | null;
+  /** While it is out of Eru with its container, since when; and who asked. */
+  dissociatedAt: string | null;
+  dissociatedBy: string | null;
 };
 
 /** Where in the log, and when by its writer's clock. */
@@ -92,7 +97,10 @@ type Assigned = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>;
 type Removal = Extract<DecisionEvent, { type: "RemovalDecided" }>;
 type Stop = Extract<DecisionEvent, { type: "StopDecided" }>;
 /** A fact about one workload. */
-export type ContainerFact = Extract<FactEvent, { generation: number }>;
+export type ContainerFact = Exclude<
+  Extract<FactEvent, { generation: number }>,
+  { type: "ContainerReleased" | "ContainerAdopted" | "AdoptionFailed" }
+>;
 
 /** Thousandths of a core: sums of integers come back to exactly zero. */
 export const toMilli = (cpu: number): number => Math.round(cpu * 1000);
@@ -112,13 +120,24 @@ export const bookingOf = (
 export const askedOf = (resources: Resources): string | null =>
   Object.keys(resources).length > 2 ? JSON.stringify(resources) : null;
 
-/** True while the node's resources are booked for it: from the decision until the removal is a fact or the node is lost. */
-export const books = (workload: Workload): boolean => workload.observed !== "removed" && workload.lost === 0;
+/**
+ * True while the node's resources are booked for it: from the decision until its agent
+ * removed it or let go of it, or the node is lost.
+ */
+export const books = ({ observed, lost }: Workload): boolean =>
+  observed !== "removed" && observed !== "released" && lost === 0;
 
 const stateOf = ({ observed, lost, leaving }: Pick<Workload, "observed" | "lost" | "leaving">) =>
-  observed === "removed" ? "removed" : lost === 1 ? "lost" : (leaving ?? observed);
+  observed === "removed"
+    ? "removed"
+    : observed === "released"
+      ? "dissociated"
+      : lost === 1
+        ? "lost"
+        : (leaving ?? observed);
 
-const change = (current: Workload, at: At, changes: Partial<Workload>): Workload => {
+/** The row with what changed, and what follows from that. */
+export const change = (current: Workload, at: At, changes: Partial<Workload>): Workload => {
   const next = { ...current, ...changes, changedSeq: at.seq, changedAt: at.time };
   next.state = stateOf(next);
   return next;
@@ -170,6 +189,8 @@ export function place(
     healthySeq: null,
     healthyAt: null,
     removedAt: null,
+    dissociatedAt: null,
+    dissociatedBy: null,
     ...named,
   };
 }
@@ -235,6 +256,7 @@ const failure = (at: At, lastError: string) => ({ lastError, lastErrorAt: at.tim
  */
 export function observe(current: Workload, fact: ContainerFact, at: At): Workload {
   if (fact.generation < current.generation) return current;
+  if (current.observed === "released" && fact.type !== "ContainerRemoved") return current;
   if ("attempt" in fact && fact.attempt < current.attempt) return current;
   const again = fact.type === "ContainerCreated" || fact.type === "ContainerStarted";
   if (current.observed === "removed" && (current.leaving !== null || !again)) return current;

@@ -38,6 +38,7 @@ const columns = [
   "state text not null",
   "reason text",
   "reasonSeq integer",
+  "countSeq integer not null",
   "requestedSeq integer not null",
   "requestedAt text not null",
   "requestedBy text not null",
@@ -60,7 +61,7 @@ export const deployments: Projection = {
   prepare: ({ db, deployments, workloadCounts }) => {
     const onNode = db
       .prepare<[string], string>(
-        "select distinct deployment from workloads where node = ? and state <> 'removed'",
+        "select distinct deployment from workloads where node = ? and state <> 'removed' and state <> 'dissociated'",
       )
       .pluck();
     const change = (recorded: RecordedEvent, id: string) => {

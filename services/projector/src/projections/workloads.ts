@@ -1,5 +1,6 @@
 import type { RecordedEvent } from "@eru/events";
 import { ask, askRealloc, endRealloc, finish, goOn, reallocate } from "../domain/change.ts";
+import { isAboutLeaving, leaveOrReturn } from "../domain/dissociation.ts";
 import {
   assign,
   bookingOf,
@@ -55,6 +56,8 @@ const columns = [
   "healthySeq integer",
   "healthyAt text",
   "removedAt text",
+  "dissociatedAt text",
+  "dissociatedBy text",
 ] as const;
 
 /** Every workload ever placed. */
@@ -97,6 +100,10 @@ export const workloads: Projection = {
     return (recorded) => {
       const { event, seq, meta } = recorded;
       const at = { seq, time: meta.time };
+      if (isAboutLeaving(event)) {
+        rows.change(event.workload, (current) => current && leaveOrReturn(current, event, at, meta.actor));
+        return;
+      }
       switch (event.type) {
         case "PlacementDecided":
           placeAll(recorded, rows);
@@ -187,7 +194,9 @@ type Rows = ReturnType<typeof prepareRows>;
 
 function prepareRows({ db, workloads, workloadCounts, nodeUse, deployments }: Store) {
   const onNode = db
-    .prepare<[string], string>("select workload from workloads where node = ? and state <> 'removed'")
+    .prepare<[string], string>(
+      "select workload from workloads where node = ? and state <> 'removed' and state <> 'dissociated'",
+    )
     .pluck();
   const count = ({ deployment, state }: Workload, change: 1 | -1) => {
     const counts = workloadCounts.get(deployment) ?? { deployment, ...noWorkloads };

@@ -10,7 +10,7 @@ import { parsed, wished } from "./json.ts";
 import { notFound } from "./not-found.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
-import { there } from "./there.ts";
+import { kept, there } from "./there.ts";
 
 const Rollout = z.object({
   release: z.string(),
@@ -135,7 +135,7 @@ function placedOn(view: View, deployment: string) {
     .selectFrom("workloads")
     .select(["node", sql<number>`count(*)`.as("workloads")])
     .where("deployment", "=", deployment)
-    .where(there("workloads"))
+    .where(kept("workloads"))
     .groupBy("node")
     .orderBy("node")
     .limit(nodesShown);

@@ -93,7 +93,7 @@ function drainOf(view: View, row: NodeRow): z.infer<typeof Drain> | null {
       .select(["w.deployment", "w.state", "d.state as wish", "d.reason", "d.waiting"])
       .select((eb) => eb.fn.countAll<number>().as("workloads"))
       .where("w.node", "=", node)
-      .where("w.observed", "!=", "removed")
+      .where("w.observed", "not in", ["removed", "released"])
       .groupBy(["w.deployment", "w.state"])
       .orderBy("w.deployment"),
   );
@@ -212,7 +212,7 @@ function linesOf(view: View, row: NodeRow): z.infer<typeof Line>[] {
       .selectFrom("workloads")
       .select(["cpuMilli", "memoryMib", "asked", "granted"])
       .where("node", "=", row.node)
-      .where("observed", "!=", "removed")
+      .where("observed", "not in", ["removed", "released"])
       .where("lost", "=", 0),
   );
   for (const one of there)

@@ -17,7 +17,7 @@ import { parsed, wished } from "./json.ts";
 import { notFound } from "./not-found.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
-import { there } from "./there.ts";
+import { kept, there } from "./there.ts";
 
 /** A workload as it is answered. */
 export const WorkloadView = z.object({
@@ -46,19 +46,23 @@ export const WorkloadView = z.object({
   leavingBecause: z.string().nullable(),
   change: z
     .object({
-      change: z.enum([...WorkloadChange.options, "realloc"]),
+      change: z.enum([...WorkloadChange.options, "realloc", "dissociate", "adopt"]),
       step: z.enum(changeSteps).describe("asked: waits for its turn; ordered: sent to the node"),
       seq: z.int().describe("Where it was asked"),
       detail: z.string().nullable().describe("Why it costs requests, or why it was refused"),
     })
     .nullable()
-    .describe("The last restart, stop, start, replacement or reallocation that a user asked for"),
+    .describe(
+      "The last restart, stop, start, replacement, reallocation, dissociation or adoption that a user asked for",
+    ),
   placedSeq: z.int(),
   placedAt: z.string(),
   startedAt: z.string().nullable(),
   healthySeq: z.int().nullable(),
   healthyAt: z.string().nullable(),
   removedAt: z.string().nullable(),
+  dissociatedAt: z.string().nullable().describe("Since when Eru does not look after its container"),
+  dissociatedBy: z.string().nullable().describe("Who asked for that"),
   changedSeq: z.int(),
   changedAt: z.string(),
 });
@@ -112,7 +116,7 @@ export function addWorkloads(deps: QueryDeps): void {
       state: z
         .enum([...workloadStates, "all"])
         .optional()
-        .describe("Absent: all but the removed ones"),
+        .describe("Absent: all but the removed and the dissociated ones"),
     },
     answer: pageOf(WorkloadView),
     run: (view, { query }) => {
@@ -122,6 +126,7 @@ export function addWorkloads(deps: QueryDeps): void {
       if (query.state !== undefined && query.state !== "all") rows = rows.where("state", "=", query.state);
       // For every other state true anyhow; it is what the indexes are known by.
       if (query.state !== "all" && query.state !== "removed") rows = rows.where(there("workloads"));
+      if (query.state === undefined) rows = rows.where(kept("workloads"));
       return pageBy(view, query, {
         list: "workloads",
         rows,

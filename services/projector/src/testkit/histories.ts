@@ -2,6 +2,7 @@ import { type EruEvent, rulesFrom, subjects } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import { certificateStep } from "./certificate-history.ts";
 import { changeStep } from "./change-histories.ts";
+import { dissociationStep } from "./dissociation-histories.ts";
 import { elbReportsStep, elbWordStep } from "./elb-histories.ts";
 import { factStep } from "./facts.ts";
 import { reallocStep } from "./realloc-histories.ts";
@@ -373,15 +374,17 @@ const addUser: Step = (world, choose) => {
   world.append(subjects.user(user), "command-api", events.slice(choose(2)));
 };
 
-const change: Step = withOne((world) => world.workloads.filter(({ going }) => going === "no"), changeStep);
-const realloc: Step = withOne((world) => world.workloads.filter(({ going }) => going === "no"), reallocStep);
+const staying = (world: World) => world.workloads.filter(({ going }) => going === "no");
+const change: Step = withOne(staying, changeStep);
+const realloc: Step = withOne(staying, reallocStep);
+const dissociation: Step = withOne(staying, dissociationStep);
 const facts: Step = withOne((world) => world.workloads, factStep);
 
 // A step that is listed twice is taken twice as often.
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReportsStep, addUser],
-  ...[certificateStep, realloc, elbWordStep],
+  ...[certificateStep, realloc, dissociation, elbWordStep],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

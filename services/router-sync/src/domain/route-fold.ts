@@ -126,10 +126,13 @@ export class RouteFold {
         this.#assign(event);
         break;
       case "ChangeDecided":
+      case "DissociationDecided":
         this.#takeOut(event, recorded);
         break;
       case "WorkloadStopAssigned":
       case "StopDecided":
+      case "WorkloadReleaseAssigned":
+      case "ReleaseOrdered":
         this.#stop(event.workload);
         break;
       case "RemovalDecided":
@@ -174,8 +177,11 @@ export class RouteFold {
     this.#put(after);
   }
 
-  /** What shall come back, or only be stopped, leaves the traffic as what shall go does. */
-  #takeOut(event: Extract<DecisionEvent, { type: "ChangeDecided" }>, recorded: RecordedEvent): void {
+  /** What shall come back, only be stopped, or run on without us leaves the traffic as what shall go does. */
+  #takeOut(
+    event: Extract<DecisionEvent, { type: "ChangeDecided" | "DissociationDecided" }>,
+    recorded: RecordedEvent,
+  ): void {
     const workload = this.#workloads.get(event.workload);
     if (!event.drain || !workload) return;
     const { drainDeadlineMs: deadlineMs } = event;

@@ -80,10 +80,13 @@ export function observe(before: Workload, event: ContainerFact): Workload {
         ? known
         : { ...known, healthy: false };
     case "ContainerRemoved":
+    case "ContainerReleased":
+    case "AdoptionFailed":
       return { ...known, healthy: false };
     case "ContainerStopped":
       return { ...known, healthy: false };
     case "ContainerCreated":
+    case "ContainerAdopted":
     case "HookEnded": // Nothing is healthy before its hook is over.
       return known;
   }

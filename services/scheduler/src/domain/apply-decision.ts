@@ -1,17 +1,18 @@
-import { type Cause, type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
-import { amountsOf, bookOn, grantedOf } from "./amounts.ts";
+import { type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
+import { addWorkload, numberOf } from "./add-workload.ts";
+import { amountsOf, grantedOf } from "./amounts.ts";
 import { beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
+import { applyDissociation, isAboutDissociation } from "./apply-dissociation.ts";
 import { beginRealloc, refuseRealloc, wishAnew } from "./apply-realloc.ts";
 import { applyStep } from "./apply-rollout.ts";
 import { dropMove, placedInstead } from "./asked-move.ts";
-import { causeOf, noteBound, settleHold, uncount } from "./changes.ts";
+import { causeOf, noteBound, settleHold, stopping, uncount } from "./changes.ts";
 import { failuresMax } from "./limits.ts";
 import { momentOf } from "./moment.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import { accept, applySets } from "./sets-decided.ts";
 import { touch } from "./touch.ts";
 import {
-  addToSpread,
   agentOf,
   contentAt,
   type Deployment,
@@ -26,10 +27,6 @@ import {
 type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;
 const podSubjectPrefix = "eru.decision.".length;
 
-/** Of the many workloads that never drained. */
-const noDrains: ReadonlySet<string> = new Set();
-const nothingDrained: ReadonlyMap<string, number> = new Map();
-
 /**
  * Folds the scheduler's own answers. Requests may be recorded between a decision's input and the decision itself: what it
  * says about an older request does not touch the newer one.
@@ -38,23 +35,19 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
   const { event } = recorded;
   const pod = podOf(zone, recorded.subject.slice(podSubjectPrefix));
   pod.decisionSeq = recorded.seq;
-  if (isLiveness(event)) {
-    applyLiveness(zone, pod, event);
+  if (isAboutNodes(event)) {
+    applyToNodes(zone, pod, event);
     return;
   }
-  if (event.type === "DrainOverdue") {
-    pauseDrain(zone, pod, event.node);
-    return;
-  }
-  if (event.type === "SharedCoresDecided") {
-    shareCores(zone, pod, event);
-    return;
-  }
-  if (event.type === "StopDecided") pod.orphans.delete(event.workload);
+  if (event.type === "StopDecided" || event.type === "ReleaseOrdered") pod.orphans.delete(event.workload);
   const deployment = zone.deployments.get(event.deployment);
   if (!deployment) return;
   touch(zone, deployment);
   const workload = "workload" in event ? zone.workloads.get(event.workload) : undefined;
+  if (isAboutDissociation(event)) {
+    applyDissociation(zone, recorded, deployment, event);
+    return;
+  }
   switch (event.type) {
     case "PlacementDecided":
       placed(zone, recorded, deployment, event);
@@ -117,6 +110,18 @@ function answered(
   else dropMove(zone, event);
 }
 
+type AboutNodes = Of<
+  "NodeSuspected" | "NodeLost" | "NodeRecovered" | "NodeLossHeld" | "DrainOverdue" | "SharedCoresDecided"
+>;
+
+const isAboutNodes = (event: DecisionEvent): event is AboutNodes => !("deployment" in event);
+
+function applyToNodes(zone: Zone, pod: Pod, event: AboutNodes): void {
+  if (event.type === "DrainOverdue") pauseDrain(zone, pod, event.node);
+  else if (event.type === "SharedCoresDecided") shareCores(zone, pod, event);
+  else applyLiveness(zone, pod, event);
+}
+
 function pauseDrain(zone: Zone, pod: Pod, name: string): void {
   const node = pod.nodes.get(name);
   if (!node?.drain) return;
@@ -147,8 +152,7 @@ function placed(
   const content = deployment.contents.get(event.templateSeq) ?? contentAt(deployment, deployment.version);
   const amounts = amountsOf(event.reasons.resources, content.template);
   for (const { workload: id, node: name, granted } of event.placed) {
-    const n = Number(id.slice(deployment.id.length + 1));
-    deployment.lastN = Math.max(deployment.lastN, n);
+    deployment.lastN = Math.max(deployment.lastN, numberOf(deployment, id));
     const node = pod.nodes.get(name);
     // The node was removed between the decision's input and the decision: the order is taken back.
     if (!node) {
@@ -156,41 +160,12 @@ function placed(
       pod.orphans.set(id, { node: name, workload: id, deployment: deployment.id, generation: 1, cause });
       continue;
     }
-    const workload: Workload = {
-      id,
-      n,
-      deployment,
-      node,
-      version: event.templateSeq,
-      placedSeq: recorded.seq,
-      amounts,
+    const workload = addWorkload(zone, {
+      ...{ id, deployment, node, version: event.templateSeq, placedSeq: recorded.seq, amounts },
       granted: grantedOf(granted, amounts),
       resources: event.reasons.resources,
-      revision: 0,
-      wished: undefined,
-      realloc: undefined,
-      generation: 1,
-      phase: "assigned",
-      awaitedSince: momentOf(zone),
-      healthySeq: 0,
-      failure: "",
-      going: undefined,
-      stopping: false,
-      asked: undefined,
-      move: undefined,
-      change: undefined,
-      stopped: false,
-      drain: undefined,
-      pastDrains: noDrains,
-      drainedBy: nothingDrained,
-      counted: true,
-    };
-    zone.workloads.set(id, workload);
-    deployment.workloads.set(id, workload);
-    node.workloads.add(workload);
-    bookOn(node, workload);
-    if (workload.granted.cores) pod.bound.add(node);
-    addToSpread(zone, deployment.key, name, 1);
+      ...{ revision: 0, generation: 1 },
+    });
     wishAnew(workload, event.reasons.inputSeq);
   }
   placedInstead(zone, event);
@@ -227,17 +202,7 @@ function going(zone: Zone, recorded: RecordedEvent, workload: Workload, event: O
   }
 }
 
-function stopping(pod: Pod, workload: Workload, cause: Cause): void {
-  workload.going ??= { drain: false, deadlineMs: 0, cause };
-  workload.stopping = true;
-  workload.generation++;
-  pod.draining.delete(workload);
-}
-
 type LivenessEvent = Of<"NodeSuspected" | "NodeLost" | "NodeRecovered" | "NodeLossHeld">;
-
-const isLiveness = (event: DecisionEvent): event is LivenessEvent =>
-  event.type === "NodeLossHeld" || event.type in livenessAfter;
 
 function applyLiveness(zone: Zone, pod: Pod, event: LivenessEvent): void {
   pod.changed = true;

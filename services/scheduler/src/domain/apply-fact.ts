@@ -1,6 +1,7 @@
 import type { FactEvent, RecordedEvent } from "@eru/events";
 import { rebook } from "./amounts.ts";
 import { endChange } from "./apply-change.ts";
+import { applyDissociationFact, loseDissociated } from "./apply-dissociation.ts";
 import { endRealloc } from "./apply-realloc.ts";
 import { causeOf, forgetWorkload, noteBound } from "./changes.ts";
 import { momentOf } from "./moment.ts";
@@ -31,15 +32,25 @@ export function applyFact(zone: Zone, recorded: RecordedEvent<FactEvent>): void 
     return;
   }
   const workload = zone.workloads.get(event.workload);
+  if (!workload && event.type === "ContainerRemoved") loseDissociated(zone, event);
   if (!workload || workload.node.name !== speaker) return;
   if (event.type === "ReallocDone" || event.type === "ReallocFailed") {
     endRealloc(zone, workload, event);
     return;
   }
+  if (
+    event.type === "ContainerReleased" ||
+    event.type === "ContainerAdopted" ||
+    event.type === "AdoptionFailed"
+  ) {
+    applyDissociationFact(zone, recorded, workload, event);
+    return;
+  }
   if (event.type === "ContainerRemoved") {
     // Removed by hand it is made again, so it keeps its room. Only the answer to the stop returns it.
     if (workload.stopping && event.generation >= workload.generation) forgetWorkload(zone, workload);
-    else if (event.generation >= workload.generation || !workload.change)
+    // What was given up is not made again.
+    else if (workload.phase !== "failed" && (event.generation >= workload.generation || !workload.change))
       advanceTo(zone, workload, workload.stopped ? "stopped" : "assigned");
     return;
   }
@@ -52,7 +63,10 @@ function advanceTo(zone: Zone, workload: Workload, phase: Phase): void {
   workload.phase = phase;
 }
 
-type ContainerFact = Exclude<Extract<FactEvent, { generation: number }>, { type: "ContainerRemoved" }>;
+type ContainerFact = Exclude<
+  Extract<FactEvent, { generation: number }>,
+  { type: "ContainerRemoved" | "ContainerReleased" | "ContainerAdopted" | "AdoptionFailed" }
+>;
 
 function advance(zone: Zone, workload: Workload, recorded: RecordedEvent, event: ContainerFact): void {
   // Of the container as it was before the newest order, which says nothing about it as it shall be.

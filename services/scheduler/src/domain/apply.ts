@@ -13,6 +13,7 @@ import { Books } from "@eru/resources";
 import { amountsOf, rebook } from "./amounts.ts";
 import { askChange } from "./apply-change.ts";
 import { applyDecision } from "./apply-decision.ts";
+import { askOfWorkload, remember } from "./apply-dissociation.ts";
 import { applyFact } from "./apply-fact.ts";
 import { askRealloc, askReallocOfAll } from "./apply-realloc.ts";
 import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
@@ -110,6 +111,8 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
     for (const workload of [...node.workloads]) {
       workload.deployment.why = "node_lost";
       workload.deployment.cause = causeOf(recorded);
+      if (workload.going?.keeps)
+        remember(workload, { generation: workload.generation + 1, seq: recorded.seq, gone: false });
       if (!workload.stopping)
         pod.orphans.set(workload.id, {
           node: node.name,
@@ -117,6 +120,7 @@ function applyNode(zone: Zone, recorded: RecordedEvent<NodeEvent>): void {
           deployment: workload.deployment.id,
           generation: workload.generation,
           cause: causeOf(recorded),
+          ...(workload.going?.keeps && { keeps: true as const }),
         });
       forgetWorkload(zone, workload);
     }
@@ -136,6 +140,10 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
   }
   if (event.type === "WorkloadChangeRequested") {
     askChange(zone, recorded, event);
+    return;
+  }
+  if (event.type === "DissociationRequested" || event.type === "AdoptionRequested") {
+    askOfWorkload(zone, recorded, event);
     return;
   }
   if (event.type === "WorkloadReallocRequested") {
@@ -162,6 +170,7 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
   podOf(zone, deployment.pod).waiting.delete(deployment);
   if (event.type === "ScaleRequested") {
     deployment.count = event.count;
+    deployment.countSeq = recorded.seq;
     deployment.refused = 0;
     deployment.accepted = Math.min(deployment.accepted, event.count);
     deployment.why = "scaled";
@@ -209,11 +218,13 @@ function addDeployment(
     rollouts: 0,
     realloc: undefined,
     count: event.count,
+    countSeq: recorded.seq,
     refused: 0,
     accepted: 0,
     removed: false,
     sets: undefined,
     workloads: new Map(),
+    dissociated: new Map(),
     lastN: 0,
     failures: 0,
     provingAboveN: 0,

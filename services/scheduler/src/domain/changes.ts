@@ -46,3 +46,11 @@ export const causeOf = (recorded: RecordedEvent): Cause => ({
   correlationId: recorded.cause.correlationId,
   causationId: recorded.id,
 });
+
+/** The last order about a workload is on its way. */
+export function stopping(pod: Pod, workload: Workload, cause: Cause): void {
+  workload.going ??= { drain: false, deadlineMs: 0, cause };
+  workload.stopping = true;
+  workload.generation++;
+  pod.draining.delete(workload);
+}

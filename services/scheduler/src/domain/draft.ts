@@ -174,6 +174,14 @@ export class Draft {
     return granted;
   }
 
+  /** Books these parts of the node and no others. */
+  bookAs(node: Node, amounts: Amounts, granted: Granted): void {
+    const books = this.#books.get(node.name) ?? node.books.copy();
+    this.#books.set(node.name, books);
+    books.book(amounts, granted);
+    noteChange(this, node.name);
+  }
+
   /** Nodes on which the pass has placed something. */
   bookedNodes(): Node[] {
     return [...this.#books.keys()].flatMap((name) => this.pod.nodes.get(name) ?? []);

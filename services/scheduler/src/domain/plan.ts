@@ -1,4 +1,6 @@
+import { adopt, undoAdoptions } from "./adopt.ts";
 import { concerned } from "./concerned.ts";
+import { dissociate } from "./dissociate.ts";
 import { type Decided, Draft, type Order, type PassOptions, type Signals } from "./draft.ts";
 import { keep } from "./keep.ts";
 import { reallocate } from "./realloc.ts";
@@ -110,13 +112,16 @@ function pauseOverdue(draft: Draft): void {
 
 /** Orders of workloads whose node left the zone: should the machine come back under its name, it stops them. */
 function takeBackOrphans(draft: Draft): void {
-  for (const { node, workload, deployment, generation, cause } of draft.pod.orphans.values()) {
+  for (const { node, workload, deployment, generation, cause, keeps } of draft.pod.orphans.values()) {
     if (draft.affordable(1) < 1) return;
     draft.spend(1);
-    const decision = draft.decide(
-      { type: "StopDecided", deployment, workload, node, because: "node_removed" },
-      cause,
-    );
+    const of = { deployment, workload, node, because: "node_removed" } as const;
+    if (keeps) {
+      const released = draft.decide({ type: "ReleaseOrdered", ...of }, cause);
+      draft.order({ type: "WorkloadReleaseAssigned", node, workload, generation: generation + 1 }, released);
+      continue;
+    }
+    const decision = draft.decide({ type: "StopDecided", ...of }, cause);
     draft.order(
       {
         type: "WorkloadStopAssigned",
@@ -158,6 +163,7 @@ function stopForgotten(draft: Draft, deployment: Deployment): void {
 
 function follow(draft: Draft, deployment: Deployment): void {
   stopForgotten(draft, deployment);
+  if (undoAdoptions(draft, deployment)) return;
   const staying = draft.staying(deployment);
   if (deployment.removed) {
     for (const workload of staying) if (!remove(draft, workload, "removed")) return;
@@ -170,4 +176,6 @@ function follow(draft: Draft, deployment: Deployment): void {
   }
   changeWorkloads(draft, deployment);
   reallocate(draft, deployment);
+  dissociate(draft, deployment);
+  adopt(draft, deployment);
 }

@@ -1,5 +1,6 @@
 import { demandOf, reallocated } from "@eru/resources";
 import { type Amounts, amountsOf } from "./amounts.ts";
+import { leavingText } from "./dissociated.ts";
 import type { Decided, Draft } from "./draft.ts";
 import { type Deployment, type Node, templateAt, type Workload } from "./zone.ts";
 
@@ -79,8 +80,7 @@ function order(draft: Draft, workload: Workload, wanted: Wanted, cause: Decided[
 /** Why it will not be done. */
 function refusalOf(draft: Draft, workload: Workload, amounts: Amounts): string | undefined {
   const { deployment, node, going } = workload;
-  if (deployment.removed || going || draft.going.has(workload))
-    return "it is being removed: see what its deployment has instead";
+  if (deployment.removed || going || draft.going.has(workload)) return leavingText(workload);
   if (draft.livenessOf(node) === "lost")
     return `node ${node.name} is lost: its workloads are replaced elsewhere`;
   if (amounts.pieces !== workload.amounts.pieces)

@@ -2,6 +2,7 @@ import type { DecisionEvent } from "@eru/events";
 import { mayServe } from "./carriers.ts";
 import type { Decided, Draft } from "./draft.ts";
 import { inFlightOf } from "./drains.ts";
+import { letGo } from "./let-go.ts";
 import { barrier } from "./serves.ts";
 import { templateAt, type Workload } from "./zone.ts";
 
@@ -50,8 +51,15 @@ function causeOf(draft: Draft, { deployment, node, move }: Workload, because: Re
   return because === "drained_node" ? (node.drain?.cause ?? deployment.cause) : deployment.cause;
 }
 
-/** Sends the stop to the node: nothing reaches the workload any more, or the time for it is over. */
+/**
+ * Sends the stop to the node: nothing reaches the workload any more, or the time for it is over. One that is being
+ * dissociated is let go of instead.
+ */
 export function stop(draft: Draft, workload: Workload, because: Stop, cause: Decided["cause"]): void {
+  if (workload.going?.keeps) {
+    letGo(draft, workload, because, cause);
+    return;
+  }
   const decision = draft.decide(
     {
       type: "StopDecided",

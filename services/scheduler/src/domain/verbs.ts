@@ -1,5 +1,6 @@
 import { type AssignmentEvent, type DecisionEvent, unreachable } from "@eru/events";
 import { isRouted, mayServe } from "./carriers.ts";
+import { leavingText } from "./dissociated.ts";
 import type { Decided, Draft } from "./draft.ts";
 import { inFlightOf } from "./drains.ts";
 import { serves } from "./serves.ts";
@@ -30,8 +31,7 @@ export function changeWorkloads(draft: Draft, deployment: Deployment): void {
 /** Why it will never be done. */
 function refusalOf(draft: Draft, workload: Workload): string | undefined {
   const { deployment, node, asked } = workload;
-  if (deployment.removed || workload.going || draft.going.has(workload))
-    return "it is being removed: see what its deployment has instead";
+  if (deployment.removed || workload.going || draft.going.has(workload)) return leavingText(workload);
   if (draft.livenessOf(node) === "lost")
     return `node ${node.name} is lost: its workloads are replaced elsewhere; ask again when it is back`;
   if (asked?.verb === "start" && !workload.stopped && workload.phase !== "failed")

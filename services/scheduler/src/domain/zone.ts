@@ -15,6 +15,7 @@ import { type Books, isOffered, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
 import type { AskedMove } from "./asked-move.ts";
 import type { Carrier, Carries, Claim } from "./carriers.ts";
+import type { Adopting, Asked, Dissociated } from "./dissociated.ts";
 import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
 import type { Rollout } from "./rollout-state.ts";
@@ -92,7 +93,7 @@ export type Workload = {
   /** The last failing answer or error, for people. */
   failure: string;
   /** Where the removal stands; a workload never comes back from it. */
-  going: { drain: boolean; deadlineMs: number; cause: Cause } | undefined;
+  going: Going | undefined;
   stopping: boolean;
   /** What a user asks of it, not begun yet. */
   asked: AskedChange | undefined;
@@ -102,6 +103,10 @@ export type Workload = {
   change: Change | undefined;
   /** A user asked to stop and keep it. */
   stopped: boolean;
+  /** A user wants it out of Eru, with its container: not decided yet. */
+  parting: (Asked & { replace: boolean }) | undefined;
+  /** Its node shall take its container back. */
+  adopting: Adopting | undefined;
   /** The decision that its endpoint shall drain, and those before. */
   drain: string | undefined;
   pastDrains: ReadonlySet<string>;
@@ -109,6 +114,17 @@ export type Workload = {
   drainedBy: ReadonlyMap<string, number>;
   /** It counts for the spread of its app and entrypoint. */
   counted: boolean;
+};
+
+/** A workload on its way out. */
+type Going = {
+  drain: boolean;
+  deadlineMs: number;
+  cause: Cause;
+  /** Its container runs on: its node lets go of it instead of stopping it. */
+  keeps?: true;
+  /** It shall come back as soon as it is out. */
+  adopt?: Asked | undefined;
 };
 
 /** What runs, and what each workload of it books. */
@@ -178,6 +194,8 @@ export type Deployment = {
   /** The newest request that all workloads shall have other resources: what was decided before it does not know it. */
   realloc: { seq: number; cause: Cause } | undefined;
   count: number;
+  /** The sequence at which a user last said how many. */
+  countSeq: number;
   /** Workloads of `count` that were refused. */
   refused: number;
   /** The highest number that was granted of `count`: what is lost of it waits for room, also when shortage refuses. */
@@ -186,6 +204,8 @@ export type Deployment = {
   /** Of a strategy that counts per node, what was last decided: on how many nodes. */
   sets: DecidedSets | undefined;
   readonly workloads: Map<string, Workload>;
+  /** Workloads that left Eru with their containers. */
+  readonly dissociated: Map<string, Dissociated>;
   /** Workloads ever placed: the number of the newest. */
   lastN: number;
   /** Workloads that failed for good since the last steady minute or request. */
@@ -198,13 +218,20 @@ export type Deployment = {
   /** The reason recorded for waiting: the same one is not recorded again. */
   deferral: string | undefined;
   /** Why workloads are missing, when neither an upgrade nor a lost node says it. */
-  why: "deployed" | "scaled" | "failed" | "node_lost";
+  why: "deployed" | "scaled" | "failed" | "node_lost" | "dissociated";
   /** The request or fact that made it act. */
   cause: Cause;
 };
 
 /** A workload whose node left the zone: its order is taken back in case the machine returns under its name. */
-type Orphan = { node: string; workload: string; deployment: string; generation: number; cause: Cause };
+type Orphan = {
+  node: string;
+  workload: string;
+  deployment: string;
+  generation: number;
+  cause: Cause;
+  keeps?: true;
+};
 
 export type Pod = {
   readonly name: string;

@@ -11,8 +11,9 @@ export function snapshot(zone: Zone): unknown {
       books: books.lines(),
       workloads: [...workloads].map(({ id }) => id).sort(),
     })),
-    deployments: sorted(zone.deployments, ({ workloads, contents, ...deployment }) => ({
+    deployments: sorted(zone.deployments, ({ workloads, contents, dissociated, ...deployment }) => ({
       ...deployment,
+      dissociated: sorted(dissociated, (record) => record),
       templates: [...contents.keys()],
       workloads: [...workloads.keys()],
     })),
