@@ -54,10 +54,13 @@ export const routerSyncConfig = {
       .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], "wanted addresses or CIDR blocks"))
       .max(256),
   ),
-  /** The certificates, in PEM, that sign those of endpoints where a rule wants them judged; absent: those of the system. */
+  /** Whose signature counts where a rule wants certificates of endpoints judged: a file, or `system`; absent: nobody's. */
   ERU_ELB_ENDPOINT_CA: z
     .string()
-    .regex(/^\/[A-Za-z0-9_.:/-]+$/, "wanted an absolute path of letters, digits and _ . : / - only")
+    .regex(
+      /^(system|\/[A-Za-z0-9_.:/-]+)$/,
+      "wanted `system` or an absolute path of letters, digits and _ . : / - only",
+    )
     .optional(),
   /** Where requests are logged. */
   ERU_ELB_ACCESS_LOG: AccessLog.default("file"),

@@ -171,13 +171,19 @@ test("calls of gRPC are judged too", async () => {
   expect([await statusOf("signed.org"), await statusOf("own.org")]).toEqual(["0", "14"]);
 });
 
-test("without a bundle of its own a load balancer trusts whom its system trusts, so not us", async () => {
+test("without a bundle nobody is trusted, and the system's is there when asked for", async () => {
   const { signed } = await pairs(name);
-  const elb = await elbWith(
-    ruleTable(
-      { "a/signed": [await serving("signed", signed)] },
-      { "hello.org": https("a/signed", { verify: true, name }) },
-    ),
+  const table = ruleTable(
+    { "a/signed": [await serving("signed", signed)] },
+    { "hello.org": https("a/signed", { verify: true, name }) },
   );
-  expect((await ask(elb)).status).toBe(502);
+  const [alone, trusting] = [await elbWith(table), await elbWith(table, "system")];
+  expect((await ask(alone)).status).toBe(502);
+  expect((await ask(trusting)).status).toBe(502);
+  expect(await readFile(join(alone.dir, "nginx.conf"), "utf8")).toMatch(
+    /proxy_ssl_trusted_certificate \S+nobody/,
+  );
+  expect(await readFile(join(trusting.dir, "nginx.conf"), "utf8")).toContain(
+    "proxy_ssl_trusted_certificate /etc/",
+  );
 });

@@ -39,7 +39,7 @@ export type NginxSettings = {
   trustedProxies: readonly string[];
   tableSize: string;
   workers: string;
-  /** The certificates that sign those of endpoints, in PEM; absent: those of the system. */
+  /** A file with the certificates that sign those of endpoints, or `system`; absent: nobody is trusted. */
   endpointCa?: string | undefined;
   /** As access-log.ts says; absent: into a file. */
   accessLog?: string;
@@ -185,9 +185,14 @@ export class NginxProcess {
     return { listens, certFile, keyFile };
   }
 
-  /** Where this system keeps whom it trusts. Without any nobody is trusted: the key of what stands there is thrown away. */
-  async #systemCa(): Promise<string> {
-    for (const file of systemCas)
+  /**
+   * Those of the system only when asked for: nginx reads the file once for each location that judges, which takes half a
+   * second and 20 MiB for a hundred and fifty certificates.
+   */
+  async #endpointCa(): Promise<string> {
+    const { dir, endpointCa } = this.#settings;
+    if (endpointCa !== undefined && endpointCa !== "system") return endpointCa;
+    for (const file of endpointCa === "system" ? systemCas : [])
       if (
         await access(file).then(
           () => true,
@@ -195,7 +200,10 @@ export class NginxProcess {
         )
       )
         return file;
-    const nobody = join(this.#settings.dir, "run", "nobody.pem");
+    if (endpointCa === "system")
+      throw new NginxStartError(`none of ${systemCas.join(", ")} is there: install ca-certificates`);
+    // Nobody: the key of what stands there is thrown away.
+    const nobody = join(dir, "run", "nobody.pem");
     await writeFile(nobody, placeholderCertificate(Date.now()).certPem);
     return nobody;
   }
@@ -221,7 +229,7 @@ export class NginxProcess {
       bootFile: this.bootFile,
       keysFile: withKeys ? "/proc/self/fd/3" : "none",
       tls: await this.#tls(),
-      endpointCa: this.#settings.endpointCa ?? (await this.#systemCa()),
+      endpointCa: await this.#endpointCa(),
       ...featuresOf(await said(this.#settings.bin)),
       pidFile,
       socket: this.socket,
