@@ -1,13 +1,14 @@
 // How fast and how well the scheduler plans, without a log: Eru's own cases, Nomad's grid, kube-scheduler's shapes, and how
-// the time grows with nodes and with what runs already.
-//   node test/bench/scheduler.ts [eru,nomad,kube,scaling]
+// the time grows with nodes and with what runs already, and how many nodes each strategy needs.
+//   node test/bench/scheduler.ts [eru,nomad,kube,scaling,packing]
 import { availableParallelism, loadavg } from "node:os";
 import { kubeShapes, kubeSource } from "./scheduler/kube-shapes.ts";
 import { fullGrid, gridSource, nomadGrid } from "./scheduler/nomad-grid.ts";
+import { packing, packingSource } from "./scheduler/packing.ts";
 import { eruSource, plannerCases } from "./scheduler/planner-cases.ts";
 import { scaling } from "./scheduler/scaling.ts";
 
-const parts = (process.argv[2] ?? "eru,nomad,kube,scaling").split(",");
+const parts = (process.argv[2] ?? "eru,nomad,kube,scaling,packing").split(",");
 const loadBefore = loadavg();
 const figures: Record<string, unknown> = {};
 
@@ -50,6 +51,12 @@ if (parts.includes("scaling"))
       11,
     ),
   ]);
+if (parts.includes("packing"))
+  show(
+    "packing",
+    `Nodes for 10,000 workloads one by one, against the least that could hold them; ${packingSource}`,
+    packing(10_000, ["drained", "global", "auto"]),
+  );
 console.log(
   JSON.stringify({
     processors: availableParallelism(),

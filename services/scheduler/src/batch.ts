@@ -156,8 +156,19 @@ class Messages {
   }
 }
 
-/** What the event adds to a message. A template is weighed once: thousands of orders carry the same one. */
+const eventBytes = new WeakMap<EruEvent, number>();
+
+/** What the event adds to a message, weighed once: it is asked for when batches are cut and again when they are filled. */
 function bytesOf(event: EruEvent): number {
+  const known = eventBytes.get(event);
+  if (known !== undefined) return known;
+  const bytes = weigh(event);
+  eventBytes.set(event, bytes);
+  return bytes;
+}
+
+/** A template is weighed once: thousands of orders carry the same one. */
+function weigh(event: EruEvent): number {
   if (event.type !== "WorkloadAssigned") return textBytes(event) + eventOverheadBytes;
   const { template, ...rest } = event;
   const known = templateBytes.get(template) ?? textBytes(template);

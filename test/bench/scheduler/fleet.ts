@@ -9,16 +9,21 @@ import {
   subjects,
   type Template,
 } from "@eru/events";
+import { demandOf } from "@eru/resources";
 import { apply } from "../../../services/scheduler/src/domain/apply.ts";
-import { noSignals } from "../../../services/scheduler/src/domain/draft.ts";
+import { Draft, noSignals } from "../../../services/scheduler/src/domain/draft.ts";
 import { dryRun } from "../../../services/scheduler/src/domain/dry-run.ts";
 import { actionsMax } from "../../../services/scheduler/src/domain/limits.ts";
+import { roomIn, verdicts } from "../../../services/scheduler/src/domain/place.ts";
+import { wishOf } from "../../../services/scheduler/src/domain/place-missing.ts";
 import { plan } from "../../../services/scheduler/src/domain/plan.ts";
 import { emptyZone, podOf, type Zone } from "../../../services/scheduler/src/domain/zone.ts";
 
 const pod = "bench";
 const cause = { correlationId: "bench", causationId: "bench" };
 const meta = { id: "bench", time: "2026-01-01T00:00:00.000Z", actor: "bench" };
+
+const passOptions = { drainDeadlineMs: 30_000, actionsMax };
 
 /** What is asked for. */
 export type Wanted = {
@@ -84,13 +89,21 @@ export class Fleet {
     });
   }
 
+  /** Whether one more of the wanted fits anywhere, by the function that decides. */
+  hasRoom({ resources, app = "app", strategy = "auto", filter = {}, nodesLimit = 0 }: Wanted): boolean {
+    const asked = { key: `${app}/web`, strategy, nodesLimit, filter: { ...everywhere, ...filter } };
+    const wish = wishOf(asked, demandOf(resources), []);
+    const draft = new Draft(this.zone, podOf(this.zone, pod), noSignals, passOptions);
+    return roomIn(verdicts(draft, wish), wish) > 0;
+  }
+
   /** One pass over what changed, its decisions folded; the number of workloads it placed. */
   pass(): number {
     const { touched } = podOf(this.zone, pod);
     const focus = [...touched];
     touched.clear();
-    const options = { drainDeadlineMs: 30_000, actionsMax };
-    const made = plan(this.zone, podOf(this.zone, pod), { focus, signals: noSignals, options });
+    const given = { focus, signals: noSignals, options: passOptions };
+    const made = plan(this.zone, podOf(this.zone, pod), given);
     for (const { event } of made.decisions) this.#record(subjects.decision(pod), event);
     for (const id of made.unfinished) touched.add(id);
     return made.decisions.reduce((sum, { event }) => sum + placedBy(event), 0);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { kubeShapes } from "./kube-shapes.ts";
 import { nomadGrid } from "./nomad-grid.ts";
+import { complementary, lowerBound, packing, uniform } from "./packing.ts";
 import { plannerCases } from "./planner-cases.ts";
 import { scaling } from "./scaling.ts";
 
@@ -25,4 +26,15 @@ test("each of kube-scheduler's shapes places every workload", () => {
 test("a thousand more are placed beside those that run already", () => {
   const scales = scaling([{ nodes: 20, before: 2_000 }], 2);
   expect(scales.map(({ placed }) => placed)).toEqual([2_000]);
+});
+
+test("the sets to be packed are the published ones: their lower bounds are", () => {
+  expect(lowerBound(uniform(10_000, 42))).toBe(2_521);
+  expect(lowerBound(complementary(10_000, 7))).toBe(1_547);
+});
+
+test("each strategy packs each set on no fewer nodes than can hold it", () => {
+  const packed = packing(40, ["drained", "global", "auto"]);
+  expect(packed).toHaveLength(6);
+  for (const { nodes, bound } of packed) expect(nodes).toBeGreaterThanOrEqual(bound);
 });

@@ -76,7 +76,7 @@ export class Draft {
   readonly #books = new Map<string, Books>();
   readonly #moves = new Map<Node, number>();
   readonly #spread = new Map<string, Map<string, number>>();
-  readonly #placed = new Map<string, number>();
+  readonly #placed = new Map<string, Map<string, number>>();
   readonly #ordered = new Map<Workload, number>();
 
   constructor(zone: Zone, pod: Pod, signals: Signals, options: PassOptions) {
@@ -93,7 +93,7 @@ export class Draft {
     for (const [node, liveness] of this.#liveness) draft.#liveness.set(node, liveness);
     for (const [node, books] of this.#books) draft.#books.set(node, books.copy());
     for (const [key, nodes] of this.#spread) draft.#spread.set(key, new Map(nodes));
-    for (const [where, count] of this.#placed) draft.#placed.set(where, count);
+    for (const [key, nodes] of this.#placed) draft.#placed.set(key, new Map(nodes));
     return draft;
   }
 
@@ -209,12 +209,15 @@ export class Draft {
     const nodes = this.#spread.get(key) ?? new Map<string, number>();
     this.#spread.set(key, nodes);
     nodes.set(node, (nodes.get(node) ?? 0) + change);
-    if (change > 0) this.#placed.set(`${key} ${node}`, this.placedOn(key, node) + change);
+    if (change <= 0) return;
+    const placed = this.#placed.get(key) ?? new Map<string, number>();
+    this.#placed.set(key, placed);
+    placed.set(node, (placed.get(node) ?? 0) + change);
   }
 
   /** Workloads of an app and entrypoint that this pass has placed on a node. */
   placedOn(key: string, node: string): number {
-    return this.#placed.get(`${key} ${node}`) ?? 0;
+    return this.#placed.get(key)?.get(node) ?? 0;
   }
 
   /** The workloads of a deployment that shall stay, oldest first. */
