@@ -8,6 +8,23 @@ export const elbStatusReasonMax = 200;
 const total = z.int().min(0);
 const listed = <T extends z.ZodType>(item: T) => z.array(item).max(elbStatusListMax);
 
+/** How a staged route does in a load balancer that has it; requests are counted since the table is in force there. */
+export const ElbStage = z.object({
+  host: z.string(),
+  stage: z.string(),
+  applied: z.boolean(),
+  /** Why its engine does not take it. */
+  refused: z.string().optional(),
+  requests: total,
+  /** Answers of 500 and above. */
+  failures: total,
+  /** The same from before, since the engine started. */
+  requestsBefore: total,
+  failuresBefore: total,
+  forMs: total,
+});
+export type ElbStage = z.infer<typeof ElbStage>;
+
 /**
  * What a load balancer says of itself with each heartbeat. Never stored: what changed for good is in the log. What a newer
  * one adds is not read.

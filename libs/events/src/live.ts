@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Reasons } from "./decision.ts";
 import { NodeFilter, Strategy, Template } from "./deployment.ts";
-import { ElbStatus } from "./elb-status.ts";
+import { ElbStage, ElbStatus, elbStatusListMax } from "./elb-status.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName } from "./names.ts";
 import { Resources } from "./resources.ts";
 import { DowntimeRisk, RolloutSettings } from "./rollout.ts";
@@ -27,6 +27,8 @@ export const ElbHeartbeat = z.object({
   appliedSeq: z.int(),
   group: ElbGroup.optional(),
   status: ElbStatus.optional(),
+  /** Staged routes that it has; more are not listed. */
+  stages: z.array(ElbStage).max(elbStatusListMax).optional(),
   /** It was told to leave, and has: it follows the log and serves who still comes, but nobody needs to wait for it. */
   left: z.literal(true).optional(),
   /** The last one: it has ended in order and serves nobody, so nobody needs to wait until it is missed. */

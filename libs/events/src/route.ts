@@ -62,6 +62,26 @@ export const RouteContent = z.strictObject({
 });
 export type RouteContent = z.infer<typeof RouteContent>;
 
+/** A day: whoever stages a change looks at it sooner. */
+export const promoteAfterMsMax = 86_400_000;
+
+/** A change of a route that some load balancers get before the others. */
+export const RouteStage = z.strictObject({
+  /** Names it for good. */
+  stage: z.string().min(1).max(128),
+  /** Those that route by it; all others go on as before. */
+  elbs: z
+    .array(ElbName)
+    .min(1)
+    .max(32)
+    .refine((elbs) => new Set(elbs).size === elbs.length, "a load balancer is named twice"),
+  /** Milliseconds after which it becomes everybody's, if all is well; absent: when somebody says so. */
+  promoteAfterMs: z.int().min(1_000).max(promoteAfterMsMax).optional(),
+  /** Percent of the host's answers that may be 5xx beyond what was before. */
+  failuresMaxPercent: z.number().min(0).max(100).optional(),
+});
+export type RouteStage = z.infer<typeof RouteStage>;
+
 /** A route is everything declared for one host; declaring again replaces it. */
 export const RouteEvent = z.discriminatedUnion("type", [
   z.strictObject({
@@ -74,6 +94,21 @@ export const RouteEvent = z.discriminatedUnion("type", [
     restores: z.int().min(1).optional(),
   }),
   z.strictObject({ type: z.literal("RouteRemoved"), host: HostName }),
+  /** Some load balancers route by `content`, until it ends; the others by what is declared. One at a time for a host. */
+  z.strictObject({
+    type: z.literal("RouteStaged"),
+    host: HostName,
+    ...RouteStage.shape,
+    content: RouteContent,
+  }),
+  /** They route by what is declared again. What was promoted is declared in the same message. */
+  z.strictObject({
+    type: z.literal("RouteStageEnded"),
+    host: HostName,
+    stage: z.string(),
+    because: z.enum(["promoted", "aborted", "failed"]),
+    detail: z.string(),
+  }),
 ]);
 export type RouteEvent = z.infer<typeof RouteEvent>;
 
@@ -101,5 +136,15 @@ export const ElbEvent = z.discriminatedUnion("type", [
   }),
   /** The engine refused a line of the table; the table before stays. */
   z.strictObject({ type: z.literal("RouteRejected"), elb: ElbName, host: HostName, reason: z.string() }),
+  /** A load balancer that got a change before the others says whether it may become everybody's. */
+  z.strictObject({
+    type: z.literal("RouteStageJudged"),
+    elb: ElbName,
+    host: HostName,
+    stage: z.string(),
+    passed: z.boolean(),
+    /** What it saw. */
+    detail: z.string(),
+  }),
 ]);
 export type ElbEvent = z.infer<typeof ElbEvent>;

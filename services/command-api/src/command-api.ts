@@ -9,6 +9,7 @@ import { user as decider } from "./domain/user.ts";
 import { Follower } from "./follower.ts";
 import { about, type Caller, type Command, type HandleDeps, handle } from "./handle.ts";
 import { createServer } from "./http/server.ts";
+import { keepStages } from "./stage-keeper.ts";
 import { Turns } from "./turns.ts";
 
 /** What command-api is made of. */
@@ -84,7 +85,7 @@ export async function runCommandApi(
   const { signal, log, adminTokenHash } = deps;
   const { app, follower, handling } = await createCommandApi(deps);
   const following = new AbortController();
-  const followed = follower.run(following.signal);
+  const followed = Promise.all([follower.run(following.signal), keepStages(handling, log, following.signal)]);
   const stopped = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });

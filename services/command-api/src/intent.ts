@@ -1,4 +1,11 @@
-import { type Decider, decodeMessage, type EruEvent, historyKind, type RecordedEvent } from "@eru/events";
+import {
+  type Decider,
+  decodeMessage,
+  type EruEvent,
+  historyKind,
+  type RecordedEvent,
+  subjects,
+} from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import { Tokens } from "@eru/service";
 import { app } from "./domain/app.ts";
@@ -9,11 +16,12 @@ import { node } from "./domain/node.ts";
 import { Occupancy } from "./domain/occupancy.ts";
 import { pod } from "./domain/pod.ts";
 import { route } from "./domain/route.ts";
+import { dueOf, type StageJudged } from "./domain/stage.ts";
 import { user } from "./domain/user.ts";
 import { Workloads } from "./domain/workload.ts";
 
 /** The names of what a command made or changed, as its answer shows them. */
-export type Ids = Readonly<Record<string, string>>;
+export type Ids = Readonly<Record<string, string | readonly string[]>>;
 
 /** The first answer of a command, as the log tells it. */
 export type Answer = { seq: number; ids: Ids; digest: string | undefined };
@@ -52,6 +60,8 @@ export class Intent {
   readonly routes = new States(route);
   readonly certificates = new States(certificate);
   readonly elbs = new States(elb);
+  /** Hosts of which a staged change shall be promoted or taken back, by what load balancers said of it. */
+  readonly dueStages = new Set<string>();
   readonly users = new States(user);
   readonly occupancy = new Occupancy();
   readonly workloads = new Workloads();
@@ -73,7 +83,7 @@ export class Intent {
     if (kind === "acme") return;
     // That it speaks is all that matters: what load balancers do is many messages.
     if (kind === "elb") {
-      this.#noteElb(message.subject);
+      this.#noteElb(message);
       return;
     }
     // Of the many decisions, only few matter here.
@@ -100,9 +110,24 @@ export class Intent {
     return this.#answers.get(commandId);
   }
 
-  #noteElb(subject: string): void {
+  #noteElb(message: StoredMessage): void {
+    const { subject } = message;
+    if (message.body.includes('"RouteStageJudged"'))
+      for (const { event } of decodeMessage(message))
+        if (event.type === "RouteStageJudged") this.#judge(subject, event);
     const name = subject.slice(subject.lastIndexOf(".") + 1);
     if (this.elbs.get(name).phase !== "known") this.elbs.apply(name, { type: "ElbHeard" });
+  }
+
+  /** A load balancer speaks for itself only. */
+  #judge(subject: string, event: StageJudged): void {
+    if (subject === subjects.elb(event.elb)) this.routes.apply(event.host, event);
+    this.#due(event.host);
+  }
+
+  #due(host: string): void {
+    if (dueOf(this.routes.get(host))) this.dueStages.add(host);
+    else this.dueStages.delete(host);
   }
 
   #remember(first: RecordedEvent | undefined): void {
@@ -153,7 +178,10 @@ export class Intent {
         break;
       case "RouteDeclared":
       case "RouteRemoved":
+      case "RouteStaged":
+      case "RouteStageEnded":
         this.routes.apply(event.host, event);
+        this.#due(event.host);
         break;
       case "CertificateStored":
       case "CertificateOrdered":
@@ -197,6 +225,7 @@ const isCountEvent = (event: EruEvent): event is CountEvent =>
 
 /** What the answer to a command names: read from its first event, so that a repeated key gets the same. */
 function idsOf(event: EruEvent): Ids {
+  if (event.type === "RouteStaged") return { host: event.host, elbs: event.elbs };
   if (event.type === "ReleaseRegistered") return { app: event.app, release: event.release };
   if ("deployment" in event && "workload" in event)
     return { deployment: event.deployment, workload: event.workload };

@@ -18,6 +18,7 @@ import { addPods } from "./queries/pods.ts";
 import { addRebalances } from "./queries/rebalances.ts";
 import { addRollouts } from "./queries/rollouts.ts";
 import { addRoutes } from "./queries/routes.ts";
+import { addStages } from "./queries/stages.ts";
 import { addStatus } from "./queries/status.ts";
 import { addUsers } from "./queries/users.ts";
 import { addWhy } from "./queries/why.ts";
@@ -53,6 +54,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   addWorkloads(queries);
   addRoutes(queries);
   addElbs(queries, elbs);
+  addStages(queries, elbs);
   addCertificates(queries, metrics);
   addUsers(queries);
   addEvents(queries);

@@ -18,6 +18,7 @@ export type Tables = {
   workloads: Workload;
   workloadCounts: WorkloadCountsRow;
   routes: RouteRow;
+  stages: StageRow;
   certificates: CertificateRow;
   routeCertificates: { host: string; certificate: string };
   elbs: ElbRow;
@@ -128,6 +129,23 @@ export type RouteRow = {
   declaredSeq: number;
   declaredAt: string;
   declaredBy: string;
+};
+
+/** A change that some load balancers have before the others. */
+export type StageRow = {
+  host: string;
+  stage: string;
+  /** JSON. */
+  elbs: string;
+  /** JSON of what is staged. */
+  content: string;
+  promoteAfterMs: number | null;
+  failuresMaxPercent: number | null;
+  /** JSON of what load balancers said of it. */
+  judged: string;
+  stagedSeq: number;
+  stagedAt: string;
+  stagedBy: string;
 };
 
 /** Without its private key, which never enters a view. */

@@ -1,4 +1,11 @@
-import { AppError, decodeMessage, type ElbHeartbeat, liveSubjects, subjects } from "@eru/events";
+import {
+  AppError,
+  decodeMessage,
+  type ElbHeartbeat,
+  elbStatusListMax,
+  liveSubjects,
+  subjects,
+} from "@eru/events";
 import type { Broker } from "@eru/log";
 import { type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { AcmeRunner } from "./acme/runner.ts";
@@ -9,10 +16,12 @@ import { Drains } from "./drain.ts";
 import { elbStatus } from "./elb-status.ts";
 import { NginxKeeper } from "./keep-nginx.ts";
 import { Leave } from "./leave.ts";
+import { measure } from "./measure.ts";
 import { bootText, NginxAdmin, NginxUnreachableError, type Status } from "./nginx-admin.ts";
 import type { NginxProcess } from "./nginx-process.ts";
 import { type Pushed, Pusher, type Rejection } from "./push.ts";
 import { Reporter } from "./report.ts";
+import { StageWatch } from "./stage-watch.ts";
 import { validator } from "./validate.ts";
 
 export type RouterSyncDeps = {
@@ -64,6 +73,7 @@ export class RouterSync {
   readonly #reporter: Reporter;
   readonly #acme: AcmeRunner | undefined;
   readonly #leave: Leave;
+  readonly #stages: StageWatch;
   readonly #changed = new Wake();
   readonly #startedAtMs = performance.now();
   #broker: Broker | undefined;
@@ -74,7 +84,7 @@ export class RouterSync {
   constructor(deps: RouterSyncDeps) {
     const { nginx, log, newId, elb, leaveWaitMs } = deps;
     this.#deps = deps;
-    this.#fold = new RouteFold(deps.group);
+    this.#fold = new RouteFold(deps.group, elb);
     this.#admin = new NginxAdmin(nginx.socket, nginx.openKey);
     this.#reporter = new Reporter({ elb, newId, log });
     this.#acme = deps.acme && new AcmeRunner({ ...deps.acme, elb, newId, log });
@@ -114,7 +124,16 @@ export class RouterSync {
       ...{ elb, log, waitMs: leaveWaitMs, file: nginx.leaveFile },
       inFlight: () => this.#admin.inFlight(),
     });
-    this.#measure();
+    this.#stages = new StageWatch({
+      ...{ elb, pusher: this.#pusher, stages: () => this.#fold.stages },
+      metrics: () => this.#admin.metrics(),
+      judged: (event, cause) => this.#reporter.add(event, cause),
+      nowMs: () => performance.now(),
+    });
+    measure(deps.metrics, {
+      ...{ pusher: this.#pusher, fold: this.#fold, drains: this.#drains, keeper: this.#keeper },
+      connected: () => this.#broker?.connected() ?? false,
+    });
   }
 
   /** Why this load balancer cannot do its work now. */
@@ -141,6 +160,7 @@ export class RouterSync {
         this.#push(all),
         this.#watchDrains(all),
         this.#saveBootFile(all),
+        this.#stages.run(all),
         this.#leave.run(() => this.#epoch !== undefined, all),
       ]);
       await this.#saveNow();
@@ -310,7 +330,11 @@ export class RouterSync {
       ...{ serving, pusher: this.#pusher, drains: this.#drains },
       ...{ seenSeq: this.#fold.seq, leaving: this.#ending || this.#leave.leaving },
     });
-    const heartbeat: ElbHeartbeat = { elb, bootId: serving.bootId, ...said, group, status };
+    const stages = this.#stages.list(elbStatusListMax);
+    const heartbeat: ElbHeartbeat = {
+      ...{ elb, bootId: serving.bootId, ...said, group, status },
+      ...(stages.length > 0 && { stages }),
+    };
     broker.live.publish(liveSubjects.elbHeartbeat(elb), JSON.stringify(heartbeat));
   }
 
@@ -335,42 +359,6 @@ export class RouterSync {
     if (!inForce || token === this.#savedToken) return;
     await this.#deps.nginx.writeBootFile(bootText({ epoch: inForce.epoch, seq: inForce.seq }, inForce.table));
     this.#savedToken = token;
-  }
-
-  #measure(): void {
-    const { metrics } = this.#deps;
-    const gauge = (name: string, help: string, read: () => number) => metrics.gauge(name, help, [], read);
-    const keys = (kind: string) =>
-      [...(this.#pusher.inForce?.table.keys() ?? [])].filter((key) => key.startsWith(kind)).length;
-    gauge(
-      "eru_router_sync_applied_seq",
-      "nginx routes by the table as of this sequence",
-      () => this.#pusher.appliedSeq,
-    );
-    gauge("eru_router_sync_seen_seq", "The newest message of the log that was read", () => this.#fold.seq);
-    gauge("eru_router_sync_lag_messages", "Messages read and not yet in force", () =>
-      Math.max(0, this.#fold.seq - this.#pusher.appliedSeq),
-    );
-    gauge("eru_router_sync_hosts", "Hosts in the table in force", () => keys("r:"));
-    gauge("eru_router_sync_pools", "Pools in the table in force", () => keys("p:"));
-    gauge("eru_router_sync_endpoints", "Endpoints requests may go to", () => this.#pusher.endpoints);
-    gauge("eru_router_sync_draining", "Removed endpoints with requests under way", () => this.#drains.size);
-    gauge("eru_router_sync_rejected", "Lines nginx refused", () => this.#pusher.rejections.size);
-    gauge(
-      "eru_router_sync_held_pools",
-      "Pools that keep addresses on lost nodes, having no others",
-      () => this.#fold.heldPools.size,
-    );
-    gauge(
-      "eru_router_sync_held_nodes",
-      "Lost nodes whose addresses stay in use, because more than half of all would have gone with them at once",
-      () => this.#fold.heldNodes.size,
-    );
-    gauge("eru_router_sync_nginx_starts", "How often this process started nginx", () => this.#keeper.starts);
-    gauge("eru_router_sync_serving", "1 while nginx serves", () => (this.#keeper.serving ? 1 : 0));
-    gauge("eru_router_sync_log_connected", "1 while the log is reachable", () =>
-      this.#broker?.connected() ? 1 : 0,
-    );
   }
 }
 

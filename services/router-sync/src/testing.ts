@@ -28,7 +28,8 @@ export function recorder(): (event: EruEvent) => RecordedEvent {
 
 /** The history an event belongs to. */
 export function subjectOf(event: EruEvent): string {
-  if (event.type === "RouteDeclared" || event.type === "RouteRemoved") return subjects.route(event.host);
+  if (event.type.startsWith("Route") && "host" in event && !("elb" in event))
+    return subjects.route(event.host);
   if (event.type === "ElbLeaveRequested" || event.type === "ElbJoinRequested")
     return subjects.balancer(event.elb);
   if (event.type === "WorkloadAssigned" || event.type === "WorkloadStopAssigned")

@@ -1,14 +1,23 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import type { Api } from "../api.ts";
+import { type Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
-import { CliError } from "../errors.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import { collectNames, parseDuration } from "../quantities.ts";
 import { readSpec } from "../release-source.ts";
 import { plural } from "../render/text.ts";
 import { type RouteInFile, readRoutes } from "../route-file.ts";
 import { path, recorded } from "./common.ts";
 
-type ApplyOptions = { file: string; takeOver?: true; dryRun?: true };
+type ApplyOptions = {
+  file: string;
+  takeOver?: true;
+  dryRun?: true;
+  staged?: true;
+  elb?: string[];
+  promoteAfter?: number;
+  failuresMax?: number;
+};
 
 const Checked = z.looseObject({
   host: z.string(),
@@ -29,13 +38,33 @@ export function addRouteApply(cli: Cli, route: Command): void {
     })
     .option("--take-over", "take hosts from whoever owns them")
     .option("--dry-run", "only check, also in a load balancer's engine, and record nothing")
+    .option("--staged", "only at one load balancer of each group first; `eru route stage` shows and ends it")
+    .option(
+      "--elb <elb>",
+      "with --staged: at this one; repeatable (default: the first by name)",
+      collectNames,
+    )
+    .option(
+      "--promote-after <time>",
+      "with --staged: for all after this time, if all is well there",
+      parseDuration,
+    )
+    .option(
+      "--failures-max <percent>",
+      "with --promote-after: so many more 5xx may be (default: 1)",
+      parsePercent,
+    )
     .action(({ file, ...options }: ApplyOptions) =>
       cli.withApi(async (api) => {
+        const alone = options.elb ?? options.promoteAfter ?? options.failuresMax;
+        if (!options.staged && alone !== undefined)
+          throw new CliError(exitCodes.usage, "--elb, --promote-after and --failures-max go with --staged");
         const routes = readRoutes(readSpec(file, cli.io.cwd));
         // All are checked before the first is recorded, so that a fault in the last leaves nothing half done.
         const checked: Checked[] = [];
         for (const one of routes) checked.push(await check(api, one, options));
         if (options.dryRun) cli.answer(checked, () => checked.map(checkedText).join(""));
+        else if (options.staged) for (const one of routes) await stage(cli, api, one, options);
         else for (const one of routes) await declare(cli, api, one, options);
       }),
     );
@@ -54,6 +83,39 @@ async function declare(
 ): Promise<void> {
   const answer = await atLines(locate, () => api.order("PUT", path`/v1/routes/${host}`, body, { takeOver }));
   await recorded(cli, api, answer, `route ${host} declared`);
+}
+
+const Staged = Recorded.extend({ elbs: z.array(z.string()).default([]) });
+
+async function stage(
+  cli: Cli,
+  api: Api,
+  { host, body: route, locate }: RouteInFile,
+  { takeOver, elb, promoteAfter, failuresMax }: Omit<ApplyOptions, "file">,
+): Promise<void> {
+  const body = {
+    route,
+    ...(elb && { elbs: elb }),
+    ...(promoteAfter !== undefined && { promoteAfterMs: promoteAfter }),
+    ...(failuresMax !== undefined && { failuresMaxPercent: failuresMax }),
+  };
+  const answer = await atLines(locate, () =>
+    api.command("POST", path`/v1/routes/${host}/stage`, Staged, { body, query: { takeOver } }),
+  );
+  const where = answer.elbs.length > 0 ? ` at ${answer.elbs.join(", ")}` : "";
+  await recorded(
+    cli,
+    api,
+    answer,
+    `route ${host} staged${where}; \`eru route stage show ${host}\` says how it does`,
+  );
+}
+
+function parsePercent(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value > 100)
+    throw new InvalidArgumentError("Write a percentage, as 0.5.");
+  return value;
 }
 
 /** Runs a request; the fields a refusal names are told by their lines in the file. */

@@ -13,6 +13,7 @@ import { answerList, group, path, recorded } from "./common.ts";
 import { option } from "./options.ts";
 import { addRouteApply } from "./route-apply.ts";
 import { addRouteHistory } from "./route-history.ts";
+import { addRouteStage } from "./route-stage.ts";
 
 type Rule = Omit<ShortRule, "pathPrefix"> & { pathPrefix?: string };
 type SetOptions = {
@@ -68,6 +69,7 @@ export function addRoute(cli: Cli): Command {
   addQueries(cli, route);
   addRouteApply(cli, route);
   addRouteHistory(cli, route);
+  addRouteStage(cli, route);
   route
     .command("set")
     .description("declare where requests for a host go; replaces everything declared for it before")

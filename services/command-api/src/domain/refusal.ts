@@ -61,6 +61,9 @@ type Reason =
   | { code: "route_changed"; host: string }
   | { code: "nothing_to_undo"; host: string; to: number; first: number }
   | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined }
+  | { code: "route_staged"; host: string; elbs: Names }
+  | { code: "route_not_staged"; host: string }
+  | { code: "nobody_to_stage"; host: string; groups: Names }
   | { code: "elb_unknown"; elb: string; removed: boolean }
   | { code: "elb_last"; elb: string; group: string; hosts: Names }
   | { code: "elb_alive"; elb: string }

@@ -2,8 +2,9 @@ import type { AppSpec, RouteEvent } from "@eru/events";
 import { sectionHosts, sectionRoute } from "@eru/routing";
 import type { App } from "./app.ts";
 import type { Certificate } from "./certificate.ts";
+import { namedIn, type Route } from "./declaration.ts";
 import type { Refusal } from "./refusal.ts";
-import { namedIn, type Route, route } from "./route.ts";
+import { route } from "./route.ts";
 
 /** A deployment of the app as far as its routes are concerned. */
 export type Deployed = { release: string; entrypoint: string };

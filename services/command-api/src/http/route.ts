@@ -1,7 +1,8 @@
 import { decodeMessage, HostName, type RecordedEvent, type RouteEvent, subjects } from "@eru/events";
 import { inPrecedence } from "@eru/routing";
 import { z } from "zod";
-import { route as decider, namedIn, type RouteCommand } from "../domain/route.ts";
+import { namedIn } from "../domain/declaration.ts";
+import { route as decider, type RouteCommand } from "../domain/route.ts";
 import { type Version, versionBefore, versionsOf } from "../domain/route-history.ts";
 import { about, type Command, type Decided, NotCaughtUpError } from "../handle.ts";
 import type { Intent } from "../intent.ts";
@@ -67,7 +68,7 @@ export function routeRoutes(deps: RouteDeps): void {
     command: async ({ params: { host }, body: { to } }) => {
       const history = await log.read(subjects.route(host), 1);
       const events = history.flatMap(decodeMessage) as RecordedEvent<RouteEvent>[];
-      return undoRoute(host, versionsOf(events), to);
+      return undoRoute(host, { versions: versionsOf(events), knownSeq: events.at(-1)?.seq ?? 0 }, to);
     },
   });
   commandRoute(deps, {
@@ -132,13 +133,17 @@ async function check(
 }
 
 /** The past does not change, so it may be read before the command's turn; the turn sees whether it has grown. */
-function undoRoute(host: string, versions: readonly Version[], to: number | undefined): Command {
+function undoRoute(
+  host: string,
+  { versions, knownSeq }: { versions: readonly Version[]; knownSeq: number },
+  to: number | undefined,
+): Command {
   return {
     reads: [],
     writes: [subjects.route(host)],
     decide: (intent) => {
       const lastSeq = intent.lastSeqOf(subjects.route(host));
-      const before = versionBefore(host, versions, { to, lastSeq });
+      const before = versionBefore(host, versions, { to, lastSeq, knownSeq });
       if (!before.ok) return before;
       const { version } = before;
       if (version?.state.phase !== "declared") return decide(intent, { type: "RemoveRoute", host });
@@ -157,21 +162,26 @@ function undoRoute(host: string, versions: readonly Version[], to: number | unde
 }
 
 /** A refusal names the field as it was sent, which for the short form of a rule is another. */
-function atSentField(decided: Extract<Decided, { ok: false }>, fieldOf: Declaration["fieldOf"]): Decided {
+export function atSentField(
+  decided: Extract<Decided, { ok: false }>,
+  fieldOf: Declaration["fieldOf"],
+): Decided {
   const { at } = decided.refusal;
   if (at === undefined) return decided;
   const path = at.split(".").map((step) => (/^\d+$/.test(step) ? Number(step) : step));
   return { ok: false, refusal: { ...decided.refusal, at: fieldOf(path) } };
 }
 
-const knownOf = (intent: Intent, { apps, pods, certificates }: ReturnType<typeof namedIn>) => ({
+/** What must be known about what a route names. */
+export const knownOf = (intent: Intent, { apps, pods, certificates }: ReturnType<typeof namedIn>) => ({
   apps: new Map(apps.map((app) => [app, intent.apps.get(app)])),
   pods: new Set(pods.filter((pod) => intent.pods.get(pod).phase === "present")),
   certificate: intent.certificates.get(certificates[0] ?? ""),
   acme: intent.acme,
 });
 
-const decide = (intent: Intent, command: RouteCommand) =>
+/** Decides a command about a route. */
+export const decide = (intent: Intent, command: RouteCommand) =>
   about(
     subjects.route(command.host),
     { host: command.host },

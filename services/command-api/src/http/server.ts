@@ -23,6 +23,7 @@ import { reallocRoutes } from "./realloc.ts";
 import { rebalanceRoutes } from "./rebalance.ts";
 import { rolloutRoutes } from "./rollout.ts";
 import { routeRoutes } from "./route.ts";
+import { stageRoutes } from "./stage.ts";
 import { whyNotRoute } from "./why-not.ts";
 import { workloadRoutes } from "./workload.ts";
 
@@ -63,6 +64,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   deploymentRoutes(routes, broker.live);
   rolloutRoutes(routes, broker.live);
   routeRoutes(routes);
+  stageRoutes(routes);
   elbRoutes(routes);
   certificateRoutes(routes, deps.seal);
   workloadRoutes(routes);

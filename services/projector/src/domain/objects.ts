@@ -48,6 +48,7 @@ export function objectsOf(
   if ("app" in event && "release" in event) add("release", `${event.app}/${event.release}`);
   if ("host" in event) add("route", event.host);
   if ("rules" in event) for (const { selector } of event.rules.flatMap(selectorsOf)) add("app", selector.app);
+  if (event.type === "RouteStaged") for (const elb of event.elbs) add("elb", elb);
   if ("elb" in event) add("elb", event.elb);
   if ("certificate" in event) add("certificate", event.certificate);
   if ("user" in event) add("user", event.user);

@@ -280,6 +280,12 @@ function ofWish(event: Wish): string {
       return `route ${event.host}${event.app === undefined ? "" : ` of ${event.app}`} ${event.restores === undefined ? "" : `put back to ${event.restores}, `}declared with ${many(event.rules.length, "rule")}${event.section === undefined ? "" : ` by the elb section of ${event.section}`}`;
     case "RouteRemoved":
       return `route ${event.host} removed`;
+    case "RouteStaged":
+      return `a change of route ${event.host}, ${many(event.content.rules.length, "rule")}, is staged at ${event.elbs.join(", ")}${event.promoteAfterMs === undefined ? "" : `, for all after ${seconds(event.promoteAfterMs)}`}`;
+    case "RouteStageEnded":
+      return `the staged change of route ${event.host} is ${event.because === "failed" ? `taken back: ${event.detail}` : event.because}`;
+    case "RouteStageJudged":
+      return `${event.elb} says the staged change of route ${event.host} ${event.passed ? "may be for all" : "is bad"}: ${event.detail}`;
     case "RouteTableApplied":
       return `${event.elb} routes by the table as of ${event.appliedSeq}`;
     case "EndpointDrained":

@@ -12,6 +12,7 @@ import { rebalances } from "./rebalances.ts";
 import { releases } from "./releases.ts";
 import { rollouts, rolloutsTable } from "./rollouts.ts";
 import { routes } from "./routes.ts";
+import { stages } from "./stages.ts";
 import { users } from "./users.ts";
 import { nodeUseTable, workloadCountsTable, workloads, workloadsTable } from "./workloads.ts";
 
@@ -23,6 +24,7 @@ export const projections: readonly Projection[] = [
   apps,
   releases,
   routes,
+  stages,
   certificates,
   elbs,
   workloads,

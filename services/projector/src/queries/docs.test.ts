@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { subjects } from "@eru/events";
+import { rulesFrom, subjects } from "@eru/events";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { deployment, first, story } from "../testkit/story.ts";
@@ -18,6 +18,10 @@ test("every query of the description is there and answers, and every query there
   const moves = [{ deployment, workload: first, from: "n1", to: "n2" }];
   world.append(subjects.pod("p1"), userActor, [
     { type: "RebalanceRequested", pod: "p1", goal: "even", moves, atSeq: world.seq },
+  ]);
+  const content = { rules: rulesFrom([{ app: "shop", entrypoint: "web" }]) };
+  world.append(subjects.route("shop.localhost"), userActor, [
+    { type: "RouteStaged", host: "shop.localhost", stage: "s1", elbs: ["e1"], content },
   ]);
   await zone.copy(world.log);
   await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });

@@ -1,4 +1,11 @@
-import { type ElbHeartbeat, type ElbStatus, liveSubjects, subjects } from "@eru/events";
+import {
+  type ElbHeartbeat,
+  type ElbStatus,
+  type EruEvent,
+  liveSubjects,
+  rulesFrom,
+  subjects,
+} from "@eru/events";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../testkit/folder.ts";
 import { MemoryZone, startProjector, until } from "../testkit/zone.ts";
@@ -68,4 +75,44 @@ test("who was told to leave says when it has, and who is forgotten is not listed
   await tell("ElbJoinRequested", "e1");
   await until("the view has it", async () => (await ask()).length === 1);
   await until("it was told to join", async () => (await ask())[0].leaveAt === null);
+});
+
+test("a staged change is shown with what is declared, and how it does where it is, until it ends", async () => {
+  using folder = temporaryFolder();
+  const zone = await MemoryZone.open();
+  const host = "a.org";
+  const content = (entrypoint: string) => ({ rules: rulesFrom([{ app: "shop", entrypoint }]) });
+  const route = (...events: EruEvent[]) => zone.append(subjects.route(host), events, "user:ada");
+  await route({ type: "RouteDeclared", host, ...content("web") });
+  await route({ type: "RouteStaged", host, stage: "s1", elbs: ["e1", "e2"], content: content("api") });
+  await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });
+  await projector.ready();
+  const list = async () => (await projector.get("/v1/route-stages")).json().items;
+  const one = async () => (await projector.get(`/v1/route-stages/${host}`)).json();
+  expect(await one()).toMatchObject({
+    ...{ stage: "s1", elbs: ["e1", "e2"], staged: content("api"), declared: content("web"), judged: [] },
+    at: [
+      { elb: "e1", live: false, applied: false },
+      { elb: "e2", live: false, applied: false },
+    ],
+  });
+  const stage = { host, stage: "s1", applied: true, requests: 9, failures: 2 };
+  const stages = [{ ...stage, requestsBefore: 5, failuresBefore: 0, forMs: 700 }];
+  zone.broker.live.publish(liveSubjects.elbHeartbeat("e1"), JSON.stringify({ ...beat, stages }));
+  await until("it is heard", async () => (await list())[0].at[0].live);
+  expect((await list())[0].at[0]).toMatchObject({ applied: true, requests: 9, failures: 2, refused: null });
+  const judged = {
+    type: "RouteStageJudged",
+    elb: "e1",
+    host,
+    stage: "s1",
+    passed: false,
+    detail: "bad",
+  } as const;
+  await zone.append(subjects.elb("e1"), [judged], "elb:e1");
+  await until("it is judged", async () => (await list())[0].judged.length === 1);
+  expect((await one()).judged).toEqual([{ elb: "e1", passed: false, detail: "bad" }]);
+  await route({ type: "RouteStageEnded", host, stage: "s1", because: "failed", detail: "bad" });
+  await until("it is over", async () => (await list()).length === 0);
+  expect((await projector.get(`/v1/route-stages/${host}`)).statusCode).toBe(404);
 });

@@ -1,4 +1,4 @@
-import { type EruEvent, subjects } from "@eru/events";
+import { type EruEvent, rulesFrom, subjects } from "@eru/events";
 import type { Choose } from "./histories.ts";
 import { userActor, type World } from "./world.ts";
 
@@ -23,4 +23,25 @@ export function elbReportsStep(world: World, choose: Choose): void {
 export function elbWordStep(world: World, choose: Choose): void {
   const elb = oneOf(choose);
   world.append(subjects.balancer(elb), userActor, [{ type: words[choose(3)] ?? words[0], elb }]);
+}
+
+/** A change of a route is staged, judged or ended. */
+export function stageStep(world: World, choose: Choose): void {
+  const host = "shop.localhost";
+  const elb = oneOf(choose);
+  const stage = `s${choose(2)}`;
+  const content = { rules: rulesFrom([{ app: "shop", entrypoint: "web" }]) };
+  const staged = { host, stage, elbs: [elb], content, ...(choose(2) === 0 && { promoteAfterMs: 5_000 }) };
+  const steps: (() => void)[] = [
+    () => void world.append(subjects.route(host), userActor, [{ type: "RouteStaged", ...staged }]),
+    () =>
+      void world.append(subjects.elb(elb), `elb:${elb}`, [
+        { type: "RouteStageJudged", elb, host, stage, passed: choose(2) === 0, detail: "0 of 9" },
+      ]),
+    () =>
+      void world.append(subjects.route(host), userActor, [
+        { type: "RouteStageEnded", host, stage, because: "failed", detail: "refused" },
+      ]),
+  ];
+  steps[choose(steps.length)]?.();
 }

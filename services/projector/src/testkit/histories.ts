@@ -3,7 +3,7 @@ import type { StoredMessage } from "@eru/log";
 import { certificateStep } from "./certificate-history.ts";
 import { changeStep } from "./change-histories.ts";
 import { dissociationStep } from "./dissociation-histories.ts";
-import { elbReportsStep, elbWordStep } from "./elb-histories.ts";
+import { elbReportsStep, elbWordStep, stageStep } from "./elb-histories.ts";
 import { factStep } from "./facts.ts";
 import { reallocStep } from "./realloc-histories.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
@@ -384,7 +384,7 @@ const facts: Step = withOne((world) => world.workloads, factStep);
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReportsStep, addUser],
-  ...[certificateStep, realloc, dissociation, elbWordStep],
+  ...[certificateStep, realloc, dissociation, elbWordStep, stageStep],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

@@ -3,6 +3,7 @@ import { Certificates } from "./certificates.ts";
 import { LostNodes } from "./lost-nodes.ts";
 import { members } from "./pool.ts";
 import { Routes } from "./routes.ts";
+import { type StagedHere, Stages } from "./stages.ts";
 import type { Table } from "./table.ts";
 import { Tracks } from "./tracks.ts";
 import { assign, observe, type Workload } from "./workload.ts";
@@ -42,14 +43,16 @@ export class RouteFold {
   readonly #drains = new Map<string, PendingDrain>();
   readonly #table = new Map<string, string>([["g:forward", JSON.stringify(forward)]]);
   readonly #group: string;
+  readonly #stages: Stages;
   #touched = new Set<string>(["g:forward"]);
   #touching = false;
   #cause: Cause | undefined;
   #seq = 0;
 
-  /** `group`: that of the load balancer; hosts of other groups alone are not in its table. */
-  constructor(group: string) {
+  /** `group`: that of the load balancer; hosts of other groups alone are not in its table. `elb`: its name. */
+  constructor(group: string, elb = "elb") {
     this.#group = group;
+    this.#stages = new Stages(elb);
   }
 
   /** The sequence of the newest event seen. */
@@ -76,6 +79,11 @@ export class RouteFold {
   get table(): Table {
     this.#recompute();
     return this.#table;
+  }
+
+  /** Staged changes that this load balancer has and others have not, by host. */
+  get stages(): ReadonlyMap<string, StagedHere> {
+    return this.#stages.here;
   }
 
   /** The hosts with a rule that sends to the pool. */
@@ -107,7 +115,9 @@ export class RouteFold {
   }
 
   #evolve(recorded: RecordedEvent): void {
-    const event = this.#here(recorded.event);
+    const seen = this.#stages.seen(recorded);
+    if (!seen) return;
+    const event = this.#here(seen);
     for (const key of this.#certificates.apply(event))
       if (this.#certificates.json(key) !== this.#table.get(key)) this.#touch(key);
     switch (event.type) {

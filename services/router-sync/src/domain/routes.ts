@@ -4,6 +4,7 @@ import { IndexBy } from "./index-by.ts";
 import type { PoolCare } from "./pool.ts";
 
 type Declared = Extract<RouteEvent, { type: "RouteDeclared" }>;
+type Removed = Extract<RouteEvent, { type: "RouteRemoved" }>;
 
 /** A pool that some host's rules name. */
 export type Pool = { readonly name: string; readonly selector: Selector };
@@ -18,7 +19,7 @@ export class Routes {
   readonly #caringHosts = new IndexBy<string>();
 
   /** Takes a declaration or removal in, and says which keys of the table it touches. */
-  apply(event: RouteEvent): Set<string> {
+  apply(event: Declared | Removed): Set<string> {
     const { host } = event;
     const touched = new Set([`r:${host}`]);
     for (const { name } of poolsOf(this.#declared.get(host)?.rules ?? [])) {

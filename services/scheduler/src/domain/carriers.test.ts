@@ -112,3 +112,32 @@ test("one that is forgotten carries nothing", () => {
   world.append(subjects.balancer("out"), { type: "ElbForgotten", elb: "out" });
   expect(world.stops).toEqual([[id, "not_routed"]]);
 });
+
+test("while a change is staged, those that have it first are waited for, and those that have what is declared", () => {
+  const world = new Groups().has("in", "inner").has("out", "public").declare("public");
+  const content = { rules: rulesFrom([{ app: "shop", entrypoint: "web" }]), groups: ["inner"] };
+  world.append(subjects.route(host), { type: "RouteStaged", host, stage: "s", elbs: ["in"], content });
+  world.going();
+  expect(world.drained("out").stops).toEqual([]);
+  // What was staged when the workload was placed was in a table until now.
+  world.append(subjects.route(host), {
+    ...{ type: "RouteStageEnded", host, stage: "s", because: "aborted", detail: "" },
+  });
+  expect(world.stops).toEqual([]);
+  expect(world.drained("in").stops).toEqual([[id, "drained"]]);
+});
+
+test("a target that only a staged change names is routed until that ends", () => {
+  const world = new Groups().has("out", "public");
+  const content = { rules: rulesFrom([{ app: "shop", entrypoint: "web" }]) };
+  world.append(subjects.route(host), { type: "RouteStaged", host, stage: "s", elbs: ["out"], content });
+  world.going();
+  expect(world.stops).toEqual([]);
+  const later = new Groups().has("out", "public");
+  later.append(subjects.route(host), { type: "RouteStaged", host, stage: "s", elbs: ["out"], content });
+  later.append(subjects.route(host), {
+    ...{ type: "RouteStageEnded", host, stage: "s", because: "aborted", detail: "" },
+  });
+  later.serving();
+  expect(later.scale("shop-web-a", 0).passes({ elbs: later.all })).toMatchObject([{ drain: false }, {}]);
+});

@@ -28,14 +28,28 @@ const claimsOf = ({ rules, groups = [everyGroup] }: RouteContent): Claim[] => {
   return groups.flatMap((group) => targets.map((target) => ({ target, group })));
 };
 
-/** Takes a route's declaration or removal in. */
+/** Takes in what happens to a route. While a change of it is staged, what is declared counts and what is staged too. */
 export function applyRoute(zone: Zone, event: RouteEvent, seq: number): void {
-  const claims = event.type === "RouteDeclared" ? claimsOf(event) : [];
+  const { host } = event;
+  if (event.type === "RouteStaged") claim(zone, zone.staged, { host, claims: claimsOf(event.content), seq });
+  else if (event.type === "RouteStageEnded") claim(zone, zone.staged, { host, claims: [], seq });
+  else {
+    const claims = event.type === "RouteDeclared" ? claimsOf(event) : [];
+    claim(zone, zone.routes, { host, claims, seq });
+    claim(zone, zone.staged, { host, claims: [], seq });
+  }
+}
+
+function claim(
+  zone: Zone,
+  routes: Zone["routes"],
+  { host, claims, seq }: { host: string; claims: readonly Claim[]; seq: number },
+): void {
   // The new ones first, so that what stays is never counted as ended.
-  for (const claim of claims) count(zone, claim, 1, seq);
-  for (const claim of zone.routes.get(event.host) ?? []) count(zone, claim, -1, seq);
-  if (claims.length > 0) zone.routes.set(event.host, claims);
-  else zone.routes.delete(event.host);
+  for (const one of claims) count(zone, one, 1, seq);
+  for (const one of routes.get(host) ?? []) count(zone, one, -1, seq);
+  if (claims.length > 0) routes.set(host, claims);
+  else routes.delete(host);
 }
 
 function count(zone: Zone, { target, group }: Claim, amount: number, untilSeq: number): void {

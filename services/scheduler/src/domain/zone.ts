@@ -270,6 +270,8 @@ export type Zone = {
   readonly spread: Map<string, Map<string, number>>;
   /** Per host, what its rules route to. */
   readonly routes: Map<string, readonly Claim[]>;
+  /** Per host, the same of a change that some load balancers got first. */
+  readonly staged: Map<string, readonly Claim[]>;
   /** Per target and group of load balancers, the routes that lead or once led there. */
   readonly carriers: Map<string, Map<string, Carrier>>;
   /** Which groups' routes load balancers have in their tables, of those that say. */
@@ -297,6 +299,7 @@ export const emptyZone = (): Zone => ({
   workloads: new Map(),
   spread: new Map(),
   routes: new Map(),
+  staged: new Map(),
   carriers: new Map(),
   elbGroups: new Map(),
   elbs: new Map(),
