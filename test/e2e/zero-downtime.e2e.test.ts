@@ -1,7 +1,7 @@
 // The promise on real parts: three engines, two load balancers, constant traffic through both, and everything an operator
 // or an accident does meanwhile. Runs in a world of its own: nothing of it is left, whatever happens.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -64,12 +64,13 @@ async function decisions(): Promise<string> {
     .join("\n");
 }
 
-/** Traffic through both load balancers while something is done; the verdict once it is done. */
+/** Traffic through both load balancers, or those at `urls`, while something is done; the verdict once it is done. */
 async function under(
   sockets: { webSockets: number; webSocketMs?: number },
   work: () => Promise<void>,
+  urls: readonly string[] = zone.elbUrls,
 ): Promise<LoadVerdict> {
-  const targets = zone.elbUrls.map((url) => ({
+  const targets = urls.map((url) => ({
     address: new URL(url).hostname,
     port: Number(new URL(url).port),
   }));
@@ -166,6 +167,126 @@ test("every service is restarted the orderly way, one after the other: nothing i
   await expectNothingLost(verdict);
 });
 
+const Said = z.looseObject({ seq: z.number(), type: z.string(), payload: z.record(z.string(), z.unknown()) });
+const Elb = z.looseObject({
+  elb: z.string(),
+  live: z.boolean(),
+  left: z.boolean(),
+  lag: z.number().nullable(),
+});
+const elbs = () => api.list("/v1/elbs", {}, Elb);
+const bothFollow = () =>
+  until(elbs, (all) => all.length === 2 && all.every(({ live, lag }) => live && lag === 0), 60_000);
+
+/** These processes sleep while something is done. */
+async function asleep(pids: readonly number[], work: () => Promise<void>): Promise<void> {
+  for (const pid of pids) process.kill(pid, "SIGSTOP");
+  try {
+    await work();
+  } finally {
+    for (const pid of pids) wake(pid);
+  }
+}
+
+/** What was replaced meanwhile is not there any more. */
+function wake(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+test.each([
+  ["nginx", async () => pidsAt(zone.elbUrls[1] ?? "")],
+  [
+    "router-sync",
+    async () =>
+      (await status({ home })).units.flatMap(({ name, pid }) =>
+        name === "router-sync-2" && pid ? [pid] : [],
+      ),
+  ],
+])(
+  "the %s of one load balancer sleeps during a drain: it ends without it, the other loses nothing, and it catches up",
+  async (_what, pidsOf) => {
+    await bothFollow();
+    const count = (await healthy()).length;
+    const [first = ""] = zone.elbUrls;
+    const pids = await pidsOf();
+    expect(pids.length).toBeGreaterThan(0);
+    const seq = async () => (await api.list("/v1/events", { order: "desc" }, Said))[0]?.seq ?? 0;
+    const before = await seq();
+    const verdict = await under(
+      { webSockets: 0 },
+      () =>
+        asleep(pids, () =>
+          eru("scale", zone.deployment, String(count - 1), "--wait", "--timeout", "90s").then(() => {}),
+        ),
+      [first],
+    );
+    await expectNothingLost(verdict);
+    const since = (await api.list("/v1/events", { fromSeq: String(before + 1), limit: "500" }, Said)).filter(
+      (one) => one.seq > before,
+    );
+    const stop = since.find(({ type }) => type === "StopDecided");
+    expect(["drained", "drain_deadline"]).toContain(stop?.payload["because"]);
+    const told = since.filter(({ type, seq: at }) => type === "EndpointDrained" && at < (stop?.seq ?? 0));
+    expect(told.map(({ payload }) => payload["elb"])).toEqual(["local"]);
+    await bothFollow();
+    await eru("scale", zone.deployment, String(count), "--wait", "--timeout", "90s");
+    await bothFollow();
+  },
+  240_000,
+);
+
+const answerAt = async (url: string): Promise<string> => {
+  const { stdout } = await run("curl", ["-s", "-H", "host: staged.localhost", url]);
+  return stdout;
+};
+const answers = () => Promise.all(zone.elbUrls.map(answerAt));
+
+test("a change is staged at one load balancer, becomes everybody's after its time, or is taken back", async () => {
+  const apply = (body: string, ...more: string[]) => {
+    const file = join(home, "staged.yaml");
+    const rule = `{id: all, action: {respond: {status: 200, body: ${body}}}}`;
+    writeFileSync(file, `host: staged.localhost\nrules:\n  - ${rule}\n`);
+    return eru("route", "apply", "-f", file, ...more);
+  };
+  const become = (...wanted: string[]) => until(answers, (now) => now.join() === wanted.join(), 60_000);
+  await apply("one");
+  await become("one", "one");
+  expect(await apply("two", "--staged")).toContain("staged at local;");
+  await become("two", "one");
+  expect(await eru("route", "stage", "show", "staged.localhost")).toMatch(/two/);
+  await expect(apply("three")).rejects.toThrow(/promote/);
+  await eru("route", "stage", "abort", "staged.localhost");
+  await become("one", "one");
+  await apply("two", "--staged", "--elb", "local-2", "--promote-after", "5s");
+  await become("one", "two");
+  await become("two", "two");
+  await eru("route", "undo", "staged.localhost");
+  await become("one", "one");
+  await eru("route", "remove", "staged.localhost");
+}, 240_000);
+
+test("a load balancer is told to leave: nobody waits for it, the other must stay, and it comes back", async () => {
+  const left = (wanted: boolean) =>
+    until(elbs, (all) => all.some((one) => one.elb === "local-2" && one.live && one.left === wanted), 60_000);
+  // Whatever stands before them asks who is ready, and sends to the first alone.
+  const verdict = await under(
+    shortSockets,
+    async () => {
+      await eru("elb", "leave", "local-2");
+      await left(true);
+      await expect(eru("elb", "leave", "local")).rejects.toThrow(/last live load balancer/);
+      await eru("elb", "join", "local-2");
+      await left(false);
+    },
+    zone.elbUrls.slice(0, 1),
+  );
+  await expectNothingLost(verdict);
+}, 240_000);
+
 test("a worker of one nginx is killed: only what went through it at that moment is lost", async () => {
   const worker = await workerOf(zone.elbUrls[1] ?? "");
   const verdict = await under({ webSockets: 0 }, async () => {
@@ -179,13 +300,17 @@ test("a worker of one nginx is killed: only what went through it at that moment 
   expect(verdict.requests).toBeGreaterThan(100);
 });
 
-/** A worker of the nginx that listens there. */
-async function workerOf(url: string): Promise<number> {
+/** The processes of the nginx that listens there. */
+async function pidsAt(url: string): Promise<number[]> {
   const { stdout } = await run("ss", ["-Hltnp", "sport", "=", new URL(url).port]);
-  const pids = [...stdout.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid));
-  for (const pid of pids)
+  return [...new Set([...stdout.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid)))];
+}
+
+/** One of its workers. */
+async function workerOf(url: string): Promise<number> {
+  for (const pid of await pidsAt(url))
     if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker process")) return pid;
-  throw new Error(`no nginx worker listens at ${url}: ${stdout}`);
+  throw new Error(`no nginx worker listens at ${url}`);
 }
 
 test("a node loses its power: only requests on their way to it fail, and its workloads run elsewhere soon", async () => {
