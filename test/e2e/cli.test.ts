@@ -85,7 +85,18 @@ describe("a deployment's life", () => {
     expect((await eru(`route apply -f ${file} --dry-run`)).out).toBe(
       "a.localhost: would be declared, 1 rule tried in this order: /a; no load balancer was there to try them\n",
     );
-    await eru(`route apply -f ${file}`);
+    writeFileSync(
+      file,
+      `host: a.localhost\nrules:\n${rule}    pathPrefix: /a\n---\nhost: b.localhost\nrules:\n${rule}`,
+    );
+    expect((await eru(`route apply -f ${file}`)).out).toBe(
+      "route a.localhost declared\nroute b.localhost declared\n",
+    );
+    expect((await eru(`route apply -f ${file}`)).out).toContain("it was so already");
+    const seqOf = async (name: string) =>
+      Number(((await json(`route show ${name}.localhost`)) as { declaredSeq: number }).declaredSeq);
+    expect(await seqOf("b")).toBe((await seqOf("a")) + 1); // One batch.
+    await eru("route rm b.localhost");
     await eru("route set a.localhost --app hello --path /b");
     expect((await eru("route undo a.localhost")).out).toContain("is as before its last change");
     expect((await eru("route show a.localhost")).out).toContain("path /a");

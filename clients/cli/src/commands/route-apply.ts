@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { type Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
-import { CliError, exitCodes } from "../errors.ts";
+import { CliError, exitCodes, type Fault } from "../errors.ts";
 import { collectNames, parseDuration } from "../quantities.ts";
 import { readSpec } from "../release-source.ts";
 import { plural } from "../render/text.ts";
@@ -26,6 +26,10 @@ const Checked = z.looseObject({
   rules: z.array(z.string()),
 });
 type Checked = z.infer<typeof Checked>;
+
+const routesMax = 500;
+/** Of a character there are at most four bytes. */
+const charactersMax = 240 * 1024;
 
 /** `eru route apply`. */
 export function addRouteApply(cli: Cli, route: Command): void {
@@ -65,7 +69,7 @@ export function addRouteApply(cli: Cli, route: Command): void {
         for (const one of routes) checked.push(await check(api, one, options));
         if (options.dryRun) cli.answer(checked, () => checked.map(checkedText).join(""));
         else if (options.staged) for (const one of routes) await stage(cli, api, one, options);
-        else for (const one of routes) await declare(cli, api, one, options);
+        else await declare(cli, api, routes, options);
       }),
     );
 }
@@ -75,14 +79,54 @@ const check = (api: Api, { host, body, locate }: RouteInFile, { takeOver }: Omit
     api.command("PUT", path`/v1/routes/${host}`, Checked, { body, query: { takeOver, dryRun: true } }),
   );
 
+/** Several are declared in one command: all of them, or none. */
 async function declare(
   cli: Cli,
   api: Api,
-  { host, body, locate }: RouteInFile,
+  routes: readonly RouteInFile[],
   { takeOver }: Omit<ApplyOptions, "file">,
 ): Promise<void> {
-  const answer = await atLines(locate, () => api.order("PUT", path`/v1/routes/${host}`, body, { takeOver }));
-  await recorded(cli, api, answer, `route ${host} declared`);
+  const [only] = routes;
+  if (routes.length === 1 && only) {
+    const { host, body, locate } = only;
+    const answer = await atLines(locate, () =>
+      api.order("PUT", path`/v1/routes/${host}`, body, { takeOver }),
+    );
+    await recorded(cli, api, answer, `route ${host} declared`);
+    return;
+  }
+  for (const some of inCommands(routes)) {
+    const body = { routes: some.map(({ host, body: route }) => ({ host, route })) };
+    const answer = await atLines(
+      (faults) => faults.flatMap((fault) => located(some, fault)),
+      () => api.order("POST", "/v1/routes", body, { takeOver }),
+    );
+    await recorded(cli, api, answer, some.map(({ host }) => `route ${host} declared`).join("\n"));
+  }
+}
+
+/** A command takes 500 routes and a body of 1 MiB: what is larger are several. */
+function inCommands(routes: readonly RouteInFile[]): RouteInFile[][] {
+  const commands: RouteInFile[][] = [];
+  let characters = 0;
+  for (const one of routes) {
+    const size = JSON.stringify(one.body).length + one.host.length;
+    const last = commands.at(-1);
+    characters += size;
+    if (last && last.length < routesMax && characters <= charactersMax) last.push(one);
+    else {
+      commands.push([one]);
+      characters = size;
+    }
+  }
+  return commands;
+}
+
+/** `routes.2.route.rules.0` is a field of the third route of the file. */
+function located(routes: readonly RouteInFile[], fault: Fault): Fault[] {
+  const [, index, field] = /^routes\.(\d+)\.route\.(.*)$/.exec(fault.field) ?? [];
+  const one = routes[Number(index ?? Number.NaN)];
+  return one && field !== undefined ? one.locate([{ ...fault, field }]) : [fault];
 }
 
 const Staged = Recorded.extend({ elbs: z.array(z.string()).default([]) });

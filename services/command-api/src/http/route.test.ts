@@ -178,3 +178,49 @@ describe("a load balancer that is alive", () => {
     );
   });
 });
+
+describe("several at once", () => {
+  const all = (routes: Record<string, object>, query = "") => {
+    const sent = Object.entries(routes).map(([name, route]) => ({ host: name, route }));
+    return api.send("POST", `/v1/routes${query}`, { routes: sent });
+  };
+  const seqsOf = async (...hosts: string[]) =>
+    Promise.all(hosts.map(async (name) => (await api.broker.log.last(subjects.route(name)))?.seq ?? 0));
+
+  test("all are recorded in one batch, and those that are so already are left out", async () => {
+    const [a, b, c] = [`a.${host}`, `b.${host}`, `c.${host}`];
+    await api.send("PUT", `/v1/routes/${b}`, { rules: [short("/")] });
+    const [, before = 0] = await seqsOf(a, b);
+    const answer = await all({
+      [b]: { rules: [short("/")] },
+      [a]: { rules: [short("/")] },
+      [c]: { rules: [short("/c")] },
+    });
+    expect(answer).toMatchObject({ status: 202, body: { changed: true } });
+    const [atA = 0, atB, atC] = await seqsOf(a, b, c);
+    expect({ atB, atC }).toEqual({ atB: before, atC: atA + 1 });
+    const again = await all({ [a]: { rules: [short("/")] }, [c]: { rules: [short("/c")] } });
+    expect(again).toMatchObject({ status: 200, body: { changed: false } });
+  });
+
+  test("what one is refused for refuses all, with its field", async () => {
+    const [a, b] = [`a.${host}`, `b.${host}`];
+    const wrong = {
+      rules: [{ id: "x", action: { forward: { backends: [{ to: { app: "none", entrypoint: "web" } }] } } }],
+    };
+    const refused = await all({ [a]: { rules: [short("/")] }, [b]: wrong });
+    expect(refused).toMatchObject({ status: 404, body: { code: "app_unknown" } });
+    expect(JSON.stringify(refused.body["faults"])).toContain(
+      "routes.1.route.rules.0.action.forward.backends.0.to.app",
+    );
+    expect(await seqsOf(a, b)).toEqual([0, 0]);
+    const foul = await all({ [a]: { rules: [short("/")] }, [b]: { rules: [short("/"), short("/")] } });
+    expect(foul.status).toBe(422);
+    expect(await seqsOf(a, b)).toEqual([0, 0]);
+  });
+
+  test("a host is named once", async () => {
+    const sent = [0, 1].map(() => ({ host, route: { rules: [short("/")] } }));
+    expect((await api.send("POST", "/v1/routes", { routes: sent })).body).toMatchObject({ status: 400 });
+  });
+});

@@ -88,7 +88,8 @@ export function routeRoutes(deps: RouteDeps): void {
   });
 }
 
-type Wish = { host: string; takeOver: boolean; engine?: string | undefined };
+/** Whose declaration it is; `engine`: the load balancer that tried it. */
+export type Wish = { host: string; takeOver: boolean; engine?: string | undefined };
 
 function declareRoute(wish: Wish, declaration: Declaration): Command {
   const named = namedIn(declaration.content);
@@ -103,7 +104,12 @@ function declareRoute(wish: Wish, declaration: Declaration): Command {
   };
 }
 
-function declared(intent: Intent, { host, takeOver, engine }: Wish, declaration: Declaration): Decided {
+/** What a declaration comes to. */
+export function declared(
+  intent: Intent,
+  { host, takeOver, engine }: Wish,
+  declaration: Declaration,
+): Decided {
   const { content, fieldOf } = declaration;
   const known = knownOf(intent, namedIn(content));
   const decided = decide(intent, { type: "DeclareRoute", host, content, takeOver, ...known });

@@ -23,6 +23,7 @@ import { reallocRoutes } from "./realloc.ts";
 import { rebalanceRoutes } from "./rebalance.ts";
 import { rolloutRoutes } from "./rollout.ts";
 import { routeRoutes } from "./route.ts";
+import { routesAtOnce } from "./routes-at-once.ts";
 import { stageRoutes } from "./stage.ts";
 import { whyNotRoute } from "./why-not.ts";
 import { workloadRoutes } from "./workload.ts";
@@ -64,6 +65,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   deploymentRoutes(routes, broker.live);
   rolloutRoutes(routes, broker.live);
   routeRoutes(routes);
+  routesAtOnce(routes);
   stageRoutes(routes);
   elbRoutes(routes);
   certificateRoutes(routes, deps.seal);
