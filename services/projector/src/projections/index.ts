@@ -45,7 +45,7 @@ export const foldedTables = {
 };
 
 /** Raise it when a projection takes events in differently: every view is then built again. */
-export const viewVersion = 11;
+export const viewVersion = 12;
 
 /** All tables of a view. */
 export const viewTables = projections.map((projection) => projection.tables).join("\n");
