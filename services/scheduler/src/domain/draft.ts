@@ -65,6 +65,8 @@ export class Draft {
   readonly began = new Set<Workload>();
   /** Workloads that this pass does not move although a rebalancing asked. */
   readonly stays = new Set<Workload>();
+  /** Deployments of which the pass has said on how many nodes they have a set, or that it is as it was. */
+  readonly noted = new Set<Deployment>();
   /** Deployments the pass had no room left for. */
   readonly unfinished = new Set<Deployment>();
   /** A node that is looked at as if it were being drained: a forecast. */

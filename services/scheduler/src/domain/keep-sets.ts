@@ -25,7 +25,7 @@ export function keepSets(draft: Draft, deployment: Deployment, staying: readonly
   const lost = staying.filter((one) => draft.livenessOf(one.node) === "lost");
   const { evidence, spare } = heldBack(draft, deployment, staying);
   const here = staying.filter((one) => !lost.includes(one) && !evidence.has(one));
-  const sets = setsFor(draft, deployment, { version, here });
+  const sets = setsFor(draft, deployment, here);
   if (refuseSets(draft, deployment, sets, here)) return;
   noteSets(draft, deployment, sets, missingOf(sets, needsOf(sets, countsOf(here))));
   const swept = sweep(draft, sets, here);

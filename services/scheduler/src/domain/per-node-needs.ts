@@ -9,21 +9,13 @@ import { contentAt, type Deployment, type Node, targetOf, type Workload } from "
 type Because = Extract<DecisionEvent, { type: "RemovalDecided" }>["because"];
 
 /** Which nodes of a deployment have a set, by what it has where; what runs on lost nodes is not among it. */
-export const setsFor = (
-  draft: Draft,
-  deployment: Deployment,
-  given: { version: number; here: readonly Workload[] },
-): Sets =>
-  setsOf(
-    draft,
-    {
-      ...deployment,
-      own: deployment,
-      perNode: targetOf(deployment),
-      amounts: contentAt(deployment, given.version).amounts,
-    },
-    given.here,
-  );
+export function setsFor(draft: Draft, deployment: Deployment, here: readonly Workload[]): Sets {
+  const { rollout, stableVersion } = deployment;
+  // Nodes are chosen for one content at a time, whoever asks: an upgrade that is held keeps what ran before.
+  const held = rollout && (rollout.paused || rollout.step === "halted" || rollout.step === "canary");
+  const { amounts } = contentAt(deployment, held ? stableVersion : deployment.version);
+  return setsOf(draft, { ...deployment, own: deployment, perNode: targetOf(deployment), amounts }, here);
+}
 
 /** How many of the workloads each node has. */
 export function countsOf(workloads: Iterable<Workload>): Map<Node, number> {
@@ -62,7 +54,7 @@ export function setsNow(
 ): { total: number; missing: number; everywhere: boolean; wished: NonNullable<Wish["sets"]> } {
   const { version } = deployment;
   const here = draft.staying(deployment).filter(({ node }) => draft.livenessOf(node) !== "lost");
-  const sets = setsFor(draft, deployment, { version, here });
+  const sets = setsFor(draft, deployment, here);
   // During an upgrade those that run what was before are still to be replaced.
   const upgrades = deployment.rollout !== undefined && deployment.rollout.step !== "halted";
   const needs = needsOf(sets, countsOf(upgrades ? here.filter((one) => one.version === version) : here));
@@ -70,8 +62,10 @@ export function setsNow(
   return { total, everywhere, missing: missingOf(sets, needs), wished: wishedSets(sets, needs) };
 }
 
-/** Records on how many nodes there is a set, when that is not what was decided last. */
+/** Records on how many nodes there is a set, when that is not what was decided last; once in a pass. */
 export function noteSets(draft: Draft, deployment: Deployment, sets: Sets, missing: number): void {
+  if (draft.noted.has(deployment)) return;
+  draft.noted.add(deployment);
   const { requestSeq, sets: before } = deployment;
   const { perNode, lacking: nodesLacking, total: wanted } = sets;
   const now = { perNode, nodesChosen: sets.targets.size, nodesLacking, wanted, requestSeq };

@@ -315,6 +315,17 @@ describe("upgrades", () => {
     expect(world.layout).toEqual({ n1: 2, n2: 2, n3: 2 });
   });
 
+  test("a canary that asks for less than what ran waits in peace when a node comes that has room for it alone", () => {
+    const world = new World().node("n1", 4).node("n2", 2);
+    const ran = { cpu: 2, memoryMib: 100 };
+    world.deploy(id, 1, { strategy: "each", nodesLimit: 2, resources: ran }).settle();
+    const resources = { cpu: 1, memoryMib: 100 };
+    world.upgrade(id, "v2", 1, { canary: { count: 1 }, resources }).settle();
+    world.nodeEvent({ type: "NodeRemoved", node: "n2" }).node("n3", 1).settle();
+    expect(world.zone.deployments.get(id)?.rollout?.step).toBe("canary");
+    expect(world.layout).toEqual({ n1: 1 });
+  });
+
   test("a failure halts it; what ran goes on everywhere, and going back ends with it", () => {
     const world = three().deploy(id, 2, { strategy: "each" });
     world.settle();

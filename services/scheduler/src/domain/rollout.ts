@@ -100,7 +100,7 @@ export function rollOut(
 function lookAtSets(look: Look): void {
   const { draft, deployment, groups } = look;
   const here = [...groups.fresh, ...groups.stale];
-  const sets = setsFor(draft, deployment, { version: deployment.version, here });
+  const sets = setsFor(draft, deployment, here);
   noteSets(draft, deployment, sets, missingOf(sets, needsOf(sets, countsOf(here))));
   const kept = new Set(sweep(draft, sets, here));
   groups.fresh = groups.fresh.filter((one) => kept.has(one));
