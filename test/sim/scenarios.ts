@@ -122,6 +122,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     [change("replace", 1), change("replace", 2, true)],
   ],
   "stop and start": [[deploy(2, "good-3")], [change("stop", 1)], [change("start", 1)]],
+  "a new one that is stopped while its rollout is paused": [
+    [deploy(3)],
+    [upgrade("good-2", { canary: { count: 1 } })],
+    [change("stop", 4), said("Promote")],
+    [change("start", 4)],
+  ],
   "other resources": [
     [deploy(2)],
     [

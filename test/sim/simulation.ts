@@ -334,8 +334,9 @@ export class Simulation {
       if (rollout && !held) {
         // An upgrade may wait for room for one more; meanwhile the old ones do what they can.
         const underWay = all.some(({ phase }) => ["assigned", "created", "started"].includes(phase));
-        // One that a user stopped is waited for until it is started again.
-        if (all.some(({ phase }) => phase === "stopped")) continue;
+        // Before anything new serves, a new one that a user stopped is waited for until it is started again.
+        const fresh = all.filter((one) => one.version === deployment.version);
+        if (fresh.some((one) => one.stopped) && !fresh.some(({ phase }) => phase === "healthy")) continue;
         if (waiting === 0 || underWay) return `${id} is being upgraded`;
         continue;
       }

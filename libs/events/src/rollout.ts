@@ -32,7 +32,7 @@ export const canarySize = (canary: Canary, count: number): number =>
 
 /** Why a change may cost requests, as far as it can be known before. */
 export const DowntimeRisk = z.strictObject({
-  reason: z.enum(["no_health_check", "no_route", "no_elb", "stop_first", "host_network"]),
+  reason: z.enum(["no_health_check", "no_route", "no_elb", "stop_first", "host_network", "host_port"]),
   /** What it means, for people. */
   detail: z.string(),
 });

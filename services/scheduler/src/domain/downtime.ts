@@ -1,4 +1,4 @@
-import type { DowntimeRisk, Template } from "@eru/events";
+import type { DowntimeRisk, Resources, Template } from "@eru/events";
 import { carries, hasRoute } from "./carriers.ts";
 import type { Draft } from "./draft.ts";
 
@@ -7,6 +7,9 @@ type Change = {
   key: string;
   pod: string;
   template: Template;
+  resources: Resources;
+  /** How many there are or shall be. */
+  count: number;
   /** How old and new take turns; what is only removed or moved is start-first. */
   order: "start-first" | "stop-first";
 };
@@ -23,7 +26,9 @@ export function risksOf({ zone, signals }: Draft, change: Change): DowntimeRisk[
     add("stop_first", "stop-first: an old workload is gone before the new one in its place starts");
   if (!entrypoint.healthcheck)
     add("no_health_check", "no health check: what runs counts as healthy, whether it answers or not");
-  if (ports.length === 0) return risks; // Nobody sends it requests.
+  const bound = (change.resources.ports ?? []).map(({ hostPort }) => hostPort);
+  if (bound.length > 0) add("host_port", boundText(bound, change.count));
+  if (ports.length === 0) return risks; // No route can send it requests.
   if (entrypoint.network === "host")
     add(
       "host_network",
@@ -34,4 +39,13 @@ export function risksOf({ zone, signals }: Draft, change: Change): DowntimeRisk[
   else if (!signals.elbs.keys().some((elb) => carries(zone, elb, change, Number.POSITIVE_INFINITY)))
     add("no_elb", "no load balancer is alive: nobody says when the last request to an old one is done");
   return risks;
+}
+
+/** A port of the machine is there once: the new one has it on another node, to which nobody is told to go. */
+function boundText(ports: readonly number[], count: number): string {
+  const of = `port ${ports.join(" and ")} of its node`;
+  const elsewhere = "a new one starts only on a node where it is free";
+  return count === 1
+    ? `the only workload is bound to ${of}: ${elsewhere}, and who calls the old node's address finds nobody`
+    : `bound to ${of}: ${elsewhere}, and who calls a node's address may find nobody there afterwards`;
 }

@@ -40,7 +40,7 @@ export function dryRun(zone: Zone, request: PlanRequest, elbs = noSignals.elbs):
     placed: placed.map(({ node, count: many }) => ({ node: node.name, count: many })),
     waiting: short,
     reasons,
-    risks: risksOf(draft, { key, pod: request.pod, template, order: "start-first" }),
+    risks: risksOf(draft, { key, pod: request.pod, template, resources, count, order: "start-first" }),
     release: template.release,
   };
 }
@@ -78,7 +78,14 @@ function forecast(draft: Draft, deployment: Deployment, workloads: number): Fore
     stuck: short,
     ...(sets?.everywhere && { dropped: workloads }),
     reasons,
-    risks: risksOf(draft, { key, pod, template, order: "start-first" }),
+    risks: risksOf(draft, {
+      key,
+      pod,
+      template,
+      resources,
+      count: targetOf(deployment),
+      order: "start-first",
+    }),
   };
 }
 
@@ -118,6 +125,6 @@ export function upgradePlan(
     placed: placed.map(({ node, count }) => ({ node: node.name, count })),
     waiting: short,
     reasons,
-    risks: risksOf(draft, { key, pod, template, order: settings.order }),
+    risks: risksOf(draft, { key, pod, template, resources, count: workloads, order: settings.order }),
   };
 }

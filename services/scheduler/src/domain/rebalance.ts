@@ -41,8 +41,8 @@ export function rebalance(
     more: plan.ended,
     staying: plan.staying,
     risks: deployments.flatMap((deployment) => {
-      const { template } = contentAt(deployment, deployment.version);
-      const risks = risksOf(draft, { ...deployment, template, order: "start-first" });
+      const { template, resources } = contentAt(deployment, deployment.version);
+      const risks = risksOf(draft, { ...deployment, template, resources, order: "start-first" });
       return risks.length > 0 ? [{ deployment: deployment.id, risks }] : [];
     }),
   };

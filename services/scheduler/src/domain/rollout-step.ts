@@ -26,7 +26,7 @@ export function stepped(
   rollout: Rollout,
   given: Counts & { step: Step; detail: string },
 ): void {
-  const { template } = contentAt(deployment, rollout.seq);
+  const { template, resources } = contentAt(deployment, rollout.seq);
   draft.decide(
     {
       type: "RolloutStepped",
@@ -38,7 +38,7 @@ export function stepped(
       ...((rollout.back || given.step === "rolling_back") && { back: true }),
       elbs: barrier(draft),
       ...(given.step === "started" && {
-        risks: risksOf(draft, { ...deployment, template, order: rollout.settings.order }),
+        risks: risksOf(draft, { ...deployment, template, resources, order: rollout.settings.order }),
       }),
     },
     deployment.cause,

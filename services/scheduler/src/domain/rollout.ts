@@ -1,5 +1,6 @@
 import { canarySize, countsPerNode } from "@eru/events";
 import type { Draft } from "./draft.ts";
+import { type InPlace, inPlaceOf } from "./in-place.ts";
 import { keep } from "./keep.ts";
 import {
   countsOf,
@@ -18,7 +19,6 @@ import { remove, removeSurplus } from "./remove.ts";
 import { freshNeeds, leavingOf, staleOver } from "./rollout-sets.ts";
 import type { Rollout } from "./rollout-state.ts";
 import { type Counts, type Step, settingsInWords, stepped } from "./rollout-step.ts";
-import { serves } from "./serves.ts";
 import type { Sets } from "./sets.ts";
 import { failureOf, releaseLost, replaceFailed } from "./steady.ts";
 import { contentAt, type Deployment, targetOf, templateAt, type Workload } from "./zone.ts";
@@ -64,8 +64,9 @@ export function rollOut(
   if (countsPerNode(deployment.strategy)) lookAtSets(look);
   if (rollout.back ? endsHalted(look) : fails(look)) return;
   const { groups, target, sets } = look;
-  const serving = groups.fresh.filter((one) => serves(draft, one)).length;
-  if (waitsAtCanary(look, serving)) return;
+  const inPlace = inPlaceOf(draft, rollout, groups.fresh);
+  const { serving } = inPlace;
+  if (waitsAtCanary(look, inPlace)) return;
   const failed = dropUseless(look);
   const again = serving > 0 ? 0 : placeStaleAgain(look);
   if (again > 0) {
@@ -75,24 +76,25 @@ export function rollOut(
     draft.unfinished.add(deployment); // One placement at a time: the next pass goes on.
     return;
   }
-  const placed = placeFresh(look, serving);
+  const placed = placeFresh(look, inPlace);
   const fresh = groups.fresh.length + placed;
   const name = rollout.back ? "old" : "new";
   if (placed > 0)
     step(look, "placing", `${placed} of the ${name} release placed`, { fresh, stale: groups.stale.length });
 
-  const retired = retire(look, serving);
+  const retired = retire(look, inPlace);
   const stale = groups.stale.length - retired.size;
   if (retired.size > 0) step(look, "retiring", retiringText(look, serving, retired.size), { fresh, stale });
   const surplus = dropSurplus(look, fresh);
   const done = groups.stale.length === 0 && failed === 0;
-  if (sets?.everywhere) releaseOldLost(look, done && serving >= target);
+  const whole = inPlace.instead.length >= target;
+  if (sets?.everywhere) releaseOldLost(look, done && whole);
   else releaseLost(draft, groups.lost, target - (fresh - surplus.size) - stale);
   if (!done) return;
   if (rollout.back) {
     if (groups.lost.every(({ version }) => version === deployment.version))
       step(look, "rolled_back", `${groups.fresh.length} of the old release, none of the new`, groups);
-  } else if (stillLost(look) === 0 && serving >= target && placed === 0)
+  } else if (stillLost(look) === 0 && whole && placed === 0)
     step(look, "completed", `${serving} of the new release serve`, groups);
 }
 
@@ -110,13 +112,13 @@ function lookAtSets(look: Look): void {
 }
 
 /** Takes old ones away, as far as they may go now. */
-function retire(look: Look, serving: number): Set<Workload> {
+function retire(look: Look, { instead }: InPlace): Set<Workload> {
   const { draft, rollout, groups, sets, target } = look;
-  if (!sets) return removeSurplus(draft, groups.stale, surplusOf(look, serving), goes(rollout));
+  if (!sets) return removeSurplus(draft, groups.stale, surplusOf(look, instead.length), goes(rollout));
   const stopFirst = rollout.settings.order === "stop-first";
   const over = staleOver(sets, {
     stale: groups.stale,
-    serving: groups.fresh.filter((one) => serves(draft, one)),
+    serving: instead,
     batch: stopFirst ? rollout.settings.batch : 0,
     most: stopFirst ? Math.max(0, groups.stale.length - (target - freshMost(look))) : groups.stale.length,
   });
@@ -230,10 +232,10 @@ function dropUseless({ draft, rollout, deployment, groups }: Look): number {
 }
 
 /** How many of the old may go now. Stop-first, up to a batch may be missing, and no more than the canary takes. */
-function surplusOf(look: Look, serving: number): number {
+function surplusOf(look: Look, instead: number): number {
   const { rollout, target, groups } = look;
   const { order, batch } = rollout.settings;
-  const covered = groups.stale.length + serving - target;
+  const covered = groups.stale.length + instead - target;
   if (order === "start-first") return covered;
   return Math.min(covered + batch, groups.stale.length - (target - freshMost(look)));
 }
@@ -245,16 +247,17 @@ function freshMost({ rollout: { settings, promoted, back }, target }: Look): num
 }
 
 /** A canary that serves waits for a word; meanwhile the count is kept. */
-function waitsAtCanary(look: Look, serving: number): boolean {
+function waitsAtCanary(look: Look, inPlace: InPlace): boolean {
   const { draft, deployment, rollout, target, groups } = look;
   const { canary } = rollout.settings;
   if (!canary || rollout.promoted || rollout.back) return false;
   const size = freshMost(look);
-  if (serving < size || groups.fresh.length < size) return false;
+  const { serving, instead } = inPlace;
+  if (instead.length < size || groups.fresh.length < size) return false;
   // While a node is drained, what is above the count are replacements on their way.
   const moving = [...groups.fresh, ...groups.stale].some(({ node }) => draft.drains(node));
-  const many = moving && rollout.step === "canary" ? 0 : groups.stale.length + serving - target;
-  const retired = look.sets ? retire(look, serving) : removeSurplus(draft, groups.stale, many, "upgraded");
+  const many = moving && rollout.step === "canary" ? 0 : groups.stale.length + instead.length - target;
+  const retired = look.sets ? retire(look, inPlace) : removeSurplus(draft, groups.stale, many, "upgraded");
   const stale = groups.stale.length - retired.size;
   const counts = { fresh: groups.fresh.length, stale };
   if (retired.size > 0) step(look, "retiring", retiringText(look, serving, retired.size), counts);
@@ -297,7 +300,7 @@ function placeStaleAgain({
 }
 
 /** How many fresh ones may be placed now; undefined while a batch is on its way. Per node, those it `lacks` in all. */
-function freshWanted(look: Look, serving: number, lacks: number | undefined): number | undefined {
+function freshWanted(look: Look, { serving, stopped }: InPlace, lacks: number | undefined) {
   const { draft, deployment, rollout, target, groups } = look;
   const { settings } = rollout;
   const [fresh, stale] = [groups.fresh.length, groups.stale.length];
@@ -305,16 +308,16 @@ function freshWanted(look: Look, serving: number, lacks: number | undefined): nu
   if (settings.order === "stop-first")
     return Math.min(open, lacks ?? target - fresh - stale - leavingOf(draft, deployment).length);
   const lacking = lacks ?? Math.max(0, target - fresh - stale);
-  const replacing = Math.max(0, settings.batch - (fresh - serving));
+  const replacing = Math.max(0, settings.batch - (fresh - serving - stopped));
   // A full batch is no end of waiting for room.
   if (open > 0 && lacking + replacing === 0) return undefined;
-  return Math.min(open, target + settings.surge - fresh - stale, lacking + replacing);
+  return Math.min(open, target + settings.surge - (fresh - stopped) - stale, lacking + replacing);
 }
 
-function placeFresh(look: Look, serving: number): number {
+function placeFresh(look: Look, inPlace: InPlace): number {
   const { draft, deployment, rollout, groups, sets } = look;
   const needed = sets && freshNeeds(draft, deployment, sets, groups, rollout.settings);
-  const wanted = freshWanted(look, serving, needed?.lacking);
+  const wanted = freshWanted(look, inPlace, needed?.lacking);
   if (wanted === undefined) return 0;
   if (wanted <= 0) {
     endWaiting(draft, deployment, deployment.version);
