@@ -21,7 +21,7 @@ async function play(scenario: Scenario, kills: Killing = () => []) {
 
 test.each(Object.entries(scenarios))(
   "%s: a crash after any message changes nothing",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (_, scenario) => {
     const chance = new Chance(seed);
     const { states: undisturbed, messages } = await play(scenario);

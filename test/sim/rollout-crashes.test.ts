@@ -39,7 +39,7 @@ test("undisturbed, every rollout ends as it was asked to", async () => {
 
 test.each([["scheduler"], ["agents"], ["scheduler", "agents"]] as const)(
   "killed after every third message (%s), the states at rest are those of the undisturbed run",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async (...victims) => {
     const { states, crashes } = await play(...victims);
     expect(states).toEqual((await play()).states);

@@ -5,31 +5,46 @@ import { expect, test } from "vitest";
 import { Simulation } from "./simulation.ts";
 
 const given = process.env["SIM_SEED"];
-const seeds = given === undefined ? Array.from({ length: 200 }, (_, n) => n + 1) : [Number(given)];
+/** So many runs a test: a slow machine needs long for all of them. */
+const runsEach = 20;
+const groups =
+  given === undefined
+    ? Array.from({ length: 10 }, (_, group) =>
+        Array.from({ length: runsEach }, (_, n) => group * runsEach + n + 1),
+      )
+    : [[Number(given)]];
 
-test("promises hold under faults, and wishes come true after them", { timeout: 120_000 }, async () => {
-  const tally = { messages: 0, placements: 0, left: 0, back: 0 };
-  for (const seed of seeds) {
-    const simulation = new Simulation(seed);
-    try {
-      await simulation.run();
-    } catch (error) {
-      throw new Error(`seed ${seed} (run it alone with SIM_SEED=${seed})`, { cause: error });
+/** Of all runs so far: what only some of them try. */
+const whole = { runs: 0, left: 0, back: 0 };
+
+test.each(groups.map((seeds) => [seeds[0] ?? 1, seeds] as const))(
+  "promises hold under faults, and wishes come true after them (from seed %i)",
+  { timeout: 240_000 },
+  async (_, seeds) => {
+    const tally = { messages: 0, placements: 0 };
+    for (const seed of seeds) {
+      const simulation = new Simulation(seed);
+      try {
+        await simulation.run();
+      } catch (error) {
+        throw new Error(`seed ${seed} (run it alone with SIM_SEED=${seed})`, { cause: error });
+      }
+      tally.messages += simulation.tally.messages;
+      tally.placements += simulation.tally.placements;
+      whole.runs++;
+      whole.left += simulation.tally.left;
+      whole.back += simulation.tally.back;
     }
-    tally.messages += simulation.tally.messages;
-    tally.placements += simulation.tally.placements;
-    tally.left += simulation.tally.left;
-    tally.back += simulation.tally.back;
-  }
-  expect(tally.messages).toBeGreaterThan(50 * seeds.length);
-  expect(tally.placements).toBeGreaterThan(5 * seeds.length);
-  if (given !== undefined) return;
-  expect(tally.left).toBeGreaterThan(seeds.length / 10);
-  expect(tally.back).toBeGreaterThan(seeds.length / 20);
-});
+    expect(tally.messages).toBeGreaterThan(50 * seeds.length);
+    expect(tally.placements).toBeGreaterThan(5 * seeds.length);
+    if (whole.runs < runsEach * groups.length) return;
+    expect(whole.left).toBeGreaterThan(whole.runs / 10);
+    expect(whole.back).toBeGreaterThan(whole.runs / 20);
+  },
+);
 
 test("the same seed gives the same run", async () => {
-  const [seed = 1] = seeds;
+  const seed = groups[0]?.[0] ?? 1;
   const run = async () => {
     const simulation = new Simulation(seed);
     await simulation.run();

@@ -62,7 +62,7 @@ const changes: Readonly<Record<string, { from: number; promised: number; wishes:
   },
 };
 
-test.each(Object.entries(changes))("%s loses no request", { timeout: 60_000 }, async (_, given) => {
+test.each(Object.entries(changes))("%s loses no request", { timeout: 240_000 }, async (_, given) => {
   const zone = await serving(given.from);
   zone.traffic.promised = given.promised;
   for (const wishes of given.wishes) expect(await zone.wish(...wishes)).not.toContain("NOT RIGHT");
@@ -76,7 +76,7 @@ test.each<[string, Victim[]]>([
   ["all of them", ["agents", "router-sync", "scheduler"]],
 ])(
   "%s, killed again and again while twelve are upgraded, lose no request",
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async (_, victims) => {
     const zone = await serving(12);
     await zone.ask(upgrade("good-2", { surge: 4 }));
