@@ -39,6 +39,7 @@ import {
 } from "./reconcile.ts";
 import { SharedCores } from "./shared-cores.ts";
 import { beStuck, holdStop } from "./stuck.ts";
+import { tidiesLater } from "./tidy.ts";
 import { type Machine, type Outcome, type Report, sameMachine, type Work } from "./work.ts";
 
 /** Probes in flight. */
@@ -280,8 +281,9 @@ export class Agent {
     watchHealth(entry, nowMs);
     if (entry.lookAt) this.#look(entry, nowMs);
     else if (verdict.action?.do === "pull") this.#pull(entry, verdict.action);
-    else if (verdict.action) this.#begin(entry, verdict.action);
-    else if (isOver(entry)) this.#forget(entry);
+    else if (verdict.action) {
+      if (!tidiesLater(entry, verdict.action, this.#lanes, nowMs)) this.#begin(entry, verdict.action);
+    } else if (isOver(entry)) this.#forget(entry);
     else this.#reallocate(entry);
   }
 

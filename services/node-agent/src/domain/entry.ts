@@ -30,6 +30,8 @@ export type Entry = {
   /** A container could not be seen or taken away. */
   stuck: { at: "look" | "clear"; failures: number; untilMs: number; error: string } | undefined;
   wakeAtMs: number | undefined;
+  /** Until when the container that nobody needs any more may be left. */
+  tidyByMs: number | undefined;
   loop: Loop;
   /** When something was last begun or learned, by the agent's own count. */
   touched: number;
@@ -52,6 +54,7 @@ export const newEntry = (workload: string): Entry => ({
   blind: false,
   stuck: undefined,
   wakeAtMs: undefined,
+  tidyByMs: undefined,
   loop: noLoop,
   touched: 0,
 });

@@ -31,6 +31,7 @@ export class Lanes<T> {
     hook: new Set(),
     clear: new Set(),
   };
+  readonly #tidying = new Set<T>();
 
   constructor(runMax: number) {
     this.#limits = { ...laneLimits, run: runMax };
@@ -47,6 +48,16 @@ export class Lanes<T> {
     return true;
   }
 
+  /** Something is being created or started. */
+  get starting(): boolean {
+    return this.#inFlight.run > 0;
+  }
+
+  /** Waits until nothing is created or started. */
+  waitToTidy(waiter: T): void {
+    this.#tidying.add(waiter);
+  }
+
   /** The action ended. */
   free(action: Action["do"]): void {
     this.#inFlight[laneOf[action]]--;
@@ -54,13 +65,16 @@ export class Lanes<T> {
 
   /** Waits for nothing any more. */
   leave(waiter: T): void {
+    this.#tidying.delete(waiter);
     for (const lane of lanes) this.#waiting[lane].delete(waiter);
   }
 
-  /** Somebody who waits for a lane that has a place now. */
+  /** Somebody who waits for a lane that has a place now, or to tidy up when there is time. */
   nextUp(): T | undefined {
     for (const lane of lanes)
       if (this.#inFlight[lane] < this.#limits[lane]) for (const waiter of this.#waiting[lane]) return waiter;
+    if (!this.starting && this.#inFlight.clear < this.#limits.clear)
+      for (const waiter of this.#tidying) return waiter;
     return undefined;
   }
 
