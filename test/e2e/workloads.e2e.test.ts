@@ -93,15 +93,32 @@ test("restarting every workload at once loses no request, and keeps each in its 
     expect(await one(workload)).toMatchObject({ state: "healthy", containerId, attempt: attempt + 1 });
 });
 
-test("replacing a workload puts a new container in its place, and loses no request", async () => {
+test("replacing a workload puts another with its files in its place, and loses no request", async () => {
   const [before] = await workloadsOf(first.deployment);
   const id = before?.workload ?? "";
   const load = traffic();
-  expect(await eru("workload", "replace", id, "--wait")).toMatch(/replace done/);
+  const said = await eru("workload", "replace", id, "--copy", "/hello:/var/old", "--wait");
+  const [, successor = ""] = /replace done in .*, (\S+) serves in its place on n[12]/.exec(said) ?? [said];
+  await until(
+    () => workloadsOf(first.deployment),
+    (all) => all.every(({ workload }) => workload !== id),
+  );
   expect((await load.stop()).failures).toEqual([]);
-  const after = await one(id);
-  expect(after).toMatchObject({ state: "healthy", node: before?.node });
-  expect(after?.containerId).not.toBe(before?.containerId);
+  expect(await one(successor)).toMatchObject({ state: "healthy", node: before?.node });
+});
+
+test("a replacement in place that cannot be gives the old container back, and loses no request", async () => {
+  const [before] = await workloadsOf(first.deployment);
+  const id = before?.workload ?? "";
+  const load = traffic();
+  const said = await eru("workload", "replace", id, "--inherit-network", "--wait");
+  expect(said).toContain("the address cannot be kept");
+  await until(
+    () => one(id),
+    (now) => now?.state === "healthy",
+  );
+  expect((await load.stop()).failures).toEqual([]);
+  expect(await one(id)).toMatchObject({ containerId: before?.containerId });
 });
 
 test("a stopped workload is kept and not replaced, and loses no request; a start brings it back", async () => {

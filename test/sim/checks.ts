@@ -6,6 +6,7 @@ import {
   type Deployment,
   emptyZone,
   targetOf,
+  type Workload,
   type Zone,
 } from "../../services/scheduler/src/domain/zone.ts";
 import { recount } from "../../services/scheduler/src/testkit/snapshot.ts";
@@ -50,7 +51,14 @@ export class Checks {
   /** To be called with every pass, over the zone it was decided on. */
   decided(zone: Zone, pass: Pass): void {
     const going = new Map<string, Set<string>>();
+    const back = new Set<string>();
     for (const { event } of pass.decisions) {
+      if (event.type === "NodeRecovered") back.add(event.node);
+      if (event.type === "RemovalDecided" && event.because === "replaced") {
+        const successor = zone.workloads.get(event.workload)?.change?.successor ?? "";
+        const phase = zone.workloads.get(successor)?.phase;
+        demand(phase === "healthy", `${event.workload} is replaced by ${successor}, which is ${phase}`);
+      }
       if (
         event.type !== "RemovalDecided" ||
         !["upgraded", "rolled_back", "scaled", "drained_node"].includes(event.because)
@@ -63,7 +71,7 @@ export class Checks {
       const deployment = zone.deployments.get(id);
       // Stop-first may miss a batch; what the log says of it is not certain while it changes.
       if (deployment && deployment.rollout?.settings.order !== "stop-first")
-        this.#keepsCount(deployment, workloads);
+        this.#keepsCount(deployment, workloads, back);
     }
   }
 
@@ -177,9 +185,13 @@ export class Checks {
   }
 
   /** The scheduler's own decisions never take what serves below what is wished. */
-  #keepsCount(deployment: Deployment, going: ReadonlySet<string>): void {
+  #keepsCount(deployment: Deployment, going: ReadonlySet<string>, back: ReadonlySet<string>): void {
     const healthy = [...deployment.workloads.values()].filter(
-      (one) => !one.going && one.phase === "healthy" && one.node.liveness !== "lost",
+      (one) =>
+        !one.going &&
+        one.phase === "healthy" &&
+        (one.node.liveness !== "lost" || back.has(one.node.name)) &&
+        !awaits(one),
     );
     const left = healthy.filter(({ id }) => !going.has(id)).length;
     const stopped = [...deployment.workloads.values()].filter((one) => !one.going && one.stopped).length;
@@ -187,6 +199,12 @@ export class Checks {
     demand(left >= wanted, `${deployment.id} keeps ${left} healthy of ${healthy.length}, ${wanted} wanted`);
   }
 }
+
+/** A successor does not count before the workload whose place it takes goes. */
+const awaits = ({ id, replaces, deployment }: Workload): boolean => {
+  const old = deployment.workloads.get(replaces ?? "");
+  return old !== undefined && !old.going && old.change?.successor === id;
+};
 
 function demand(condition: unknown, otherwise: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${otherwise}`);

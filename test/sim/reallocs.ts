@@ -12,6 +12,7 @@ export function reallocWish(
 ): DeploymentEvent {
   const amounts = {
     cpu: chance.pick([0.1, 0.5, 1, 2]) ?? 1,
+    ...(chance.may(0.3) && { bind: chance.may(0.6) }),
     ...(chance.may(0.5) && { memoryMib: chance.pick([16, 64, 200, 2_000]) ?? 64 }),
   };
   const settled = reallocated(resources, amounts);
@@ -24,12 +25,16 @@ export function reallocWish(
 export function hasItsAmounts(
   { engine }: SimNode,
   workloads: ReadonlyMap<string, Workload>,
-  { id, labels }: Container,
+  { id, labels, cpus }: Container,
 ): boolean {
   const workload = workloads.get(labels["eru.workload"] ?? "");
   if (!workload) return false;
   const { cpu, memoryMib, cpuLimit = cpu, memoryLimitMib = memoryMib } = workload.resources;
   const { NanoCpus, Memory } = engine.amounts(id);
-  const bound = workload.granted.cores !== undefined;
-  return (bound || NanoCpus === Math.round(cpuLimit * 1e9)) && Memory === memoryLimitMib * 1024 * 1024;
+  const { cores } = workload.granted;
+  if (cores && Object.keys(cores).sort().join() !== cpus) return false;
+  return (
+    (cores !== undefined || NanoCpus === Math.round(cpuLimit * 1e9)) &&
+    Memory === memoryLimitMib * 1024 * 1024
+  );
 }

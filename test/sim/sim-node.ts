@@ -9,7 +9,7 @@ import { SimEngine, type SimStep } from "../../services/node-agent/test/sim-engi
 import type { Chance } from "./chance.ts";
 import { answerOf, isEndless } from "./commands.ts";
 import { Cursor, type Entry, type SimLog } from "./sim-log.ts";
-import { behaviourOf, images } from "./wishes.ts";
+import { behaviourOf, images, stateFile } from "./wishes.ts";
 
 type Work = ReturnType<Agent["next"]>;
 type Action = Work["actions"][number];
@@ -55,6 +55,7 @@ export class SimNode {
     this.engine.usedBytes = () => usedBytes;
     this.engine.command = (_container, command) => answerOf(command);
     this.engine.before = async (step, name) => deps.before?.(step, name);
+    this.engine.fileBytes = (path) => (path === stateFile ? 10 : undefined);
     this.engine.process = (container) =>
       behaviourOf(container).crashes || deps.chance.may(this.flaky) ? { exitCode: 1 } : undefined;
   }

@@ -180,8 +180,7 @@ export class Simulation {
       case 12:
       case 13: {
         const workload = chance.pick([...(deployment?.workloads.values() ?? [])]);
-        if (deployment && workload && chance.may(0.6))
-          await this.#request(changeWish(chance, deployment.id, workload.id));
+        if (deployment && workload && chance.may(0.6)) await this.#request(changeWish(chance, workload));
         else if (deployment && workload) await this.#request(reallocWish(chance, workload));
         return;
       }

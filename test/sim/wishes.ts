@@ -2,10 +2,12 @@ import {
   type DeploymentEvent,
   Entrypoint,
   type GivenResources,
+  type Inherit,
   type Resources,
   type Template,
 } from "@eru/events";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
+import type { Workload } from "../../services/scheduler/src/domain/zone.ts";
 import type { Chance } from "./chance.ts";
 import { commands } from "./commands.ts";
 
@@ -90,11 +92,29 @@ export const template = (app: string, release: Release): Template => ({
   env: {},
 });
 
-/** A user asks something of one workload, also of one that is going. */
-export function changeWish(chance: Chance, deployment: string, workload: string): DeploymentEvent {
-  const change = chance.pick(["restart", "restart", "stop", "start", "replace"] as const) ?? "restart";
+/** A file that every container has. */
+export const stateFile = "/var/state";
+
+/** Something that a user asks of one workload, also of one that is going. */
+export function changeWish(
+  chance: Chance,
+  { id: workload, deployment: { id: deployment } }: Workload,
+): DeploymentEvent {
+  const change =
+    chance.pick(["restart", "restart", "stop", "start", "replace", "replace"] as const) ?? "restart";
   const ignoreHooks = chance.may(0.2);
-  return { type: "WorkloadChangeRequested", deployment, workload, change, ignoreHooks };
+  return {
+    ...{ type: "WorkloadChangeRequested", deployment, workload, change, ignoreHooks },
+    ...(change === "replace" && { inherit: inheritWish(chance) }),
+  };
+}
+
+/** What a replacement takes over: what there is, what there is not, and a network that no engine here can give again. */
+function inheritWish(chance: Chance): Inherit {
+  return {
+    ...(chance.may(0.5) && { copy: [{ from: chance.may(0.8) ? stateFile : "/missing", to: "/var/old" }] }),
+    ...(chance.may(0.2) && { network: true }),
+  };
 }
 
 type Upgrade = Extract<DeploymentEvent, { type: "UpgradeRequested" }>;

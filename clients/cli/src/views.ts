@@ -209,6 +209,7 @@ export const Workload = z.looseObject({
       step: z.enum(["asked", "draining", "ordered", "done", "refused"]),
       seq: z.int(),
       detail: z.string().nullable(),
+      successor: z.string().optional(),
     })
     .nullable(),
   placedSeq: z.int(),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Template } from "./deployment.ts";
 import { WorkloadReleaseAssigned } from "./dissociation.ts";
+import { TakesOver } from "./inherit.ts";
 import { DeploymentId, NodeName, PodName, WorkloadId } from "./names.ts";
 import { CoreId, Granted, Resources } from "./resources.ts";
 
@@ -23,6 +24,8 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
      * container takes its place.
      */
     keep: z.enum(["running", "restarted", "stopped", "adopted"]).optional(),
+    /** Only when a new container is made: what it takes over from another. Absent: nothing, and no other is kept. */
+    takesOver: TakesOver.optional(),
     /** Failures of hooks do not count. */
     ignoreHooks: z.boolean().optional(),
     /** The reallocation that its resources are of; absent: it was never reallocated. */
@@ -35,6 +38,8 @@ export const AssignmentEvent = z.discriminatedUnion("type", [
     workload: WorkloadId,
     revision: z.int().min(1),
     resources: Resources,
+    /** The parts of the node it has from now on. Absent: those of before. */
+    granted: Granted.optional(),
   }),
   z.strictObject({
     type: z.literal("WorkloadStopAssigned"),

@@ -99,6 +99,8 @@ const Placed = z.strictObject({
   node: NodeName,
   /** Which parts of the node it gets, when it asked for any that are not alike. */
   granted: Granted.optional(),
+  /** It comes in this one's place, which goes when it serves; the sequence is that of the request. */
+  replaces: z.strictObject({ workload: WorkloadId, requestSeq: z.int().min(1) }).optional(),
 });
 
 /** The scheduler's recorded answers, one history per pod: the pod owns the capacity of its nodes. */
@@ -107,7 +109,10 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     type: z.literal("PlacementDecided"),
     deployment: DeploymentId,
     release: ReleaseName,
-    /** Why now. `drained_node`: in place of what is on a node that is being drained. `rebalanced`: in place of `instead`. */
+    /**
+     * Why now. `drained_node`: in place of what is on a node that is being drained. `rebalanced`: in place of `instead`.
+     * `replaced`: a user asked for another one in a workload's place.
+     */
     because: z.enum([
       "deployed",
       "scaled",
@@ -119,6 +124,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "rollback",
       "rebalanced",
       "dissociated",
+      "replaced",
     ]),
     /** The workload that goes when this one serves: it was asked to move. */
     instead: WorkloadId.optional(),
@@ -174,6 +180,10 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "other_nodes",
       "rebalanced",
       "not_adopted",
+      /** Another one serves in its place, as a user asked. */
+      "replaced",
+      /** It was to take another one's place and does not get healthy. */
+      "replacement_failed",
     ]),
     /** ELBs drain the endpoint and report; the stop is assigned when all live ones did, or at the deadline. */
     drain: z.boolean(),
@@ -216,6 +226,8 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     drainDeadlineMs: z.int().min(0),
     /** Why it is not without downtime; empty when it is. */
     risk: z.string(),
+    /** Of a replacement: why the old container has to be stopped before the new one starts. */
+    inPlace: z.string().optional(),
   }),
   /** The order was sent to the node. */
   z.strictObject({
@@ -227,7 +239,7 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     because: z.enum(["drained", "drain_deadline", "not_routed"]),
     inFlight: z.int().min(0).optional(),
   }),
-  /** It will not be done; `detail` says why and what to do. */
+  /** It will not be done, or is taken back; `detail` says why and what to do. */
   z.strictObject({
     type: z.literal("ChangeRefused"),
     deployment: DeploymentId,
@@ -254,6 +266,8 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     /** Counts the reallocations of the workload: it only grows. */
     revision: z.int().min(1),
     resources: Resources,
+    /** The parts of the node it shall have: the cores it is bound to may be others. Absent: those of before. */
+    granted: Granted.optional(),
     because: z.enum(["asked", "not_done"]),
     /** The sequence of the request. */
     requestSeq: z.int().min(1),

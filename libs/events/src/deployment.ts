@@ -3,6 +3,7 @@ import { ImageRef } from "./app.ts";
 import { WorkloadChange } from "./change.ts";
 import { Constraint, constraintsMax } from "./constraint.ts";
 import { AdoptionRequested, DissociationRequested } from "./dissociation.ts";
+import { Inherit } from "./inherit.ts";
 import {
   AppName,
   DeploymentId,
@@ -141,6 +142,8 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     change: WorkloadChange,
     /** Hooks run, but their failures do not count. */
     ignoreHooks: z.boolean().optional(),
+    /** Of a replacement: what it takes over. */
+    inherit: Inherit.optional(),
   }),
   /** Other amounts for one workload while it runs. What is absent stays. */
   z.strictObject({

@@ -90,6 +90,18 @@ export const FactEvent = z.discriminatedUnion("type", [
     /** Absent when there is no container. */
     exitCode: z.int().optional(),
   }),
+  /**
+   * The container that was to take another one's place is given up: the old one counts as the workload's again, and is
+   * started when it was stopped already.
+   */
+  z.strictObject({
+    type: z.literal("ReplacementUndone"),
+    ...of,
+    /** The old container. */
+    containerId: z.string(),
+    /** What was wrong with the new one. */
+    error: z.string(),
+  }),
   /** Its container, or whatever is made in its place, has the resources of this revision. */
   z.strictObject({
     type: z.literal("ReallocDone"),

@@ -13,6 +13,7 @@ export * from "./errors.ts";
 export * from "./explain.ts";
 export * from "./fact.ts";
 export * from "./hooks.ts";
+export * from "./inherit.ts";
 export * from "./live.ts";
 export * from "./message.ts";
 export * from "./names.ts";

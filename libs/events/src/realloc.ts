@@ -11,5 +11,7 @@ export const ReallocAmounts = z.strictObject({
   memoryMib: Memory.optional(),
   cpuLimit: Cpu.optional(),
   memoryLimitMib: Memory.optional(),
+  /** Cores for itself, or the cores that are shared by all that are not bound. */
+  bind: z.boolean().optional(),
 });
 export type ReallocAmounts = z.infer<typeof ReallocAmounts>;

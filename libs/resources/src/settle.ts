@@ -26,12 +26,13 @@ export function settle(asked: Resources): Settled {
 /** What a workload has after other amounts were named. */
 export const reallocated = (
   has: Resources,
-  { cpu = has.cpu, memoryMib = has.memoryMib, cpuLimit, memoryLimitMib }: ReallocAmounts,
+  { cpu = has.cpu, memoryMib = has.memoryMib, cpuLimit, memoryLimitMib, bind }: ReallocAmounts,
 ): Settled =>
   settle({
     ...has,
     cpu,
     memoryMib,
+    ...(bind !== undefined && { bind }),
     ...(cpuLimit !== undefined && { cpuLimit }),
     ...(memoryLimitMib !== undefined && { memoryLimitMib }),
   });

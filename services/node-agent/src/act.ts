@@ -2,6 +2,7 @@ import { AppError, type CommandResult } from "@eru/events";
 import { runCommand } from "./command.ts";
 import type { HookAction } from "./domain/hooks.ts";
 import type { Action } from "./domain/reconcile.ts";
+import type { FilesToCopy } from "./domain/take-over.ts";
 import type { Outcome } from "./domain/work.ts";
 import {
   type Engine,
@@ -9,15 +10,18 @@ import {
   EngineTimeoutError,
   EngineUnreachableError,
   ImageMissingError,
+  NotCopiedError,
 } from "./engine.ts";
 
 /** Does one action at the engine and says what became of it. Throws only for bugs. */
 export async function act(engine: Engine, action: Action): Promise<Outcome> {
   try {
     if (action.do === "hook") return await runHook(engine, action);
+    if (action.do === "start" && action.copy) await copyFiles(engine, action.copy, action.containerId);
     return { is: "done", containers: await perform(engine, action) };
   } catch (error) {
     if (error instanceof ImageMissingError) return { is: "image_missing", error: error.message };
+    if (error instanceof NotCopiedError) return { is: "refused", error: error.message, final: true };
     if (error instanceof EngineRefusedError) return { is: "refused", error: error.message };
     if (error instanceof EngineUnreachableError) return { is: "unknown" };
     // A step that hangs while the engine answers others is that step's failure.
@@ -56,6 +60,16 @@ async function perform(engine: Engine, action: Exclude<Action, HookAction>) {
       return [];
   }
 }
+
+/** All or nothing: who asked for files cannot do without them. */
+async function copyFiles(engine: Engine, { source, files }: FilesToCopy, target: string): Promise<void> {
+  let left = copiedBytesMax;
+  for (const { from, to } of files)
+    left -= await engine.copy({ id: source, path: from }, { id: target, path: to }, left);
+}
+
+/** Most that one container takes over from another, with what a tar archive adds: 256 MiB. */
+const copiedBytesMax = 256 * 1024 * 1024;
 
 /**
  * Runs the commands of a hook in order; one that must succeed and does not is the last. A container that ended meanwhile

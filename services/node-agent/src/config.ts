@@ -17,6 +17,11 @@ export const nodeAgentConfig = {
   ERU_NODE_ADDRESS: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
   /** How load balancers reach a container: by its own address, or by a port of the node that the engine maps to it. */
   ERU_AGENT_ADVERTISE: z.enum(["container", "node"]).default("container"),
+  /** The engine's network that containers are put on; empty: Docker's own bridge. It needs a subnet to keep addresses. */
+  ERU_AGENT_NETWORK: z
+    .string()
+    .regex(/^([A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$/, "the name of a network of the engine")
+    .default(""),
   /** Directories of the machine that workloads may mount, with commas; none: no path of the machine. */
   ERU_AGENT_MOUNTS: z
     .string()

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Engines, importHelloImage, type Engine as Node, startEngines } from "@eru/testing/engines";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/loop.ts";
@@ -7,7 +10,7 @@ import { runCommand } from "./command.ts";
 import { DockerEngine } from "./docker.ts";
 import { label } from "./domain/container.ts";
 import { containerSpec } from "./domain/container-spec.ts";
-import { EngineRefusedError, EngineUnreachableError, ImageMissingError } from "./engine.ts";
+import { EngineRefusedError, EngineUnreachableError, ImageMissingError, NotCopiedError } from "./engine.ts";
 
 // What the Engine port promises, on a real engine.
 let rig: Engines;
@@ -83,6 +86,35 @@ test("a container is created, started, answers at its address, stopped with its 
   });
   await engine.remove(created.id);
   expect(await engine.inspect(created.id)).toBeUndefined();
+});
+
+test("files and directories are copied between containers with names, modes and links, within a bound", async () => {
+  const source = await run();
+  const target = await engine.create(spec());
+  const files = await mkdtemp(join(tmpdir(), "eru-copy-"));
+  await mkdir(join(files, "deep"));
+  await writeFile(join(files, "deep/secret"), "kept", { mode: 0o640 });
+  await symlink("deep/secret", join(files, "link"));
+  await docker("cp", files, `${source.name}:/state`);
+  await rm(files, { recursive: true });
+  const copy = (path: string, to: string, bytesMax = 1024 * 1024) =>
+    engine.copy({ id: source.id, path }, { id: target.id, path: to }, bytesMax);
+  expect(await copy("/state", "/var/lib/app")).toBeGreaterThan(512);
+  await copy("/state/deep/secret", "/etc/app/secret.txt");
+  const listed = async (path: string) =>
+    (await node.run(["sh", "-c", `docker -H unix://${node.socket} cp ${target.name}:${path} - | tar -tvf -`]))
+      .stdout;
+  expect(await listed("/var/lib/app")).toMatch(
+    /-rw-r----- .* app\/deep\/secret\n.*app\/link -> deep\/secret/s,
+  );
+  expect(await listed("/etc/app")).toMatch(/-rw-r----- .* 4 .* app\/secret\.txt/);
+  await expect(copy("/missing", "/etc/app")).rejects.toThrow(
+    /copying \/missing of the old container .*missing/,
+  );
+  await expect(copy("/hello", "/big", 64 * 1024)).rejects.toThrow(/larger than the 1 MiB that are left/);
+  await expect(copy("/state/link", "/hello/x")).rejects.toBeInstanceOf(NotCopiedError);
+  await engine.start(target.id);
+  expect(await eventually(async () => hello((await engine.inspect(target.id))?.address))).toBeDefined();
 });
 
 test("every step may be repeated", async () => {

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import Docker from "dockerode";
+import { copyBetween, NoProgressError, TooMuchError } from "./docker-copy.ts";
 import { runExec } from "./docker-exec.ts";
 import { type Container, type ContainerState, label, type PortMapping } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
@@ -14,6 +15,8 @@ import {
   type ExecLimits,
   type ExecResult,
   ImageMissingError,
+  type InContainer,
+  NotCopiedError,
 } from "./engine.ts";
 import { jsonLines } from "./json-lines.ts";
 import { machineLayout } from "./machine.ts";
@@ -27,6 +30,8 @@ const usualTimes = {
   create: 60_000,
   start: 120_000,
   remove: 60_000,
+  /** A copy, too. */
+  copySilence: 60_000,
   /** A pull may take as long as it shows progress. */
   pullSilence: 120_000,
 };
@@ -157,6 +162,28 @@ export class DockerEngine implements Engine {
       const there = await this.inspect(name);
       if (there && sameOrder(there, spec)) return there;
       throw error;
+    }
+  }
+
+  async copy(from: InContainer, to: InContainer, bytesMax: number): Promise<number> {
+    const doing = `copying ${from.path} of the old container to ${to.path}`;
+    const [source, target] = [this.#docker.getContainer(from.id), this.#docker.getContainer(to.id)];
+    try {
+      const limits = { silenceMs: this.#timesMs.copySilence, bytesMax };
+      return await copyBetween(
+        { container: source, path: from.path },
+        { container: target, path: to.path },
+        limits,
+      );
+    } catch (error) {
+      if (error instanceof TooMuchError)
+        throw new NotCopiedError(
+          `${doing}: it is larger than the ${mibOf(bytesMax)} MiB that are left for copies; keep it on a volume`,
+        );
+      if (error instanceof NoProgressError)
+        throw new EngineTimeoutError(`${doing} made no progress for ${this.#timesMs.copySilence / 1_000} s`);
+      const known = this.#translate(error);
+      throw known instanceof RefusedError ? new NotCopiedError(`${doing}: ${known.message}`) : known;
     }
   }
 

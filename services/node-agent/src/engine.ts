@@ -22,6 +22,12 @@ export class EngineRefusedError extends AppError {
   readonly retryable = true;
 }
 
+/** What shall be copied is not there, is larger than it may be, or cannot be where it shall: that stays so. */
+export class NotCopiedError extends AppError {
+  readonly code = "not_copied";
+  readonly retryable = false;
+}
+
 /** The image is not on this machine: it has to be pulled. */
 export class ImageMissingError extends AppError {
   readonly code = "image_missing";
@@ -39,6 +45,9 @@ export type ExecResult = { output: string } & ({ exitCode: number } | { ended: b
 
 /** Settings that a container can be given anew; what is absent stays. */
 export type ContainerUpdate = Amounts & { CpusetCpus?: string };
+
+/** A path inside a container. */
+export type InContainer = { id: string; path: string };
 
 /** Something happened to a container that carries our labels. */
 export type EngineEvent = { workload: string; containerId: string };
@@ -62,6 +71,12 @@ export interface Engine {
    * @throws ImageMissingError
    */
   create(spec: ContainerSpec): Promise<Container>;
+  /**
+   * A file, or a directory with all below it, from one container to another, running or not, with owners and modes.
+   * Directories that are missing above it are made. Returns the bytes.
+   * @throws NotCopiedError
+   */
+  copy(from: InContainer, to: InContainer, bytesMax: number): Promise<number>;
   /** Resolves when the process runs. A container that is not there is for `inspect` to tell. */
   start(id: string): Promise<void>;
   /**

@@ -28,6 +28,7 @@ await runMain(name, async (signal) => {
         addressing: {
           advertise: config.ERU_AGENT_ADVERTISE,
           address: config.ERU_NODE_ADDRESS,
+          ...(config.ERU_AGENT_NETWORK !== "" && { network: config.ERU_AGENT_NETWORK }),
           mountable: config.ERU_AGENT_MOUNTS,
         },
         actionsMax: config.ERU_AGENT_ACTIONS_MAX,

@@ -70,6 +70,38 @@ test("a workload becomes healthy, answers where its facts say, and stops with it
   expect(await docker("ps", "-aq")).toBe("");
 });
 
+test("another container takes a workload's place with its address and files; one that cannot gives it back", async () => {
+  await docker("network", "create", "--subnet", "10.99.7.0/24", "own");
+  const addressing = { advertise: "container", address: node.address, network: "own" } as const;
+  agent = runAgent({ broker, engine, addressing });
+  // That network leads nowhere but to its own machine, so the container is asked from inside.
+  const inside = { tcpPorts: [], command: ["/hello", "check"], intervalMs: 200 };
+  await order({ healthcheck: inside });
+  await factsAre(running);
+  const address = await url();
+  expect(address).toContain("//10.99.7.");
+  const copy = [{ from: "/hello", to: "/var/old/hello" }];
+  await order({ healthcheck: inside, generation: 2, takesOver: { network: true, copy } });
+  const second = [...running, "g2 created", "g2 started #1", "g2 healthy #1"];
+  await factsAre(second);
+  expect(await url()).toBe(address);
+  expect(await docker("cp", `eru-${workload}-g2:/var/old/hello`, "-")).toContain("hello");
+  const kept = (await engine.list()).map(({ id }) => id);
+  expect(kept).toHaveLength(1);
+  const missing = [{ from: "/none", to: "/none" }];
+  await order({ healthcheck: inside, generation: 3, takesOver: { network: true, copy: missing } });
+  await factsAre([
+    ...second,
+    "g3 created",
+    expect.stringMatching(/^g3 failed #1 start: copying \/none .*, again in 0$/),
+    expect.stringMatching(/^g3 undone: start: copying \/none of the old container/),
+    "g3 started #2",
+    "g3 healthy #2",
+  ]);
+  expect(await url()).toBe(address);
+  await eventually(async () => expect((await engine.list()).map(({ id }) => id)).toEqual(kept));
+});
+
 test("a command in the container says whether it is healthy, and what it said when it is not", async () => {
   begin();
   const command = ["/hello", "check"];

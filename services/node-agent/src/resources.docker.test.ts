@@ -79,6 +79,33 @@ test("a bound workload runs on its core alone, and what is not bound keeps off i
   await eventually(async () => expect(await coresOf(free)).toBe(all));
 });
 
+test("a running container is bound to a core and let go, and runs on", async () => {
+  await giveOrders(broker, assigned({ workload: free }));
+  await healthy(free);
+  const all = await coresOf(free);
+  const realloc = { type: "WorkloadReallocAssigned", node: "n1", workload: free } as const;
+  const resources = { cpu: 1, memoryMib: 32 };
+  const done = async (revision: number) =>
+    expect(await reported(broker)).toContainEqual({
+      type: "ReallocDone",
+      node: "n1",
+      workload: free,
+      revision,
+    });
+  const granted = { cores: { "1": 100 } };
+  await giveOrders(broker, { ...realloc, revision: 1, resources: { ...resources, bind: true }, granted });
+  await eventually(() => done(1));
+  expect(await coresOf(free)).toBe("1");
+  expect(await docker("inspect", "-f", "{{.HostConfig.NanoCpus}}", `eru-${free}-g1`)).toBe("1000000000");
+  await giveOrders(broker, { ...realloc, revision: 2, resources: { ...resources, cpu: 0.5 }, granted: {} });
+  await eventually(() => done(2));
+  await eventually(async () => expect(await coresOf(free)).toBe(all));
+  expect(await docker("inspect", "-f", "{{.HostConfig.NanoCpus}} {{.RestartCount}}", `eru-${free}-g1`)).toBe(
+    "500000000 0",
+  );
+  expect((await reported(broker)).filter(({ type }) => type === "ContainerStarted")).toHaveLength(1);
+});
+
 test("a volume is a directory of the node's volume that is the workload's own, and a mount is what it says", async () => {
   const volumes = [
     { to: "/data", sizeMib: 10 },
@@ -101,6 +128,22 @@ test("a volume is a directory of the node's volume that is the workload's own, a
   const mounts = (await node.run(["cat", `/proc/${pid}/mounts`])).stdout;
   expect(mounts).toMatch(/ \/data \S+ rw/);
   expect(mounts).toMatch(/ \/www \S+ ro/);
+  // What takes its place finds what is there.
+  await giveOrders(
+    broker,
+    assigned({
+      workload: bound,
+      ...{ generation: 2, takesOver: {}, resources: { volumes } },
+      granted: { volumes: [{ to: "/data", path: join(folder, "disk"), sizeMib: 10 }] },
+    }),
+  );
+  await eventually(async () =>
+    expect(await reported(broker)).toContainEqual(
+      expect.objectContaining({ type: "ContainerHealthy", workload: bound, generation: 2 }),
+    ),
+  );
+  const next = await docker("inspect", "-f", "{{.State.Pid}}", `eru-${bound}-g2`);
+  expect((await node.run(["ls", `/proc/${next}/root/data`])).stdout.trim()).toBe("kept");
 });
 
 test("a port of the node leads into the container", async () => {

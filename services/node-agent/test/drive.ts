@@ -131,6 +131,8 @@ export function summary(fact: FactEvent): string {
       return `g${fact.generation} stopped #${fact.attempt} ${fact.exitCode ?? "-"}`;
     case "ContainerFailed":
       return `g${fact.generation} failed #${fact.attempt} ${fact.step}: ${fact.error}${retry(fact.retryInMs)}`;
+    case "ReplacementUndone":
+      return `g${fact.generation} undone: ${fact.error}`;
     case "ReallocDone":
       return `r${fact.revision} done`;
     case "ReallocFailed":

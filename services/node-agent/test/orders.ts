@@ -6,6 +6,7 @@ import {
   type Hooks,
   type Resources,
   RestartPolicy,
+  type TakesOver,
   Template,
 } from "@eru/events";
 import type { Assigned } from "../src/domain/desired.ts";
@@ -24,6 +25,7 @@ export type OrderParts = {
   env?: Record<string, string>;
   healthcheck?: Partial<HealthCheck> & Pick<HealthCheck, "tcpPorts">;
   keep?: "running" | "restarted" | "stopped" | "adopted";
+  takesOver?: TakesOver;
   ignoreHooks?: boolean;
   hooks?: Partial<Hooks>;
   restart?: Partial<RestartPolicy>;
@@ -65,6 +67,7 @@ export function assigned(parts: OrderParts = {}): Assigned {
     resources: { cpu: parts.cpu ?? 0.1, memoryMib: parts.memoryMib ?? 32, ...parts.resources },
     ...(parts.granted && { granted: parts.granted }),
     ...(parts.keep && { keep: parts.keep }),
+    ...(parts.takesOver && { takesOver: parts.takesOver }),
     ...(parts.ignoreHooks && { ignoreHooks: true }),
   };
 }

@@ -11,10 +11,21 @@ import {
   type ExecLimits,
   type ExecResult,
   ImageMissingError,
+  type InContainer,
+  NotCopiedError,
 } from "../src/engine.ts";
 
 /** A step that can be made to fail. */
-export type SimStep = "inspect" | "pull" | "create" | "start" | "update" | "exec" | "stop" | "remove";
+export type SimStep =
+  | "inspect"
+  | "pull"
+  | "create"
+  | "copy"
+  | "start"
+  | "update"
+  | "exec"
+  | "stop"
+  | "remove";
 
 /** What the process of a container does when it is started: nothing absent, or it ends at once. */
 export type SimProcess = { exitCode: number; outOfMemory?: boolean } | undefined;
@@ -56,6 +67,10 @@ export class SimEngine implements Engine {
     exitCode: 0,
     output: "",
   });
+  /** The size of a file that every container has. */
+  fileBytes: (path: string) => number | undefined = () => undefined;
+  /** The sizes of files, by `<container>:<path>`. */
+  readonly files = new Map<string, number>();
   /** Memory that a running container uses. */
   usedBytes: (container: Container) => number = () => 0;
   /** Awaited before each step: a test can hold an answer back. */
@@ -112,6 +127,18 @@ export class SimEngine implements Engine {
     if (!there) this.#amounts.set(made.id, { NanoCpus, Memory });
     this.#answer("create");
     return made;
+  }
+
+  async copy(from: InContainer, to: InContainer, bytesMax: number): Promise<number> {
+    const [source, target] = [this.#find(from.id), this.#find(to.id)];
+    await this.#step("copy", `${source?.name ?? from.id}:${from.path} ${target?.name ?? to.id}:${to.path}`);
+    const bytes = source && (this.files.get(`${source.name}:${from.path}`) ?? this.fileBytes(from.path));
+    if (bytes === undefined)
+      throw new NotCopiedError(`there is no ${from.path} in ${source?.name ?? from.id}`);
+    if (bytes > bytesMax) throw new NotCopiedError(`${from.path} is larger than ${bytesMax} bytes`);
+    if (target) this.files.set(`${target.name}:${to.path}`, bytes);
+    this.#answer("copy");
+    return bytes;
   }
 
   async start(id: string): Promise<void> {

@@ -15,6 +15,8 @@ type Options = {
   cpuLimit?: number;
   memory?: number;
   memoryLimit?: number;
+  bind?: true;
+  unbind?: true;
   wait?: true;
   timeout: number;
 };
@@ -31,6 +33,8 @@ const reallocCommand = (parent: Command, description: string, argument: string):
     .addOption(option.memory("memory to book, and to use at most unless said otherwise"))
     .addOption(new Option("--cpu-limit <cores>", "CPU it may use at most").argParser(parseCpu))
     .addOption(new Option("--memory-limit <amount>", "memory it may use at most").argParser(parseMemory))
+    .addOption(new Option("--bind", "cores for itself alone").conflicts("unbind"))
+    .addOption(new Option("--unbind", "the cores that are shared by all that are not bound"))
     .addOption(option.wait())
     .addOption(option.timeout());
 
@@ -73,15 +77,19 @@ export function addDeploymentRealloc(cli: Cli, deployment: Command): void {
   );
 }
 
-function bodyOf({ cpu, cpuLimit, memory, memoryLimit }: Options) {
+function bodyOf({ cpu, cpuLimit, memory, memoryLimit, bind, unbind }: Options) {
   const body = {
     ...(cpu !== undefined && { cpu }),
     ...(memory !== undefined && { memoryMib: memory }),
     ...(cpuLimit !== undefined && { cpuLimit }),
+    ...((bind || unbind) && { bind: bind === true }),
     ...(memoryLimit !== undefined && { memoryLimitMib: memoryLimit }),
   };
   if (Object.keys(body).length === 0)
-    throw new CliError(exitCodes.usage, "name what shall change: --cpu, --memory, or their limits");
+    throw new CliError(
+      exitCodes.usage,
+      "name what shall change: --cpu, --memory, their limits, --bind or --unbind",
+    );
   return body;
 }
 

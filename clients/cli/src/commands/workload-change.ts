@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WorkloadChange } from "@eru/events";
-import type { Command } from "commander";
+import { InheritedFile, type WorkloadChange } from "@eru/events";
+import { type Command, InvalidArgumentError } from "commander";
 import type { Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
@@ -13,19 +13,25 @@ import { option } from "./options.ts";
 /** Between two looks at a change, in milliseconds. */
 const lookMs = 300;
 
-type Options = { ignoreHooks?: true; wait?: true; timeout: number };
+type Options = {
+  ignoreHooks?: true;
+  wait?: true;
+  timeout: number;
+  copy?: InheritedFile[];
+  inheritNetwork?: true;
+};
 
 const descriptions: Readonly<Record<WorkloadChange, string>> = {
   restart: "drain a workload, stop its container and start it again in place",
   stop: "drain a workload and stop it; container and booking stay, nothing replaces it",
   start: "start a workload that was stopped",
-  replace: "drain a workload and put a new container of the same template in its place",
+  replace: "put a new container of the same template in a workload's place, on its node",
 };
 
 /** `eru workload restart|stop|start|replace`. */
 export function addChanges(cli: Cli, workload: Command): void {
-  for (const change of ["restart", "stop", "start", "replace"] as const)
-    workload
+  for (const change of ["restart", "stop", "start", "replace"] as const) {
+    const command = workload
       .command(change)
       .description(descriptions[change])
       .argument("<workload>")
@@ -35,12 +41,39 @@ export function addChanges(cli: Cli, workload: Command): void {
       .action((id: string, options: Options) =>
         cli.withApi((api) => changeWorkload(cli, api, { id, change, options })),
       );
+    if (change === "replace") addInheritance(command);
+  }
+}
+
+function addInheritance(command: Command): void {
+  command
+    .option(
+      "--copy <from:to>",
+      "take a file or directory of the old container over before the new one starts; may be repeated",
+      (text: string, before: InheritedFile[] = []) => [...before, inheritedFile(text)],
+    )
+    .option("--inherit-network", "the same address or ports; the old container is stopped first");
+}
+
+/** `/etc/app.conf:/etc/app.conf`, or one path for both. */
+function inheritedFile(text: string): InheritedFile {
+  const [from = "", to = from, ...rest] = text.split(":");
+  const file = InheritedFile.safeParse({ from, to });
+  if (file.success && rest.length === 0) return file.data;
+  const why = file.error?.issues[0]?.message ?? "there is one colon too many";
+  throw new InvalidArgumentError(
+    `${why}: name it as /path/in/the/old:/path/in/the/new, both absolute, or as one path for both`,
+  );
 }
 
 type Asked = { id: string; change: WorkloadChange; options: Options };
 
 async function changeWorkload(cli: Cli, api: Api, { id, change, options }: Asked): Promise<void> {
-  const body = options.ignoreHooks ? { ignoreHooks: true } : {};
+  const body = {
+    ...(options.ignoreHooks && { ignoreHooks: true }),
+    ...(options.copy && { copy: options.copy }),
+    ...(options.inheritNetwork && { network: true }),
+  };
   const answer = await api.order("POST", path`/v1/workloads/${id}/${change}`, body);
   if (!options.wait || !answer.changed) {
     await recorded(cli, api, answer, `${id}: ${change} asked for`);
@@ -49,7 +82,12 @@ async function changeWorkload(cli: Cli, api: Api, { id, change, options }: Asked
   const begun = performance.now();
   const after = await untilOver(cli, api, { id, answer, timeoutMs: options.timeout });
   const took = showSpan(performance.now() - begun);
-  cli.answer(after, () => `${id}: ${change} done in ${took}, it is ${after.state} on ${after.node}\n`);
+  const successor = after.change?.successor;
+  cli.answer(after, () =>
+    successor === undefined
+      ? `${id}: ${change} done in ${took}, it is ${after.state} on ${after.node}\n`
+      : `${id}: ${change} done in ${took}, ${successor} serves in its place on ${after.node}\n`,
+  );
 }
 
 /** Looks until the change is over. What it costs is said as soon as it is known. */
@@ -97,12 +135,13 @@ export async function untilOver(
 /** How far the last change of a workload is, for people. */
 export function stepWords({ change, state }: Workload): string {
   if (change === null) return state;
-  const { change: verb, step, detail } = change;
+  const { change: verb, step, detail, successor } = change;
   const how = {
     asked: "waits for its turn",
     draining: "its requests are drained",
-    ordered: "ordered, the node is at it",
-    done: "done",
+    ordered:
+      successor === undefined ? "ordered, the node is at it" : `waits until ${successor} serves in its place`,
+    done: successor === undefined ? "done" : `done, ${successor} serves in its place`,
     refused: "refused",
   }[step];
   return `${verb} ${how}${detail === null ? "" : ` (${detail})`}`;

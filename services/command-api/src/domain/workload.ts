@@ -4,6 +4,7 @@ import {
   type Decision,
   type DeploymentEvent,
   type FactEvent,
+  type Inherit,
   type Resources,
   refuse,
   type WorkloadChange,
@@ -112,13 +113,19 @@ export class Workloads {
 }
 
 /** What may be asked of one workload. */
-export type ChangeWorkload = { workload: string; change: WorkloadChange; ignoreHooks: boolean };
+export type ChangeWorkload = {
+  workload: string;
+  change: WorkloadChange;
+  ignoreHooks: boolean;
+  /** Of a replacement. */
+  inherit?: Inherit;
+};
 
 /** Whether it can be asked. What the scheduler knows better, as a removal that has just begun, it refuses itself. */
 export function decideChange(
   workloads: Workloads,
   deployment: Deployment,
-  { workload, change, ignoreHooks }: ChangeWorkload,
+  { workload, change, ignoreHooks, inherit = {} }: ChangeWorkload,
 ): Decision<DeploymentEvent, Refusal> {
   const refusal = notThere(workloads, deployment, workload);
   if (refusal) return refuse(refusal);
@@ -132,6 +139,7 @@ export function decideChange(
     workload,
     change,
     ...(ignoreHooks && { ignoreHooks }),
+    ...(Object.keys(inherit).length > 0 && { inherit }),
   });
 }
 

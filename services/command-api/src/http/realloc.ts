@@ -9,7 +9,7 @@ import { turnOf } from "./deployment.ts";
 
 const Body = ReallocAmounts.refine(
   (amounts) => Object.keys(amounts).length > 0,
-  "name what shall change: cpu, memoryMib, cpuLimit or memoryLimitMib",
+  "name what shall change: cpu, memoryMib, cpuLimit, memoryLimitMib or bind",
 );
 
 /** Commands that give what runs other resources. */

@@ -46,6 +46,22 @@ test("a verb is recorded in the deployment's history, with what was asked", asyn
   });
 });
 
+test("a replacement is recorded with what it takes over; paths that are none are refused with the field", async () => {
+  const inherit = { copy: [{ from: "/etc/app", to: "/etc/old" }], network: true };
+  expect(await ask("replace", 1, inherit)).toMatchObject({ status: 202, body: { changed: true } });
+  const stored = await api.broker.log.read(subjects.deployment("demo", deployment), 1);
+  expect(JSON.parse(stored.at(-1)?.body ?? "").events[0]?.payload).toMatchObject({
+    change: "replace",
+    inherit,
+  });
+  for (const from of ["etc/app", "/etc/../shadow", "/", "/etc/"]) {
+    const refused = await ask("replace", 1, { copy: [{ from, to: "/etc/old" }] });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain("copy.0.from");
+  }
+  expect((await ask("restart", 1, { network: true })).status).toBe(400);
+});
+
 test("a stop of what is stopped and a start of what is not change nothing", async () => {
   expect((await ask("start")).body).toMatchObject({ changed: false });
   expect((await ask("stop")).body).toMatchObject({ changed: true });

@@ -1,4 +1,4 @@
-import { subjects, type WorkloadChange, WorkloadId } from "@eru/events";
+import { Inherit, subjects, type WorkloadChange, WorkloadId } from "@eru/events";
 import { z } from "zod";
 import { decideChange, deploymentOf } from "../domain/workload.ts";
 import { about, type Command } from "../handle.ts";
@@ -38,24 +38,32 @@ const texts: Readonly<Record<WorkloadChange, { name: string; summary: string; de
     name: "ReplaceWorkload",
     summary: "Put a new container in a workload's place",
     description:
-      "Of the same template, on the same node and with the same booking. Its endpoint drains before the old container is stopped and removed; several of one deployment go one after another.",
+      "Of the same template, on the same node. Where both fit beside each other the new one is a workload of its own, and the old one goes when that serves. With a volume, a port of the machine or an inherited network the old container is drained and stopped first, and its id, its booking and its volumes stay; it runs again when the new one does not get healthy. Several of one deployment go one after another.",
   },
 };
 
+const ReplaceBody = Body.unwrap().extend(Inherit.shape).prefault({});
+
 /** Commands about a single workload. */
 export function workloadRoutes(deps: RouteDeps): void {
-  for (const change of ["restart", "stop", "start", "replace"] as const)
+  const about = { method: "POST", tag: "workloads", params, ids } as const;
+  for (const change of ["restart", "stop", "start"] as const)
     commandRoute(deps, {
       ...texts[change],
-      method: "POST",
+      ...about,
       url: `/v1/workloads/:workload/${change}`,
-      tag: "workloads",
-      params,
       body: Body,
-      ids,
       command: ({ params: { workload }, body: { ignoreHooks } }) =>
         changeWorkload({ workload, change, ignoreHooks }),
     });
+  commandRoute(deps, {
+    ...texts.replace,
+    ...about,
+    url: "/v1/workloads/:workload/replace",
+    body: ReplaceBody,
+    command: ({ params: { workload }, body: { ignoreHooks, ...inherit } }) =>
+      changeWorkload({ workload, change: "replace", ignoreHooks, inherit }),
+  });
 }
 
 function changeWorkload(wish: Parameters<typeof decideChange>[2]): Command {

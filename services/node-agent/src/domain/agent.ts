@@ -39,6 +39,7 @@ import {
 } from "./reconcile.ts";
 import { SharedCores } from "./shared-cores.ts";
 import { beStuck, holdStop } from "./stuck.ts";
+import { beginAnew, sourceOf } from "./take-over.ts";
 import { tidiesLater } from "./tidy.ts";
 import { type Machine, type Outcome, type Report, sameMachine, type Work } from "./work.ts";
 
@@ -81,6 +82,7 @@ export class Agent {
     else if (isWorkloadFact(fact)) {
       const entry = this.#entry(fact.workload);
       entry.known = evolve(entry.known, fact, time);
+      beginAnew(entry, fact);
     } else this.#knownNode = evolveNode(this.#knownNode, fact);
   }
 
@@ -186,7 +188,7 @@ export class Agent {
       case "refused":
         entry.lookAt ??= new Set();
         if (action.do === "create" || action.do === "start")
-          this.#failed(entry, action.do, outcome.error, nowMs);
+          this.#failed(entry, action.do, outcome.error, nowMs, outcome.final);
         else if (action.do !== "hook") this.#stuck(entry, action, outcome.error, nowMs);
     }
   }
@@ -211,6 +213,7 @@ export class Agent {
         ? { type: "ContainerHealthy", ...of }
         : { type: "ContainerUnhealthy", ...of, reason: turn.reason };
     const after = evolve(known, fact, { atMs: nowMs, startedAtMs: 0 });
+    this.#dirty.add(entry);
     this.#record(entry, { facts: [fact], known: after }, nowMs);
   }
 
@@ -289,7 +292,7 @@ export class Agent {
 
   /** Goes on with what is ordered about resources. */
   #reallocate(entry: Entry): void {
-    const due = dueRealloc(entry, this.#addressing);
+    const due = dueRealloc(entry, this.#addressing, this.#shared.mems);
     if (due && "answer" in due) this.#facts.push(answer(entry, this.#node, due.answer));
     else if (due) this.#begin(entry, due);
   }
@@ -328,8 +331,8 @@ export class Agent {
     }
   }
 
-  #failed(entry: Entry, step: RunStep, error: string, nowMs: number): void {
-    this.#record(entry, failure(this.#view(entry), step, error, nowMs), nowMs);
+  #failed(entry: Entry, step: RunStep, error: string, nowMs: number, final = false): void {
+    this.#record(entry, failure(this.#view(entry), { step, error, final }, nowMs), nowMs);
   }
 
   /** Tried for ever, because its resources are booked until it is gone. Reported once per text. */
@@ -345,9 +348,8 @@ export class Agent {
 
   #probe(entry: Entry, nowMs: number): Probe | undefined {
     const probe = this.#probing < probesMax ? dueProbe(entry, nowMs) : undefined;
-    if (!probe) return undefined;
-    entry.probing = true;
-    this.#probing++;
+    if (probe) this.#probing++;
+    if (probe) entry.probing = true;
     return probe;
   }
 
@@ -359,6 +361,7 @@ export class Agent {
       entry.loop = loop;
       for (const one of report) this.#facts.push({ fact: one, cause: entry.order?.cause });
       before = evolve(before, fact, { atMs: nowMs, startedAtMs: 0 });
+      beginAnew(entry, fact);
     }
     entry.known = known;
   }
@@ -377,17 +380,15 @@ export class Agent {
     const { workload, known, containers, image, exitCode, stuck } = entry;
     const stuckUntilMs = stuck?.at === "clear" ? stuck.untilMs : undefined;
     const fixed = { node: this.#node, addressing: this.#addressing, shared: this.#shared, stuckUntilMs };
-    return { ...fixed, workload, order: orderNow(entry), known, containers, image, exitCode };
+    const source = sourceOf(entry, this.#entries);
+    return { ...fixed, workload, order: orderNow(entry), known, containers, source, image, exitCode };
   }
 
-  #own(containers: readonly Container[]): OwnContainer[] {
-    return containers.flatMap((one) => own(one, this.#node) ?? []);
-  }
+  #own = (containers: readonly Container[]): OwnContainer[] =>
+    containers.flatMap((one) => own(one, this.#node) ?? []);
 
   #entry(workload: string): Entry {
-    const known = this.#entries.get(workload);
-    if (known) return known;
-    const entry = newEntry(workload);
+    const entry = this.#entries.get(workload) ?? newEntry(workload);
     this.#entries.set(workload, entry);
     return entry;
   }

@@ -47,6 +47,7 @@ function overtake(overtaken: Overtaken, fact: WorkloadFact): boolean {
     case "ContainerCreated":
     case "ContainerAdopted":
     case "AdoptionFailed":
+    case "ReplacementUndone":
     case "HookEnded":
       return true;
     case "ContainerHealthy":

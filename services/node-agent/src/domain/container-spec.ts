@@ -3,6 +3,7 @@ import { canonical } from "./canonical.ts";
 import { containerName, label } from "./container.ts";
 import type { Assigned } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
+import type { InheritedNetwork } from "./take-over.ts";
 
 /** What the engine is asked to create: the part of Docker's own create request that Eru uses. */
 export type ContainerSpec = {
@@ -15,12 +16,14 @@ export type ContainerSpec = {
   StopTimeout: number;
   ExposedPorts: Record<string, Record<string, never>>;
   HostConfig: {
-    NetworkMode: "bridge" | "host";
+    NetworkMode: string;
     PortBindings: Record<string, { HostIp: string; HostPort: string }[]>;
     RestartPolicy: { Name: "no" };
     SecurityOpt: string[];
     LogConfig: { Type: "json-file"; Config: Record<string, string> };
   } & Omit<EngineSettings, "PortBindings">;
+  /** An address on a network of its own. */
+  NetworkingConfig?: { EndpointsConfig: Record<string, { IPAMConfig: { IPv4Address: string } }> };
 };
 
 /** The engine refuses less, and reports it in words that help nobody. */
@@ -28,11 +31,14 @@ const memoryMibMin = 4;
 /** Output kept per container: three files of 10 MiB. */
 const logFiles = { "max-size": "10m", "max-file": "3" };
 
+/** What else decides how a container is made: the cores of the unbound, and the network that it takes over. */
+type Surroundings = { sharedCores?: readonly string[]; network?: InheritedNetwork | undefined };
+
 /** Lists every setting of the container, or says why there can be none. */
 export function containerSpec(
   assigned: Assigned,
   addressing: Addressing,
-  sharedCores: readonly string[] = [],
+  { sharedCores = [], network }: Surroundings = {},
 ): { ok: true; spec: ContainerSpec } | { ok: false; error: string } {
   const { template, resources, workload, generation } = assigned;
   const { entrypoint } = template;
@@ -48,6 +54,8 @@ export function containerSpec(
       ok: false,
       error: `${barred.from} may not be mounted on ${assigned.node}: start its agent with ERU_AGENT_MOUNTS=${barred.from}, or ask for an AUTO volume`,
     };
+  const lost = network && notInherited(assigned, addressing, network);
+  if (lost !== undefined) return { ok: false, error: lost };
   const { PortBindings: wished, ...settings } = engineSettings({
     workload,
     resources,
@@ -57,7 +65,8 @@ export function containerSpec(
     network: entrypoint.network,
   });
   const published = entrypoint.publish.map((port) => `${port}/tcp`);
-  const mapped = addressing.advertise === "node" && entrypoint.network === "bridge" ? published : [];
+  const mapped = addressing.advertise === "node" && entrypoint.network === "bridge" ? entrypoint.publish : [];
+  const hostPortOf = (port: number) => network?.ports.find((one) => one.port === port)?.hostPort ?? "";
   const spec: ContainerSpec = {
     name: containerName(workload, generation),
     Image: template.image,
@@ -68,10 +77,15 @@ export function containerSpec(
     StopTimeout: entrypoint.graceSeconds,
     ExposedPorts: Object.fromEntries([...published, ...Object.keys(wished ?? {})].map((port) => [port, {}])),
     HostConfig: {
-      NetworkMode: entrypoint.network,
+      NetworkMode: entrypoint.network === "bridge" ? (addressing.network ?? "bridge") : "host",
       // An empty port asks for a free one. On the advertised address alone: nothing is opened to other networks.
       PortBindings: {
-        ...Object.fromEntries(mapped.map((port) => [port, [{ HostIp: addressing.address, HostPort: "" }]])),
+        ...Object.fromEntries(
+          mapped.map((port) => [
+            `${port}/tcp`,
+            [{ HostIp: addressing.address, HostPort: String(hostPortOf(port)) }],
+          ]),
+        ),
         ...wished,
       },
       ...settings,
@@ -81,7 +95,37 @@ export function containerSpec(
       LogConfig: { Type: "json-file", Config: { ...logFiles } },
     },
   };
-  return { ok: true, spec };
+  return { ok: true, spec: { ...spec, ...addressOn(assigned, addressing, network) } };
+}
+
+/** Why a container cannot have the network of the one before it; undefined when it can. */
+function notInherited(
+  { template: { entrypoint }, node }: Assigned,
+  { advertise, network }: Addressing,
+  { address, ports }: InheritedNetwork,
+): string | undefined {
+  if (entrypoint.network === "host" || entrypoint.publish.length === 0) return undefined;
+  if (advertise === "node")
+    return entrypoint.publish.every((port) => ports.some((one) => one.port === port))
+      ? undefined
+      : "the ports of the old container are not known, because it does not run: start it first, or replace it without its network";
+  if (network === undefined)
+    return `the address cannot be kept: Docker gives those of its own bridge as it likes. Start the agent of ${node} with ERU_AGENT_NETWORK, a network with a subnet, or replace it without its network`;
+  return address === undefined
+    ? "the address of the old container is not known, because it does not run: start it first, or replace it without its network"
+    : undefined;
+}
+
+function addressOn(
+  { template: { entrypoint } }: Assigned,
+  { advertise, network: name }: Addressing,
+  network: InheritedNetwork | undefined,
+): Pick<ContainerSpec, "NetworkingConfig"> {
+  if (advertise === "node" || entrypoint.network === "host") return {};
+  if (name === undefined || network?.address === undefined) return {};
+  return {
+    NetworkingConfig: { EndpointsConfig: { [name]: { IPAMConfig: { IPv4Address: network.address } } } },
+  };
 }
 
 /** A mounted path may give away the machine, so its user says which may be: below these directories only. */

@@ -8,6 +8,8 @@ export type Addressing = {
   advertise: "container" | "node";
   /** The node's address as the load balancers see it. */
   address: string;
+  /** The engine's network for containers that are not on the host's; absent: its own bridge. */
+  network?: string;
   /** Directories of the machine, with all below them, that workloads may mount; none when absent. */
   mountable?: readonly string[];
 };

@@ -60,8 +60,8 @@ export const newEntry = (workload: string): Entry => ({
 });
 
 /** The container that the order asks for. */
-export const keptContainer = ({ order, containers }: Pick<Entry, "order" | "containers">) =>
-  order?.kind === "run" ? keptBy(order.assigned, containers) : undefined;
+export const keptContainer = ({ order, containers, known }: Pick<Entry, "order" | "containers" | "known">) =>
+  order?.kind === "run" ? keptBy(order.assigned, containers, known) : undefined;
 
 /** Everything to ask the engine for, to know all of the workload's containers again. */
 export const lookRefs = (entry: Entry): string[] => {

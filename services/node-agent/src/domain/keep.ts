@@ -6,7 +6,10 @@ import type { Known } from "./known.ts";
 export function keptBy(
   { keep, generation }: Assigned,
   containers: readonly OwnContainer[],
+  known: Pick<Known, "generation" | "undone"> | undefined,
 ): OwnContainer | undefined {
+  const old = known?.generation === generation ? known.undone : undefined;
+  if (old !== undefined) return containers.find(({ id }) => id === old);
   if (keep === undefined) return containers.find((one) => one.generation === generation);
   return containers.toSorted((one, other) => other.generation - one.generation)[0];
 }
@@ -19,6 +22,8 @@ export const carriedOn = (known: Known, generation: number): Known => ({
   vanished: 0,
   retryAtMs: undefined,
   ended: false,
+  proven: false,
+  undone: undefined,
 });
 
 /** The container still runs as before an order to begin anew. */

@@ -51,6 +51,12 @@ export type Known = {
   retryAtMs: number | undefined;
   /** It will not be started again at this generation. */
   ended: boolean;
+  /** What went wrong last, for people. */
+  trouble: string;
+  /** It was healthy once at this generation. */
+  proven: boolean;
+  /** The old container that counts again at this generation, because what was to take its place was given up. */
+  undone: string | undefined;
 };
 
 /** When a fact was made. */
@@ -79,6 +85,9 @@ export const unknown = (generation: number): Known => ({
   vanished: 0,
   retryAtMs: undefined,
   ended: false,
+  trouble: "",
+  proven: false,
+  undone: undefined,
 });
 
 /** The state after a fact; the same function serves the own history at start and every fact as it is made. */
@@ -105,18 +114,25 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
         ...(before.phase === "adopted" && { hookedAttempt: fact.attempt }),
       };
     case "ContainerHealthy":
-      return { ...before, phase: "healthy", healthySinceMs: time.atMs };
+      return { ...before, phase: "healthy", healthySinceMs: time.atMs, proven: true };
     case "ContainerUnhealthy":
-      return { ...settled(before, time.atMs), phase: "unhealthy" };
+      return { ...settled(before, time.atMs), phase: "unhealthy", trouble: fact.reason };
     case "HookEnded":
       return hooked(before, fact);
     case "ContainerExited":
-      return retrying({ ...ended(before, fact.attempt, time), phase: "exited" }, fact, time.atMs);
+      return retrying(
+        { ...ended(before, fact.attempt, time), phase: "exited", trouble: exitInWords(fact) },
+        fact,
+        time.atMs,
+      );
     case "ContainerFailed":
       // A container that cannot be seen or taken away says nothing about starting it.
       if (["inspect", "update", "stop", "remove"].includes(fact.step)) return before;
       return retrying(
-        { ...settled(before, time.atMs), phase: "failed", attempt: fact.attempt },
+        {
+          ...settled(before, time.atMs),
+          ...{ phase: "failed", attempt: fact.attempt, trouble: `${fact.step}: ${fact.error}` },
+        },
         fact,
         time.atMs,
       );
@@ -128,12 +144,28 @@ export function evolve(current: Known | undefined, fact: WorkloadFact, time: Fac
       return { ...before, phase: fact.running ? "adopted" : "created", containerId: fact.containerId };
     case "AdoptionFailed":
       return { ...before, phase: "failed", containerId: undefined, ended: true };
+    case "ReplacementUndone":
+      return tookBack(before, fact, time);
     case "ContainerRemoved":
       return removed(settled(before, time.atMs), fact.ordered, time.atMs);
     default:
       return unreachable(fact);
   }
 }
+
+const exitInWords = ({ exitCode, outOfMemory }: Extract<WorkloadFact, { type: "ContainerExited" }>): string =>
+  `exited with ${exitCode}${outOfMemory ? ", out of memory" : ""}`;
+
+/** The old container counts again. What was reported of its own start is reported anew when it is started. */
+const tookBack = (
+  known: Known,
+  { containerId }: Extract<WorkloadFact, { type: "ReplacementUndone" }>,
+  { startedAtMs }: FactTime,
+): Known => ({
+  ...known,
+  ...{ phase: "created", containerId, undone: containerId, startedAtMs, stopHook: undefined },
+  ...{ retries: 0, retryAtMs: undefined, ended: false, hookFault: undefined },
+});
 
 /** A newer order may go on with the same container; a new one begins with nothing known. */
 function knownBefore(current: Known | undefined, fact: WorkloadFact): Known {
@@ -185,7 +217,7 @@ function hooked(known: Known, fact: Extract<WorkloadFact, { type: "HookEnded" }>
 
 /** Who removes a container by hand gets it back at once; who does so again and again, slower and slower. */
 function removed(known: Known, ordered: boolean, atMs: number): Known {
-  const gone: Known = { ...known, phase: "removed", containerId: undefined };
+  const gone: Known = { ...known, phase: "removed", containerId: undefined, undone: undefined };
   if (ordered) return gone;
   const waitMs = known.vanished === 0 ? 0 : backOffMs(known.vanished - 1);
   return {

@@ -2,6 +2,7 @@ import type { AssignmentEvent } from "@eru/events";
 import { expect, test } from "vitest";
 import { Drive } from "../../test/drive.ts";
 import { assigned, stopAssigned } from "../../test/orders.ts";
+import { act } from "../act.ts";
 
 const workload = "shop-web-abc123-1";
 const mib = 1024 * 1024;
@@ -102,4 +103,37 @@ test("what is over is not given anything", async () => {
   await drive.order(stopAssigned(workload, 2)).settle();
   await drive.order(realloc(1, 0.5, 64)).settle();
   expect(news(drive)).toEqual([]);
+});
+
+test("a running container is bound to cores and let go, and everything that follows is said", async () => {
+  const drive = await running();
+  const cores = { "0": 100, "1": 50 };
+  const numa = [
+    { id: "0", cores: ["0", "1"], memoryMib: 100 },
+    { id: "1", cores: ["2", "3"], memoryMib: 100 },
+  ];
+  const machine = { cpu: 4, memoryMib: 200, cores: { "0": 100, "1": 100, "2": 100, "3": 100 }, numa };
+  drive.agent.machine({ resources: machine, engine: "sim", agentVersion: "0" });
+  const bound: AssignmentEvent = {
+    ...{ type: "WorkloadReallocAssigned", node: "n1", workload, revision: 1 },
+    ...{ resources: { cpu: 1.5, memoryMib: 32, bind: true }, granted: { cores, numa: "0" } },
+  };
+  drive.order(bound);
+  const said = drive.agent.next(drive.nowMs).actions;
+  expect(said).toMatchObject([
+    { do: "realloc", amounts: { NanoCpus: 2e9, CpuShares: 512, CpusetCpus: "0,1", CpusetMems: "0" } },
+  ]);
+  for (const action of said) drive.agent.finished(action, await act(drive.engine, action), drive.nowMs);
+  await drive.settle();
+  expect(container(drive)?.cpus).toBe("0,1");
+  // Fewer amounts alone leave it bound.
+  await drive
+    .order({ ...realloc(2, 1.5, 24), resources: { cpu: 1.5, memoryMib: 24, bind: true } } as never)
+    .settle();
+  expect(container(drive)?.cpus).toBe("0,1");
+  drive.order({ ...realloc(3, 1, 32), granted: {} } as never);
+  await drive.settle();
+  expect(container(drive)?.cpus).toBe("0,1,2,3");
+  expect(amounts(drive)).toEqual([1, 32]);
+  expect(news(drive)).toEqual(["r1 done", "r2 done", "r3 done"]);
 });

@@ -8,7 +8,7 @@ import type { Outcome, Report } from "./work.ts";
 type Ordered = Extract<AssignmentEvent, { type: "WorkloadReallocAssigned" }>;
 
 /** The newest order about the resources of a workload. */
-export type Realloc = Pick<Ordered, "revision" | "resources"> & { cause: Cause };
+export type Realloc = Pick<Ordered, "revision" | "resources" | "granted"> & { cause: Cause };
 
 /** Facts that answer such an order. */
 type ReallocFact = Extract<FactEvent, { type: "ReallocDone" | "ReallocFailed" }>;
@@ -16,7 +16,7 @@ type ReallocFact = Extract<FactEvent, { type: "ReallocDone" | "ReallocFailed" }>
 /** What a running container can be given anew: cores and memory. */
 export type Amounts = Pick<
   EngineSettings,
-  "NanoCpus" | "CpuShares" | "Memory" | "MemorySwap" | "MemoryReservation"
+  "NanoCpus" | "CpuShares" | "CpusetCpus" | "CpusetMems" | "Memory" | "MemorySwap" | "MemoryReservation"
 >;
 
 /** One step at the engine; it may be repeated. */
@@ -35,9 +35,12 @@ export const isReallocFact = (fact: FactEvent): fact is ReallocFact =>
 /** Orders may come late, twice and out of order: the newest revision wins. */
 export const newestRealloc = (
   current: Realloc | undefined,
-  { revision, resources }: Ordered,
+  { revision, resources, granted = current?.granted }: Ordered,
   cause: Cause,
-): Realloc => (current && current.revision >= revision ? current : { revision, resources, cause });
+): Realloc =>
+  current && current.revision >= revision
+    ? current
+    : { revision, resources, cause, ...(granted && { granted }) };
 
 /** The order with the resources that are ordered last: a new container is made with them. */
 export const orderNow = ({ order, realloc }: Entry): Order | undefined =>
@@ -45,7 +48,8 @@ export const orderNow = ({ order, realloc }: Entry): Order | undefined =>
 
 function withNewest(assigned: Assigned, realloc: Realloc | undefined): Assigned {
   if (!realloc || realloc.revision <= (assigned.revision ?? 0)) return assigned;
-  return { ...assigned, revision: realloc.revision, resources: realloc.resources };
+  const { revision, resources, granted } = realloc;
+  return { ...assigned, revision, resources, ...(granted && { granted }) };
 }
 
 /**
@@ -55,6 +59,7 @@ function withNewest(assigned: Assigned, realloc: Realloc | undefined): Assigned 
 export function dueRealloc(
   entry: Entry,
   addressing: Addressing,
+  allMems: string,
 ): ReallocAction | { answer: number } | undefined {
   const { order, realloc, answered, lookAt, blind, busy, workload } = entry;
   if (order?.kind !== "run" || lookAt || blind || busy) return undefined;
@@ -64,22 +69,36 @@ export function dueRealloc(
   const kept = keptContainer(entry);
   if (!kept) return { answer: revision };
   if (kept.state === "removing" || kept.state === "dead" || kept.state === "unknown") return undefined;
-  const { NanoCpus, CpuShares, Memory, MemorySwap, MemoryReservation } = engineSettings({
-    workload,
-    resources: assigned.resources,
-    granted: assigned.granted ?? {},
-    sharedCores: [],
-    address: addressing.address,
-    network: assigned.template.entrypoint.network,
-  });
-  const amounts = {
-    ...(NanoCpus !== undefined && { NanoCpus }),
-    ...(CpuShares !== undefined && { CpuShares }),
+  const amounts = amountsOf(assigned, addressing, allMems);
+  return { do: "realloc", workload, containerId: kept.id, revision, amounts };
+}
+
+/** The kernel's weight of a container of which nothing is said. */
+const sharesUsual = 1_024;
+
+/**
+ * Everything is said, because an engine that is told nothing changes nothing: what is bound has a quota of all its cores,
+ * which bounds nothing. The cores of what is not bound follow on their own, with those of its neighbours.
+ */
+function amountsOf(assigned: Assigned, { address }: Addressing, allMems: string): Amounts {
+  const { workload, resources, granted = {}, template } = assigned;
+  const { NanoCpus, CpuShares, CpusetCpus, CpusetMems, Memory, MemorySwap, MemoryReservation } =
+    engineSettings({
+      ...{ workload, resources, granted, sharedCores: [], address },
+      network: template.entrypoint.network,
+    });
+  const cores = granted.cores && Object.keys(granted.cores).length * 1e9;
+  const mems = CpusetMems ?? allMems;
+  const nanos = cores ?? NanoCpus;
+  return {
+    ...(nanos !== undefined && { NanoCpus: nanos }),
+    CpuShares: CpuShares ?? sharesUsual,
+    ...(CpusetCpus !== undefined && { CpusetCpus }),
+    ...(mems !== "" && { CpusetMems: mems }),
     ...(Memory !== undefined && { Memory }),
     ...(MemorySwap !== undefined && { MemorySwap }),
     ...(MemoryReservation !== undefined && { MemoryReservation }),
   };
-  return { do: "realloc", workload, containerId: kept.id, revision, amounts };
 }
 
 /** The answer to an order, once per revision. */

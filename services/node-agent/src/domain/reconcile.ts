@@ -11,6 +11,15 @@ import type { ReallocAction } from "./realloc.ts";
 import { adoptionDue, adoptionFact, releaseFact } from "./release.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
 import type { SharedCores } from "./shared-cores.ts";
+import {
+  type FilesToCopy,
+  failedTakeOver,
+  filesFor,
+  hadItsFiles,
+  networkFor,
+  predecessorOf,
+  undone,
+} from "./take-over.ts";
 
 /** One step at the engine. Each may be repeated: done already is done. */
 export type Action =
@@ -18,7 +27,8 @@ export type Action =
   | { do: "look"; workload: string; refs: readonly string[] }
   | { do: "pull"; image: string }
   | { do: "create"; workload: string; spec: ContainerSpec }
-  | { do: "start"; workload: string; containerId: string }
+  /** With files of another container, when it takes any over. */
+  | { do: "start"; workload: string; containerId: string; copy?: FilesToCopy }
   | HookAction
   /** Gives a running container other cores. */
   | { do: "update"; workload: string; containerId: string; cpus: string }
@@ -37,6 +47,8 @@ export type View = {
   known: Known | undefined;
   /** The workload's containers as last seen, of whatever generation. */
   containers: readonly OwnContainer[];
+  /** The container of another workload that it takes files from. */
+  source: OwnContainer | undefined;
   /** What the engine said about the image: nothing yet, that it is not there, or that it was pulled just now. */
   image: "assumed" | "missing" | "pulled";
   /** The exit status of the last container that was taken away by order. */
@@ -63,17 +75,33 @@ export type RunStep = "pull" | "create" | "start";
  * ordered and reported there is nothing to do. Facts come first: an action never hides what happened before it.
  */
 export function reconcile(view: View, nowMs: number): Verdict {
-  const { order, containers } = view;
+  const verdict = look(view, nowMs);
+  const { known } = verdict;
+  const failed = failedTakeOver({ ...view, known });
+  if (!failed || view.order?.kind !== "run") return verdict;
+  const fact = undone(view, view.order.assigned, failed);
+  // A container that still runs is reported as started again; one that was stopped, when it is started.
+  const startedAtMs = failed.old.state === "running" ? 0 : (failed.old.startedAtMs ?? 0);
+  const back = look({ ...view, known: evolve(known, fact, { atMs: nowMs, startedAtMs }) }, nowMs);
+  return { ...back, facts: [...verdict.facts, fact, ...back.facts] };
+}
+
+function look(view: View, nowMs: number): Verdict {
+  const { order, containers, known } = view;
   if (order?.kind === "release") return released(view, order, nowMs);
-  const kept = order?.kind === "run" ? keptBy(order.assigned, containers) : undefined;
-  const surplus = containers.filter((one) => one !== kept);
+  const kept = order?.kind === "run" ? keptBy(order.assigned, containers, known) : undefined;
   const report = new Report(view, nowMs);
-  if (surplus.length === 0) report.gone();
+  const surplusNow = (): OwnContainer[] => {
+    const predecessor = predecessorOf({ ...view, known: report.known });
+    return containers.filter((one) => one !== kept && one !== predecessor);
+  };
+  if (surplusNow().length === 0) report.gone();
   const running = order?.kind === "run" ? order.assigned : undefined;
   if (running && adoptionDue(running, report.known) && !report.adopted(running, kept))
     return { facts: report.facts, known: report.known };
   if (running && kept) report.seen(running, kept);
   else if (running?.keep === "stopped") report.stopped(running, undefined);
+  const surplus = surplusNow();
   const next =
     surplus[0] !== undefined ? clear(surplus[0], report) : running ? advance(running, kept, report) : {};
   return { facts: report.facts, known: report.known, ...next };
@@ -112,14 +140,35 @@ function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Rep
   if (known.retryAtMs !== undefined && known.retryAtMs > report.nowMs) return { wakeAtMs: known.retryAtMs };
   // The engine cannot start a dead container, only take it away.
   if (kept?.state === "dead") return clear(kept, report);
-  if (kept) return { action: { do: "start", workload, containerId: kept.id } };
-  const answer = containerSpec(assigned, addressing, report.view.shared.cores);
+  const predecessor = predecessorOf(report.view);
+  if (kept) return begin(assigned, kept, predecessor, report);
+  const network = networkFor(assigned, predecessor);
+  const answer = containerSpec(assigned, addressing, { sharedCores: report.view.shared.cores, network });
   if (!answer.ok) {
     report.failed(assigned, "create", answer.error, "for good");
     return {};
   }
   if (image === "missing") return { action: { do: "pull", image: assigned.template.image } };
   return { action: { do: "create", workload, spec: answer.spec } };
+}
+
+/** Starts a container: after the one whose place it takes has ended, and with the files that it takes over. */
+function begin(
+  assigned: Assigned,
+  kept: OwnContainer,
+  predecessor: OwnContainer | undefined,
+  report: Report,
+): Next {
+  const { workload, source } = report.view;
+  if (predecessor?.state === "running") return halt(assigned, predecessor, report);
+  const copy = hadItsFiles(assigned, report.known)
+    ? undefined
+    : filesFor(assigned, kept, predecessor ?? source);
+  if (copy && "error" in copy) {
+    report.failed(assigned, "start", copy.error, "for good");
+    return {};
+  }
+  return { action: { do: "start", workload, containerId: kept.id, ...(copy && { copy }) } };
 }
 
 /** A container that is kept, but shall not run on: stopped with its grace after its hook. */
@@ -154,9 +203,14 @@ function accompany(assigned: Assigned, kept: OwnContainer, report: Report): Next
 }
 
 /** A step towards running that the engine refused, as a fact. */
-export function failure(view: View, step: RunStep, error: string, nowMs: number): Verdict {
+export function failure(
+  view: View,
+  { step, error, final }: { step: RunStep; error: string; final: boolean },
+  nowMs: number,
+): Verdict {
   const report = new Report(view, nowMs);
-  if (view.order?.kind === "run") report.failed(view.order.assigned, step, error, "retry");
+  const hope = final ? "for good" : "retry";
+  if (view.order?.kind === "run") report.failed(view.order.assigned, step, error, hope);
   return { facts: report.facts, known: report.known };
 }
 
@@ -210,12 +264,19 @@ class Report {
     const { node } = this.view;
     const { workload, generation, template } = assigned;
     const { attempt, retries } = this.now(generation);
-    const retryInMs = hope === "retry" ? retryAfterFailure(template.entrypoint.restart, retries) : undefined;
+    const retryInMs =
+      this.#instead() ??
+      (hope === "retry" ? retryAfterFailure(template.entrypoint.restart, retries) : undefined);
     this.#add({
       type: "ContainerFailed",
       ...{ node, workload, generation, step, error, attempt: attempt + 1 },
       ...(retryInMs !== undefined && { retryInMs }),
     });
+  }
+
+  /** What fails in another container's place is not tried again: that one is, at once. */
+  #instead(): 0 | undefined {
+    return predecessorOf({ ...this.view, known: this.known }) ? 0 : undefined;
   }
 
   hooked(run: Pick<HookFact, "generation" | "containerId" | "hook" | "ok" | "forced" | "ran">): void {
@@ -307,7 +368,7 @@ class Report {
     const { attempt } = known;
     if (known.hookFault !== undefined) {
       const retries = retriesNow(known, this.nowMs);
-      const retryInMs = retryAfterFailure(template.entrypoint.restart, retries);
+      const retryInMs = this.#instead() ?? retryAfterFailure(template.entrypoint.restart, retries);
       this.#add({
         type: "ContainerFailed",
         ...{ node, workload, generation, step: "start", error: known.hookFault, attempt },
@@ -315,7 +376,8 @@ class Report {
       });
       return;
     }
-    const retryInMs = retryAfterExit(template.entrypoint.restart, retriesNow(known, this.nowMs), exitCode);
+    const retryInMs =
+      this.#instead() ?? retryAfterExit(template.entrypoint.restart, retriesNow(known, this.nowMs), exitCode);
     this.#add({
       type: "ContainerExited",
       ...{ node, workload, generation, attempt, exitCode, outOfMemory: kept.outOfMemory },

@@ -8,6 +8,7 @@ export class SharedCores {
   #generation = 0;
   #cores: readonly string[] = [];
   #machine: readonly string[] = [];
+  #mems = "";
 
   /** Orders may come late, twice and out of order: the newest generation wins. */
   order({ generation, cores }: Shared): void {
@@ -17,8 +18,14 @@ export class SharedCores {
   }
 
   /** The machine as the agent sees it. */
-  machine({ cores = {} }: NodeResources): void {
+  machine({ cores = {}, numa = [] }: NodeResources): void {
     this.#machine = Object.keys(cores);
+    this.#mems = numa.length > 1 ? inOrder(numa.map(({ id }) => id)) : "";
+  }
+
+  /** The memory of every NUMA node, as the engine takes it; nothing where there is no choice. */
+  get mems(): string {
+    return this.#mems;
   }
 
   /** None: every core. */

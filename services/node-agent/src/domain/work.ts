@@ -11,7 +11,8 @@ export type Outcome =
   /** Commands of a hook were run, as far as it goes; the container as it is now, when it is there. */
   | { is: "ran"; ran: readonly CommandResult[]; containers: readonly Container[] }
   | { is: "image_missing"; error: string }
-  | { is: "refused"; error: string }
+  /** `final`: it would be refused again. */
+  | { is: "refused"; error: string; final?: true }
   /** The engine did not answer: it may or may not have been done. */
   | { is: "unknown" };
 

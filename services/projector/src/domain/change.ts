@@ -1,4 +1,4 @@
-import type { DecisionEvent, DeploymentEvent, FactEvent, Resources } from "@eru/events";
+import type { DecisionEvent, DeploymentEvent, FactEvent, Granted, Resources } from "@eru/events";
 import { type At, bookingOf, type ContainerFact, toMilli, type Workload } from "./workload.ts";
 
 /** How far a change of a single workload is that a user asked for. */
@@ -12,6 +12,8 @@ export type Change = {
   seq: number;
   /** Why it costs requests, or why it was refused. */
   detail: string | null;
+  /** Of a replacement: the workload that comes in its place. */
+  successor?: string;
 };
 
 type Requested = Extract<DeploymentEvent, { type: "WorkloadChangeRequested" }>;
@@ -57,15 +59,39 @@ export function finish(current: Workload, fact: ContainerFact, at: At): Workload
   const before = read(current);
   if (before?.step !== "ordered" || before.change === "dissociate" || fact.generation < current.generation)
     return current;
+  if (fact.type === "ReplacementUndone")
+    return put(current, { ...before, step: "refused", detail: fact.error }, at);
   const end = before.change === "stop" ? "ContainerStopped" : "ContainerHealthy";
   return fact.type === end ? put(current, { ...before, step: "done" }, at) : current;
+}
+
+/** Another workload comes in its place and goes when that serves. */
+export function succeedWith(
+  current: Workload,
+  { requestSeq, successor }: { requestSeq: number; successor: string },
+  at: At,
+): Workload {
+  const before = read(current);
+  if (before?.seq !== requestSeq || before.change !== "replace") return current;
+  return put(current, { ...before, step: "ordered", successor }, at);
+}
+
+/** Its successor serves: it is replaced, whatever is left to do about itself. */
+export function succeeded(
+  current: Workload,
+  event: Extract<DecisionEvent, { type: "RemovalDecided" | "StopDecided" }>,
+  at: At,
+): Workload {
+  const before = read(current);
+  const done = event.type === "RemovalDecided" && event.because === "replaced";
+  return done && before?.step === "ordered" ? put(current, { ...before, step: "done" }, at) : current;
 }
 
 type Realloc = Extract<DecisionEvent, { type: "ReallocDecided" | "ReallocRefused" }>;
 type ReallocAnswer = Extract<FactEvent, { type: "ReallocDone" | "ReallocFailed" }>;
 
 /** Resources on their way to a workload; `back` to what it had. */
-type ReallocTo = { revision: number; resources: Resources; back: boolean };
+type ReallocTo = { revision: number; resources: Resources; granted?: Granted; back: boolean };
 
 /** A user asks for other resources of the workload alone. */
 export const askRealloc = (current: Workload, at: At): Workload =>
@@ -82,7 +108,10 @@ export function reallocate(current: Workload, event: Realloc, at: At): Workload 
   if (event.type === "ReallocRefused") return shown;
   return {
     ...shown,
-    reallocTo: JSON.stringify({ revision: event.revision, resources, back: refused } satisfies ReallocTo),
+    reallocTo: JSON.stringify({
+      ...{ revision: event.revision, resources, back: refused },
+      ...(event.granted && { granted: event.granted }),
+    } satisfies ReallocTo),
     cpuMilli: Math.max(current.cpuMilli, toMilli(resources.cpu)),
     memoryMib: Math.max(current.memoryMib, resources.memoryMib),
   };
@@ -91,10 +120,11 @@ export function reallocate(current: Workload, event: Realloc, at: At): Workload 
 /** Its node has done it, or not. Of an older order it says nothing. */
 export function endRealloc(current: Workload, event: ReallocAnswer, at: At): Workload {
   if (current.reallocTo === null) return current;
-  const { revision, resources, back } = JSON.parse(current.reallocTo) as ReallocTo;
+  const { revision, resources, granted: parts, back } = JSON.parse(current.reallocTo) as ReallocTo;
   const before = read(current);
   if (event.revision !== revision || (event.type === "ReallocFailed" && !back)) return current;
-  const { granted } = current;
+  const none = parts && Object.keys(parts).length === 0;
+  const granted = parts ? (none ? null : JSON.stringify(parts)) : current.granted;
   const next = { ...current, ...bookingOf(resources, undefined), granted, reallocTo: null };
   return before?.change === "realloc" && before.step === "ordered"
     ? put(next, { ...before, step: "done" }, at)

@@ -28,6 +28,7 @@ function words(event: EruEvent): string {
     case "ContainerExited":
     case "ContainerFailed":
     case "ContainerStopped":
+    case "ReplacementUndone":
     case "ContainerRemoved":
     case "ReallocDone":
     case "ReallocFailed":
@@ -121,6 +122,8 @@ function ofFact(event: Fact): string {
       return `${event.workload} failed to ${event.step} on ${event.node}, ${retry(event.retryInMs)}${folded(event.folded)}: ${event.error}`;
     case "ContainerStopped":
       return `${event.workload} is stopped on ${event.node} and kept`;
+    case "ReplacementUndone":
+      return `${event.workload} on ${event.node} is its old container again, the new one was given up: ${event.error}`;
     case "ContainerRemoved":
       return `${event.workload} is gone from ${event.node}${event.ordered ? "" : ", nobody ordered it"}`;
     case "ReallocDone":
@@ -158,7 +161,7 @@ function ofDecision(event: Decision): string {
     case "StopDecided":
       return `${event.workload} shall stop on ${event.node} (${event.because}${inFlight(event.inFlight)})`;
     case "ChangeDecided":
-      return `${event.workload}: ${event.change} on ${event.node} begins${event.drain ? ", drains first" : ""}${event.risk === "" ? "" : `; ${event.risk}`}`;
+      return `${event.workload}: ${event.change} on ${event.node} begins${event.drain ? ", drains first" : ""}${event.inPlace === undefined ? "" : `, in place because ${event.inPlace}`}${event.risk === "" ? "" : `; ${event.risk}`}`;
     case "ChangeOrdered":
       return `${event.workload}: ${event.change} is ordered on ${event.node} (${event.because}${inFlight(event.inFlight)})`;
     case "ChangeRefused":

@@ -286,6 +286,11 @@ export function observe(current: Workload, fact: ContainerFact, at: At): Workloa
         attempt: fact.attempt,
         ...failure(at, fact.reason),
       });
+    case "ReplacementUndone":
+      return change(current, at, {
+        ...{ observed: "created", containerId: fact.containerId, retryInMs: null },
+        ...failure(at, fact.error),
+      });
     case "HookEnded":
       return fact.ok
         ? current

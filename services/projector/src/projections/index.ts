@@ -45,7 +45,7 @@ export const foldedTables = {
 };
 
 /** Raise it when a projection takes events in differently: every view is then built again. */
-export const viewVersion = 12;
+export const viewVersion = 13;
 
 /** All tables of a view. */
 export const viewTables = projections.map((projection) => projection.tables).join("\n");

@@ -1,5 +1,14 @@
 import type { RecordedEvent } from "@eru/events";
-import { ask, askRealloc, endRealloc, finish, goOn, reallocate } from "../domain/change.ts";
+import {
+  ask,
+  askRealloc,
+  endRealloc,
+  finish,
+  goOn,
+  reallocate,
+  succeeded,
+  succeedWith,
+} from "../domain/change.ts";
 import { isAboutLeaving, leaveOrReturn } from "../domain/dissociation.ts";
 import {
   assign,
@@ -113,7 +122,10 @@ export const workloads: Projection = {
           break;
         case "RemovalDecided":
         case "StopDecided":
-          rows.change(event.workload, (current) => current && leave(current, event, at));
+          rows.change(
+            event.workload,
+            (current) => current && succeeded(leave(current, event, at), event, at),
+          );
           break;
         case "WorkloadStopAssigned":
           rows.change(event.workload, (current) => current && stop(current, at));
@@ -143,6 +155,7 @@ export const workloads: Projection = {
         case "ContainerUnhealthy":
         case "HookEnded":
         case "ContainerStopped":
+        case "ReplacementUndone":
         case "ContainerExited":
         case "ContainerFailed":
         case "ContainerRemoved":
@@ -167,27 +180,30 @@ function placeAll({ event, subject, seq, meta }: RecordedEvent, rows: Rows): voi
   if (event.type !== "PlacementDecided") return;
   const of = rows.ofDeployment(event.deployment);
   if (!of) return; // Nobody asked for it; its assignments will say what it is.
-  for (const { workload, node, granted } of event.placed)
+  const at = { seq, time: meta.time };
+  for (const { workload, node, granted, replaces } of event.placed) {
     rows.change(
       workload,
       (current) =>
         // Ids are never used twice: a row that is there came with its assignment.
         current ??
-        place(
-          { seq, time: meta.time },
-          {
-            workload,
-            deployment: event.deployment,
-            pod: subject.split(".")[2] ?? "",
-            app: of.app,
-            entrypoint: of.entrypoint,
-            release: event.release,
-            node,
-            ...bookingOf(event.reasons.resources, granted),
-            placedBecause: event.because,
-          },
-        ),
+        place(at, {
+          workload,
+          deployment: event.deployment,
+          pod: subject.split(".")[2] ?? "",
+          app: of.app,
+          entrypoint: of.entrypoint,
+          release: event.release,
+          node,
+          ...bookingOf(event.reasons.resources, granted),
+          placedBecause: event.because,
+        }),
     );
+    if (!replaces) continue;
+    const { requestSeq } = replaces;
+    const come = { requestSeq, successor: workload };
+    rows.change(replaces.workload, (current) => current && succeedWith(current, come, at));
+  }
 }
 
 type Rows = ReturnType<typeof prepareRows>;

@@ -50,6 +50,7 @@ export const WorkloadView = z.object({
       step: z.enum(changeSteps).describe("asked: waits for its turn; ordered: sent to the node"),
       seq: z.int().describe("Where it was asked"),
       detail: z.string().nullable().describe("Why it costs requests, or why it was refused"),
+      successor: z.string().optional().describe("Of a replacement: the workload that comes in its place"),
     })
     .nullable()
     .describe(

@@ -22,6 +22,7 @@ export function changeStep(world: World, workload: ModelWorkload, choose: Choose
   const decided: EruEvent = {
     ...{ type: "ChangeDecided", ...of, change, requestSeq },
     ...{ drain: true, drainDeadlineMs: 30_000, risk },
+    ...(change === "replace" && { inPlace: "its network goes over to the new container" }),
   };
   const said: EruEvent =
     choose(4) === 0
@@ -41,8 +42,15 @@ export function changeStep(world: World, workload: ModelWorkload, choose: Choose
       ...{ type: "WorkloadAssigned", node, pod: deployment.pod, workload: id, deployment: deployment.id },
       ...{ generation, template: deployment.template, resources: { cpu: 0.1, memoryMib: 32 } },
       ...(keep && { keep }),
+      ...(change === "replace" && { takesOver: { network: true } }),
     },
   ]);
+  if (change === "replace" && world.seq % 2 === 0) {
+    const old = { containerId: "old", error: "start: no such file" };
+    world.append(subjects.fact(node), `agent:${node}`, [
+      { type: "ReplacementUndone", node, workload: id, generation, ...old },
+    ]);
+  }
   if (change !== "stop") return;
   workload.phase = "exited";
   world.append(subjects.fact(node), `agent:${node}`, [

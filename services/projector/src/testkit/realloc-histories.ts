@@ -23,9 +23,11 @@ export function reallocStep(world: World, workload: ModelWorkload, choose: Choos
     return;
   }
   const order = (revision: number, because: "asked" | "not_done") => {
-    decide({ type: "ReallocDecided", ...of, revision, because, detail: because === "asked" ? "" : "no" });
+    const parts = [{}, { granted: {} }, { granted: { cores: { "0": 100 } } }][world.seq % 3];
+    const detail = because === "asked" ? "" : "no";
+    decide({ type: "ReallocDecided", ...of, ...parts, revision, because, detail });
     world.append(subjects.assignment(node), "scheduler", [
-      { type: "WorkloadReallocAssigned", node, workload: id, revision, resources },
+      { type: "WorkloadReallocAssigned", node, workload: id, revision, resources, ...parts },
     ]);
   };
   const say = (event: EruEvent) => world.append(subjects.fact(node), `agent:${node}`, [event]);

@@ -87,6 +87,7 @@ export function observe(before: Workload, event: ContainerFact): Workload {
       return { ...known, healthy: false };
     case "ContainerCreated":
     case "ContainerAdopted":
+    case "ReplacementUndone":
     case "HookEnded": // Nothing is healthy before its hook is over.
       return known;
   }

@@ -16,6 +16,8 @@ export type Arriving = {
   resources: Resources;
   revision: number;
   generation: number;
+  /** The workload in whose place it comes. */
+  replaces?: string | undefined;
 };
 
 /** Of the many workloads that never drained. */
@@ -32,6 +34,8 @@ export function addWorkload(zone: Zone, arriving: Arriving): Workload {
   const workload: Workload = {
     ...arriving,
     n: numberOf(deployment, id),
+    booked: arriving.granted,
+    replaces: arriving.replaces,
     wished: undefined,
     realloc: undefined,
     phase: "assigned",

@@ -26,5 +26,27 @@ export function rebook(node: Node): void {
 }
 
 /** Books a workload on its node. */
-export const bookOn = (node: Node, { amounts, granted }: Pick<Workload, "amounts" | "granted">): void =>
-  node.books.book(amounts, granted);
+export const bookOn = (node: Node, { amounts, booked }: Pick<Workload, "amounts" | "booked">): void =>
+  node.books.book(amounts, booked);
+
+type Has = { readonly amounts: Amounts; readonly granted: Granted };
+
+/** The larger of both, of which only cores and memory differ: nobody else gets what is given up or to be had. */
+export const union = (one: Has, other: Has): { amounts: Amounts; booked: Granted } => {
+  const numa = other.granted.numa ?? one.granted.numa;
+  const cores = { ...one.granted.cores };
+  for (const [core, pieces] of Object.entries(other.granted.cores ?? {}))
+    cores[core] = Math.max(cores[core] ?? 0, pieces);
+  return {
+    amounts: {
+      ...one.amounts,
+      milli: Math.max(one.amounts.milli, other.amounts.milli),
+      mib: Math.max(one.amounts.mib, other.amounts.mib),
+    },
+    booked: {
+      ...other.granted,
+      ...(Object.keys(cores).length > 0 && { cores }),
+      ...(numa !== undefined && { numa }),
+    },
+  };
+};

@@ -1,8 +1,9 @@
 import type { DecisionEvent, DeploymentEvent, FactEvent, RecordedEvent } from "@eru/events";
+import type { Change } from "./change.ts";
 import { causeOf } from "./changes.ts";
 import { momentOf } from "./moment.ts";
 import { touch } from "./touch.ts";
-import { type Change, podOf, type Workload, type Zone } from "./zone.ts";
+import { podOf, type Workload, type Zone } from "./zone.ts";
 
 type Asked = Extract<DeploymentEvent, { type: "WorkloadChangeRequested" }>;
 type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;
@@ -11,12 +12,12 @@ type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;
 export function askChange(zone: Zone, recorded: RecordedEvent<DeploymentEvent>, event: Asked): void {
   const workload = zone.workloads.get(event.workload);
   if (!workload || workload.deployment.id !== event.deployment) return;
-  const { change: verb, ignoreHooks = false } = event;
+  const { change: verb, ignoreHooks = false, inherit } = event;
   if (workload.change?.verb === verb) {
     workload.asked = undefined;
     return;
   }
-  workload.asked = { verb, ignoreHooks, seq: recorded.seq, cause: causeOf(recorded) };
+  workload.asked = { verb, ignoreHooks, inherit, seq: recorded.seq, cause: causeOf(recorded) };
   zone.changing.add(workload);
   touch(zone, workload.deployment);
 }
@@ -25,18 +26,40 @@ export function askChange(zone: Zone, recorded: RecordedEvent<DeploymentEvent>, 
 export function beginChange(zone: Zone, recorded: RecordedEvent, event: Of<"ChangeDecided">): void {
   const workload = zone.workloads.get(event.workload);
   if (!workload) return;
-  const { asked } = workload;
-  workload.change = {
-    verb: event.change,
-    ignoreHooks: asked?.seq === event.requestSeq && asked.ignoreHooks,
-    step: "draining",
+  begin(zone, recorded, workload, {
+    ...{ verb: event.change, step: "draining", requestSeq: event.requestSeq },
     deadlineMs: event.drainDeadlineMs,
-    cause: causeOf(recorded),
-  };
-  if (asked && asked.seq <= event.requestSeq) workload.asked = undefined;
-  zone.changing.add(workload);
+    successor: undefined,
+  });
   forgetDrain(workload, recorded.id);
   if (event.drain) podOf(zone, workload.deployment.pod).draining.add(workload);
+}
+
+/** Another workload comes in its place; it serves on until that one does. */
+export function beginBeside(
+  zone: Zone,
+  recorded: RecordedEvent,
+  { workload, requestSeq, successor }: { workload: string; requestSeq: number; successor: string },
+): void {
+  const old = zone.workloads.get(workload);
+  if (!old || old.going) return;
+  begin(zone, recorded, old, { verb: "replace", step: "beside", requestSeq, deadlineMs: 0, successor });
+}
+
+type Begun = Pick<Change, "verb" | "step" | "requestSeq" | "deadlineMs" | "successor">;
+
+function begin(zone: Zone, recorded: RecordedEvent, workload: Workload, begun: Begun): void {
+  const { asked } = workload;
+  const wish = asked?.seq === begun.requestSeq ? asked : undefined;
+  workload.change = {
+    ...begun,
+    ignoreHooks: wish?.ignoreHooks ?? false,
+    inherit: wish?.inherit,
+    undone: undefined,
+    cause: causeOf(recorded),
+  };
+  if (asked && asked.seq <= begun.requestSeq) workload.asked = undefined;
+  zone.changing.add(workload);
 }
 
 /** The order is on its way. What the agent says of the container as it was says nothing about it as it shall be. */
@@ -56,6 +79,7 @@ export function orderChange(zone: Zone, recorded: RecordedEvent, event: Of<"Chan
 export function refuseChange(zone: Zone, event: Of<"ChangeRefused">): void {
   const workload = zone.workloads.get(event.workload);
   if (workload?.asked && workload.asked.seq <= event.requestSeq) workload.asked = undefined;
+  if (workload?.change?.requestSeq === event.requestSeq) workload.change = undefined;
   if (workload) settle(zone, workload);
 }
 
@@ -73,10 +97,18 @@ function forgetDrain(workload: Workload, drain: string): void {
   workload.drainedBy = new Map();
 }
 
+/** Characters of an agent's error that are remembered; the fact has them all. */
+const undoneMax = 1_000;
+
 /** What an agent says may be the end of a change. */
 export function endChange(zone: Zone, workload: Workload, event: FactEvent): void {
   const { change } = workload;
-  if (change?.step !== "ordered") return;
+  if (change?.step !== "ordered" || change.undone !== undefined) return;
+  if (event.type === "ReplacementUndone") {
+    change.undone = event.error.slice(0, undoneMax);
+    touch(zone, workload.deployment);
+    return;
+  }
   if (!isOver(change, workload, event)) return;
   workload.change = undefined;
   settle(zone, workload);

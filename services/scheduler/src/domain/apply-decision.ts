@@ -1,7 +1,7 @@
 import { type DecisionEvent, type RecordedEvent, unreachable } from "@eru/events";
 import { addWorkload, numberOf } from "./add-workload.ts";
 import { amountsOf, grantedOf } from "./amounts.ts";
-import { beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
+import { beginBeside, beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
 import { applyDissociation, isAboutDissociation } from "./apply-dissociation.ts";
 import { beginRealloc, refuseRealloc, wishAnew } from "./apply-realloc.ts";
 import { applyStep } from "./apply-rollout.ts";
@@ -151,7 +151,7 @@ function placed(
   const pod = podOf(zone, deployment.pod);
   const content = deployment.contents.get(event.templateSeq) ?? contentAt(deployment, deployment.version);
   const amounts = amountsOf(event.reasons.resources, content.template);
-  for (const { workload: id, node: name, granted } of event.placed) {
+  for (const { workload: id, node: name, granted, replaces } of event.placed) {
     deployment.lastN = Math.max(deployment.lastN, numberOf(deployment, id));
     const node = pod.nodes.get(name);
     // The node was removed between the decision's input and the decision: the order is taken back.
@@ -164,9 +164,10 @@ function placed(
       ...{ id, deployment, node, version: event.templateSeq, placedSeq: recorded.seq, amounts },
       granted: grantedOf(granted, amounts),
       resources: event.reasons.resources,
-      ...{ revision: 0, generation: 1 },
+      ...{ revision: 0, generation: 1, replaces: replaces?.workload },
     });
     wishAnew(workload, event.reasons.inputSeq);
+    if (replaces) beginBeside(zone, recorded, { ...replaces, successor: id });
   }
   placedInstead(zone, event);
   recordWaiting(pod, deployment, event);

@@ -97,6 +97,7 @@ function exitInWords(workload: Workload, event: Extract<FactEvent, { type: "Cont
 function phaseAfter(event: ContainerFact): Phase | undefined {
   switch (event.type) {
     case "ContainerCreated":
+    case "ReplacementUndone":
       return "created";
     case "ContainerStarted":
       return "started";

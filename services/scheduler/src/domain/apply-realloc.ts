@@ -1,6 +1,6 @@
 import type { DecisionEvent, DeploymentEvent, FactEvent, RecordedEvent, Resources } from "@eru/events";
-import { type Amounts, amountsOf, bookOn } from "./amounts.ts";
-import { causeOf } from "./changes.ts";
+import { amountsOf, bookOn, union } from "./amounts.ts";
+import { causeOf, noteBound } from "./changes.ts";
 import { touch } from "./touch.ts";
 import { type Deployment, podOf, templateAt, type Workload, type Zone } from "./zone.ts";
 
@@ -49,17 +49,23 @@ export function beginRealloc(zone: Zone, recorded: RecordedEvent, event: Of<"Rea
   const workload = zone.workloads.get(event.workload);
   if (!workload) return;
   const { resources, requestSeq } = event;
-  const before = workload.realloc?.before ?? { resources: workload.resources, amounts: workload.amounts };
+  const { amounts: has, granted: parts } = workload;
+  const before = workload.realloc?.before ?? {
+    resources: workload.resources,
+    amounts: has,
+    granted: parts,
+  };
   const amounts = amountsOf(resources, templateAt(workload.deployment, workload.version));
   const back = event.because === "not_done";
   workload.revision = event.revision;
   workload.resources = resources;
+  workload.granted = event.granted ?? parts;
   workload.realloc = {
     ...{ revision: event.revision, requestSeq, before, amounts, back },
     failure: undefined,
     cause: causeOf(recorded),
   };
-  if (!back) book(workload, larger(before.amounts, amounts));
+  if (!back) book(zone, workload, union(before, { amounts, granted: workload.granted }));
   if (workload.wished && workload.wished.seq <= requestSeq) workload.wished = undefined;
 }
 
@@ -76,23 +82,22 @@ export function endRealloc(zone: Zone, workload: Workload, event: Answer): void 
   if (event.type === "ReallocFailed" && !realloc.back) {
     realloc.failure = event.error;
   } else {
-    book(workload, realloc.amounts);
+    book(zone, workload, { amounts: realloc.amounts, booked: workload.granted });
     workload.realloc = undefined;
     podOf(zone, workload.deployment.pod).changed = true;
   }
   touch(zone, workload.deployment);
 }
 
-function book(workload: Workload, amounts: Amounts): void {
-  const { node, granted } = workload;
-  node.books.giveBack(workload.amounts, granted);
+function book(
+  zone: Zone,
+  workload: Workload,
+  { amounts, booked }: Pick<Workload, "amounts" | "booked">,
+): void {
+  const { node, deployment } = workload;
+  node.books.giveBack(workload.amounts, workload.booked);
   workload.amounts = amounts;
+  workload.booked = booked;
   bookOn(node, workload);
+  noteBound(podOf(zone, deployment.pod), node);
 }
-
-/** Only cores and memory differ: everything else stays as it was granted. */
-const larger = (one: Amounts, other: Amounts): Amounts => ({
-  ...one,
-  milli: Math.max(one.milli, other.milli),
-  mib: Math.max(one.mib, other.mib),
-});

@@ -5,12 +5,12 @@ import { addToSpread, type Node, type Pod, podOf, type Workload, type Zone } fro
 /** Takes a workload out of the zone and returns its resources: the only place that does. */
 export function forgetWorkload(zone: Zone, workload: Workload): void {
   if (!zone.workloads.delete(workload.id)) return;
-  const { deployment, node, amounts, granted } = workload;
+  const { deployment, node, amounts, booked } = workload;
   const pod = podOf(zone, deployment.pod);
   uncount(zone, workload);
-  node.books.giveBack(amounts, granted);
+  node.books.giveBack(amounts, booked);
   node.workloads.delete(workload);
-  if (granted.cores) noteBound(pod, node);
+  if (booked.cores) noteBound(pod, node);
   deployment.workloads.delete(workload.id);
   pod.draining.delete(workload);
   zone.changing.delete(workload);
@@ -23,7 +23,7 @@ export function forgetWorkload(zone: Zone, workload: Workload): void {
 export function noteBound(pod: Pod, node: Node): void {
   if (
     node.agent.shared.cores.length > 0 ||
-    node.workloads.values().some(({ granted }) => granted.cores !== undefined)
+    node.workloads.values().some(({ booked }) => booked.cores !== undefined)
   )
     pod.bound.add(node);
   else pod.bound.delete(node);

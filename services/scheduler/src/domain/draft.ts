@@ -160,11 +160,17 @@ export class Draft {
   }
 
   /** Returns what a workload holds, as if it were gone. */
-  release({ node, amounts, granted }: Workload): void {
+  release({ node, amounts, booked }: Workload): void {
     const books = this.#books.get(node.name) ?? node.books.copy();
     this.#books.set(node.name, books);
-    books.giveBack(amounts, granted);
+    books.giveBack(amounts, booked);
     noteChange(this, node.name);
+  }
+
+  /** Books something else for a workload than what it holds. */
+  exchange(workload: Workload, { amounts, booked }: Pick<Workload, "amounts" | "booked">): void {
+    this.release(workload);
+    this.#books.get(workload.node.name)?.book(amounts, booked);
   }
 
   /** Gives so many workloads their parts of the node, within its room, and books them; undefined: none in particular. */

@@ -5,6 +5,7 @@ import { type Decided, Draft, type Order, type PassOptions, type Signals } from 
 import { keep } from "./keep.ts";
 import { reallocate } from "./realloc.ts";
 import { graceSecondsDefault, remove, stop } from "./remove.ts";
+import { withoutSuccessors } from "./replace.ts";
 import { rollOut } from "./rollout.ts";
 import { shareCores } from "./shared-cores.ts";
 import { changeWorkloads, orderDrained } from "./verbs.ts";
@@ -172,7 +173,7 @@ function follow(draft: Draft, deployment: Deployment): void {
   } else if (deployment.rollout && deployment.rollout.step !== "halted") {
     rollOut(draft, deployment, deployment.rollout, staying);
   } else {
-    keep(draft, deployment, staying);
+    keep(draft, deployment, withoutSuccessors(draft, staying));
   }
   changeWorkloads(draft, deployment);
   reallocate(draft, deployment);

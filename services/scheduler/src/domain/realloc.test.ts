@@ -120,14 +120,21 @@ test("a workload placed by somebody who did not know of it yet gets it, too", ()
   expect(world.passes()).toMatchObject([{ type: "ReallocDecided", resources: { cpu: 2 } }]);
 });
 
-test("a restart and a replacement keep what was given", () => {
+test.each([
+  ["restart", 1],
+  // Another workload, to which nothing was ever given but what it begins with.
+  ["replace", undefined],
+] as const)("a %s keeps what was given", (change, revision) => {
   const world = running(1);
   ask(world, first, { cpu: 2 });
   world.passes();
   answered(world, first);
-  world.request({ type: "WorkloadChangeRequested", deployment, workload: first, change: "replace" });
+  world.request({ type: "WorkloadChangeRequested", deployment, workload: first, change });
   world.passes();
-  expect(world.orders("n1").at(-1)).toMatchObject({ revision: 1, resources: { cpu: 2 } });
+  const order = world.orders("n1").at(-1);
+  expect(order).toMatchObject({ type: "WorkloadAssigned", resources: { cpu: 2 } });
+  expect(order).toHaveProperty("generation", revision ? 2 : 1);
+  expect((order as { revision?: number }).revision).toBe(revision);
 });
 
 test("of what is being removed it is refused, and everything comes back once", () => {
@@ -145,16 +152,6 @@ test("of what is being removed it is refused, and everything comes back once", (
   expect(booked(world)).toEqual({ milli: 0, mib: 0 });
   const { kept, counted } = recount(world.zone);
   expect(kept).toBe(counted);
-});
-
-test("cores that are bound stay as they are", () => {
-  const cores = { "0": 100, "1": 100, "2": 100, "3": 100 };
-  const world = new World().node("n1", 4, 1_000, { resources: { cpu: 4, memoryMib: 1_000, cores } } as never);
-  world.deploy(deployment, 1, { resources: { cpu: 1, memoryMib: 100, bind: true } }).settle();
-  ask(world, first, { cpu: 2 });
-  expect(only(world.passes(), "ReallocRefused")[0]?.detail).toMatch(/cores it is bound to cannot be changed/);
-  ask(world, first, { memoryMib: 200 });
-  expect(types(world.passes())).toEqual(["ReallocDecided"]);
 });
 
 test("nothing begins while the node is only suspected", () => {

@@ -1,5 +1,6 @@
+import type { Granted } from "@eru/events";
 import { demandOf, reallocated } from "@eru/resources";
-import { type Amounts, amountsOf } from "./amounts.ts";
+import { type Amounts, amountsOf, union } from "./amounts.ts";
 import { leavingText } from "./dissociated.ts";
 import type { Decided, Draft } from "./draft.ts";
 import { type Deployment, type Node, templateAt, type Workload } from "./zone.ts";
@@ -27,14 +28,16 @@ function answer(draft: Draft, workload: Workload): void {
   const settled = reallocated(whole ?? workload.resources, wished.amounts);
   const resources = settled.ok ? settled.resources : workload.resources;
   const amounts = amountsOf(resources, templateAt(deployment, workload.version));
-  const detail = settled.ok ? refusalOf(draft, workload, amounts) : settled.message;
-  if (detail !== undefined) {
+  const parts = settled.ok ? partsFor(draft, workload, amounts) : { lack: settled.message };
+  const detail = "lack" in parts ? parts.lack : refusalOf(draft, workload, amounts);
+  if (detail !== undefined || "lack" in parts) {
     draft.spend(1);
     const of = { deployment: deployment.id, workload: id, node: node.name };
-    draft.decide({ type: "ReallocRefused", ...of, resources, requestSeq, detail }, cause);
+    draft.decide({ type: "ReallocRefused", ...of, resources, requestSeq, detail: detail ?? "" }, cause);
   } else if (draft.livenessOf(node) === "alive") {
-    draft.book(node, difference(workload.amounts, amounts), 1);
-    order(draft, workload, { resources, requestSeq, because: "asked", detail: "" }, cause);
+    const { granted } = parts;
+    draft.exchange(workload, union(workload, { amounts, granted }));
+    order(draft, workload, { resources, granted, requestSeq, because: "asked", detail: "" }, cause);
   }
 }
 
@@ -44,7 +47,8 @@ function goBack(draft: Draft, workload: Workload): void {
   if (realloc?.failure === undefined) return;
   const { before, requestSeq, failure, cause } = realloc;
   const detail = failure.slice(0, detailMax);
-  order(draft, workload, { resources: before.resources, requestSeq, because: "not_done", detail }, cause);
+  const { resources, granted } = before;
+  order(draft, workload, { resources, granted, requestSeq, because: "not_done", detail }, cause);
 }
 
 /** Characters of an agent's error that the decision repeats; the fact has them all. */
@@ -52,7 +56,7 @@ const detailMax = 1_000;
 
 type Wanted = Pick<
   Extract<Decided["event"], { type: "ReallocDecided" }>,
-  "resources" | "requestSeq" | "because" | "detail"
+  "resources" | "granted" | "requestSeq" | "because" | "detail"
 >;
 
 function order(draft: Draft, workload: Workload, wanted: Wanted, cause: Decided["cause"]): void {
@@ -70,9 +74,12 @@ function order(draft: Draft, workload: Workload, wanted: Wanted, cause: Decided[
     },
     cause,
   );
-  const { resources } = wanted;
+  const { resources, granted } = wanted;
   draft.order(
-    { type: "WorkloadReallocAssigned", node: node.name, workload: id, revision, resources },
+    {
+      ...{ type: "WorkloadReallocAssigned", node: node.name, workload: id, revision, resources },
+      ...(granted && { granted }),
+    },
     decision,
   );
 }
@@ -83,11 +90,39 @@ function refusalOf(draft: Draft, workload: Workload, amounts: Amounts): string |
   if (deployment.removed || going || draft.going.has(workload)) return leavingText(workload);
   if (draft.livenessOf(node) === "lost")
     return `node ${node.name} is lost: its workloads are replaced elsewhere`;
-  if (amounts.pieces !== workload.amounts.pieces)
-    return "the cores it is bound to cannot be changed while it runs: deploy it anew with what it shall have";
-  if (workload.granted.numa !== undefined && amounts.mib > workload.amounts.mib)
+  if (amounts.pieces > 0 && workload.granted.numa !== undefined && amounts.mib > workload.amounts.mib)
     return `its memory is on NUMA node ${workload.granted.numa} with its cores and cannot grow while it runs: deploy it anew`;
   return withoutRoom(draft, node, workload.amounts, amounts);
+}
+
+/**
+ * The parts of its node that it has then. Of them only cores may be others: of those it is bound to, it keeps as many as it
+ * can. Not within the room that there is, when there is none.
+ */
+function partsFor(
+  draft: Draft,
+  { node, amounts: has, granted, booked, realloc }: Workload,
+  { milli, mib, pieces }: Amounts,
+): { granted: Granted } | { lack: string } {
+  const { cores: _cores, numa, ...others } = granted;
+  if (pieces === 0) return { granted: others };
+  if (!realloc && pieces === has.pieces && mib <= has.mib) return { granted };
+  const books = draft.booksOf(node).copy();
+  books.giveBack(has, booked);
+  const demand = demandOf({ cpu: milli / 1_000, memoryMib: mib, bind: true });
+  if (books.rejects("cpu", demand))
+    return {
+      lack: `${node.name} has no cores to bind it to: ${books.why("cpu", demand)}. It would help to free ${books
+        .lacks(demand)
+        .map(({ text }) => text)
+        .join(" and ")} there, or to ask for fewer`,
+    };
+  const [chosen = {}] = books.choose(demand, 1, granted);
+  if (numa !== undefined && chosen.numa !== undefined && chosen.numa !== numa)
+    return {
+      lack: `its memory is on NUMA node ${numa}, and the cores that are free are on ${chosen.numa}: deploy it anew`,
+    };
+  return { granted: { ...others, ...chosen } };
 }
 
 const difference = (has: Amounts, wanted: Amounts): Amounts =>

@@ -4,6 +4,7 @@ import type { Draft } from "./draft.ts";
 import { affinitiesOf, type FilterName, verdictOn, type Wish } from "./filters.ts";
 import { wishOf } from "./place-missing.ts";
 import { preferenceOf } from "./preference.ts";
+import { withoutSuccessors } from "./replace.ts";
 import { byName, type Candidate } from "./strategies/candidate.ts";
 import { perNodeRules } from "./strategies/index.ts";
 import { chooseNodes, type PerNodeRule } from "./strategies/per-node.ts";
@@ -134,7 +135,10 @@ function othersOf(draft: Draft, { key, own }: Asked): Map<string, number> {
   for (const other of draft.pod.deployments.values()) {
     if (other.key !== key || other === own) continue;
     if (own && other.strategy === "fill" && other.seq > own.seq) continue;
-    for (const [node, there] of Map.groupBy(draft.staying(other), (one) => one.node)) {
+    for (const [node, there] of Map.groupBy(
+      withoutSuccessors(draft, draft.staying(other)),
+      (one) => one.node,
+    )) {
       const fresh = there.filter(({ version }) => version === other.version).length;
       add(node.name, Math.max(fresh, there.length - fresh));
     }

@@ -161,9 +161,12 @@ describe("a stop", () => {
   });
 });
 
-test("a replacement orders a new container", () => {
+test("a replacement in place orders a new container", () => {
   const world = running(1, false);
-  ask(world, first, "replace");
+  world.request({
+    ...{ type: "WorkloadChangeRequested", deployment, workload: first, change: "replace" },
+    inherit: { network: true },
+  });
   passes(world);
   expect(newest(world, first)).not.toHaveProperty("keep");
   expect(newest(world, first)).toMatchObject({ type: "WorkloadAssigned", generation: 2 });

@@ -1,8 +1,9 @@
-import { type AssignmentEvent, type DecisionEvent, unreachable } from "@eru/events";
+import { type AssignmentEvent, type DecisionEvent, type Inherit, unreachable } from "@eru/events";
 import { isRouted, mayServe } from "./carriers.ts";
 import { leavingText } from "./dissociated.ts";
 import type { Decided, Draft } from "./draft.ts";
 import { inFlightOf } from "./drains.ts";
+import { goOn, inPlaceReason, isOpen, placeSuccessor, refuse } from "./replace.ts";
 import { serves } from "./serves.ts";
 import { type Deployment, templateAt, type Workload } from "./zone.ts";
 
@@ -16,14 +17,19 @@ type Keep = Extract<AssignmentEvent, { type: "WorkloadAssigned" }>["keep"];
  */
 export function changeWorkloads(draft: Draft, deployment: Deployment): void {
   for (const workload of deployment.workloads.values()) {
-    const { asked } = workload;
-    if (!asked || workload.change) continue;
+    const { asked, change } = workload;
+    const due = change ? isOpen(change) : asked !== undefined;
+    if (!due) continue;
     if (draft.affordable(1) < 1) {
       draft.unfinished.add(deployment);
       return;
     }
+    if (change) {
+      goOn(draft, workload, change);
+      continue;
+    }
     const refusal = refusalOf(draft, workload);
-    if (refusal !== undefined) refuse(draft, workload, refusal);
+    if (asked && refusal !== undefined) refuse(draft, workload, asked, refusal);
     else if (draft.livenessOf(workload.node) === "alive" && mayBegin(draft, workload)) begin(draft, workload);
   }
 }
@@ -60,6 +66,11 @@ function mayBegin(draft: Draft, workload: Workload): boolean {
 function begin(draft: Draft, workload: Workload): void {
   const { asked, deployment, node } = workload;
   if (!asked) return;
+  const inPlace = asked.verb === "replace" ? inPlaceReason(draft, workload, asked.inherit) : undefined;
+  if (asked.verb === "replace" && inPlace === undefined) {
+    if (placeSuccessor(draft, workload, asked)) draft.began.add(workload);
+    return;
+  }
   draft.spend(1);
   draft.began.add(workload);
   const drain = asked.verb !== "start" && workload.phase !== "stopped" && mayServe(draft.zone, workload);
@@ -73,38 +84,22 @@ function begin(draft: Draft, workload: Workload): void {
       requestSeq: asked.seq,
       drain,
       drainDeadlineMs: drain ? draft.options.drainDeadlineMs : 0,
-      risk: drain ? riskOf(draft, workload) : "",
+      risk: drain ? riskOf(draft, workload, inPlace) : "",
+      ...(inPlace !== undefined && { inPlace }),
     },
     asked.cause,
   );
   if (!drain) order(draft, workload, { ...asked, because: "not_routed" }, decision);
 }
 
-function riskOf(draft: Draft, workload: Workload): string {
+function riskOf(draft: Draft, workload: Workload, inPlace: string | undefined): string {
   const { deployment, asked } = workload;
   if (!isRouted(draft.zone, deployment) || workload.phase !== "healthy") return "";
   const others = draft.staying(deployment).some((one) => one !== workload && serves(draft, one));
   if (others) return "";
   return asked?.verb === "stop"
     ? "no other workload of the deployment serves: requests fail from now on"
-    : "no other workload of the deployment serves: requests fail until it is healthy again";
-}
-
-function refuse(draft: Draft, workload: Workload, detail: string): void {
-  const { asked, deployment, node, id } = workload;
-  if (!asked) return;
-  draft.spend(1);
-  const { verb: change, seq: requestSeq, cause } = asked;
-  draft.decide(
-    {
-      type: "ChangeRefused",
-      deployment: deployment.id,
-      workload: id,
-      node: node.name,
-      ...{ change, requestSeq, detail },
-    },
-    cause,
-  );
+    : `no other workload of the deployment serves: requests fail until it is healthy again${inPlace === undefined ? "" : `; it is stopped first because ${inPlace}`}`;
 }
 
 /** The endpoint of a workload that is being changed is out of traffic: the order goes to its node. */
@@ -118,7 +113,12 @@ export function orderDrained(draft: Draft, workload: Workload, because: Because)
 function order(
   draft: Draft,
   workload: Workload,
-  { verb, ignoreHooks, because }: { verb: Verb; ignoreHooks: boolean; because: Because },
+  {
+    verb,
+    ignoreHooks,
+    inherit,
+    because,
+  }: { verb: Verb; ignoreHooks: boolean; inherit: Inherit | undefined; because: Because },
   cause: Decided["cause"],
 ): void {
   const { deployment, node, id } = workload;
@@ -148,6 +148,7 @@ function order(
       ...(workload.revision > 0 && { revision: workload.revision }),
       ...(Object.keys(workload.granted).length > 0 && { granted: workload.granted }),
       ...(keep && { keep }),
+      ...(verb === "replace" && { takesOver: { ...inherit } }),
       ...(ignoreHooks && { ignoreHooks }),
     },
     decision,

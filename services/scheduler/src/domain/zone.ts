@@ -9,12 +9,12 @@ import {
   type Resources,
   type Strategy,
   type Template,
-  type WorkloadChange,
 } from "@eru/events";
 import { type Books, isOffered, offered } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
 import type { AskedMove } from "./asked-move.ts";
 import type { Carrier, Carries, Claim } from "./carriers.ts";
+import type { AskedChange, Change } from "./change.ts";
 import type { Adopting, Asked, Dissociated } from "./dissociated.ts";
 import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
@@ -81,8 +81,10 @@ export type Workload = {
   wished: WishedResources | undefined;
   /** A reallocation that its agent has not answered. */
   realloc: Realloc | undefined;
-  /** Which parts of the node it got. */
-  readonly granted: Granted;
+  /** Which parts of the node it shall have. */
+  granted: Granted;
+  /** Which are booked for it: while it is reallocated, those it had as well. */
+  booked: Granted;
   /** Of its newest order: it grows with each. */
   generation: number;
   phase: Phase;
@@ -101,6 +103,8 @@ export type Workload = {
   move: AskedMove | undefined;
   /** What is being done to it because a user asked. */
   change: Change | undefined;
+  /** The workload in whose place it comes. */
+  readonly replaces: string | undefined;
   /** A user asked to stop and keep it. */
   stopped: boolean;
   /** A user wants it out of Eru, with its container: not decided yet. */
@@ -134,9 +138,6 @@ export type Content = {
   readonly amounts: Amounts;
 };
 
-/** What users ask of a single workload. */
-type AskedChange = { verb: WorkloadChange; ignoreHooks: boolean; seq: number; cause: Cause };
-
 /** What users ask a workload to have: of all of it, then of what they named for it alone. */
 type WishedResources = {
   whole: Resources | undefined;
@@ -150,22 +151,13 @@ type Realloc = {
   revision: number;
   requestSeq: number;
   /** What it had, to go back to. */
-  before: { resources: Resources; amounts: Amounts };
+  before: { resources: Resources; amounts: Amounts; granted: Granted };
   /** What it books when it has got it. */
   amounts: Amounts;
   /** It leads back: when that cannot be done either, the container is as it was before. */
   back: boolean;
   /** Why its node could not do it. */
   failure: string | undefined;
-  cause: Cause;
-};
-
-/** A change under way: until the endpoint has drained, then until the agent has carried out the order. */
-export type Change = {
-  verb: WorkloadChange;
-  ignoreHooks: boolean;
-  step: "draining" | "ordered";
-  deadlineMs: number;
   cause: Cause;
 };
 

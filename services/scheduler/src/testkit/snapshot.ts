@@ -43,8 +43,8 @@ export function recount(zone: Zone): { kept: string; counted: string } {
   const booked = new Map(
     [...zone.nodes].map(([name, node]) => [name, Books.open(capacityOf(node) ?? { cpu: 0, memoryMib: 0 })]),
   );
-  for (const { deployment, node, amounts, granted, counted } of zone.workloads.values()) {
-    booked.get(node.name)?.book(amounts, granted);
+  for (const { deployment, node, amounts, booked: parts, counted } of zone.workloads.values()) {
+    booked.get(node.name)?.book(amounts, parts);
     if (counted) addToSpread(spread, deployment.key, node.name, 1);
   }
   const show = (nodes: ReadonlyMap<string, Books>, counts: Zone["spread"]): string =>
