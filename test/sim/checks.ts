@@ -14,6 +14,7 @@ import { Dissociations } from "./dissociations.ts";
 import type { SimElb } from "./sim-elb.ts";
 import type { Entry } from "./sim-log.ts";
 import type { SimNode } from "./sim-node.ts";
+import { outOfTurn } from "./turns.ts";
 
 type Changed = Extract<DecisionEvent, { type: "ChangeDecided" }>;
 type Dissociated = Extract<DecisionEvent, { type: "DissociationDecided" }>;
@@ -50,6 +51,8 @@ export class Checks {
 
   /** To be called with every pass, over the zone it was decided on. */
   decided(zone: Zone, pass: Pass): void {
+    const order = outOfTurn(zone, pass);
+    demand(order === undefined, order ?? "");
     const going = new Map<string, Set<string>>();
     const back = new Set<string>();
     for (const { event } of pass.decisions) {

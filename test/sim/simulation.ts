@@ -9,6 +9,7 @@ import { SimElb } from "./sim-elb.ts";
 import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
 import { SimScheduler } from "./sim-scheduler.ts";
+import { turnOf, turnWish } from "./turns.ts";
 import {
   apps,
   asks,
@@ -176,6 +177,9 @@ export class Simulation {
       case 7:
         await this.#request({ type: "RemovalRequested", deployment: deployment?.id ?? "" });
         return;
+      case 14:
+        if (deployment) await this.#request(turnWish(chance, deployment));
+        return;
       case 11:
       case 12:
       case 13: {
@@ -207,6 +211,7 @@ export class Simulation {
       nodesLimit: chance.may(0.2) ? 2 : 0,
       filter: { includes: [], excludes: [], labels: {} },
       onShortage: chance.may(0.2) ? "refuse" : "wait",
+      ...turnOf(chance),
     });
   }
 

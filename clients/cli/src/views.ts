@@ -150,6 +150,8 @@ export const Deployment = z.looseObject({
   resources: Wished,
   strategy: z.string(),
   sets: z.object({ perNode: z.int(), nodesChosen: z.int(), nodesLacking: z.int() }).nullish(),
+  priority: z.int(),
+  waitDeadlineMs: z.int().nullable(),
   requestedAt: z.string(),
   requestedBy: z.string(),
 });

@@ -34,6 +34,7 @@ export const NodeRejection = z.strictObject({
     "port",
     "nodes_limit",
     "set",
+    "held",
   ]),
   /** A sentence with the amounts: "cpu: 2 wanted, 0.4 of 2 free". */
   detail: z.string(),
@@ -142,11 +143,13 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     waiting: z.int().min(1),
     reasons: Reasons,
   }),
-  /** The deployment asked not to wait and did not fit as a whole: `refused` workloads will not be placed. */
+  /** The deployment asked not to wait, or not that long: `refused` workloads will not be placed. */
   z.strictObject({
     type: z.literal("PlacementRefused"),
     deployment: DeploymentId,
     refused: z.int().min(1),
+    /** How long they had waited, when their deadline for that is why. */
+    waitedMs: z.int().min(0).optional(),
     reasons: Reasons,
   }),
   /** On how many nodes a deployment has a set of workloads from now on. Recorded when that or the request changed. */

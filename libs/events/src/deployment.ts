@@ -18,6 +18,7 @@ import { ReallocAmounts } from "./realloc.ts";
 import { Resources } from "./resources.ts";
 import { RolloutSettings } from "./rollout.ts";
 import { Entrypoint, Env } from "./spec.ts";
+import { Turn } from "./turn.ts";
 import { Affinity, Preference, Spread, TaintName, whereMax } from "./where.ts";
 
 /** The largest number of workloads one deployment may ask for. */
@@ -96,6 +97,7 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     filter: NodeFilter,
     /** What to do with workloads that fit nowhere now: keep them waiting for room, or refuse them. */
     onShortage: z.enum(["wait", "refuse"]),
+    ...Turn.shape,
   }),
   z.strictObject({ type: z.literal("ScaleRequested"), deployment: DeploymentId, count: Count }),
   /** Replace every workload by the template's. The upgrades of a deployment are its rollouts, numbered from 1. */
@@ -133,6 +135,8 @@ export const DeploymentEvent = z.discriminatedUnion("type", [
     deployment: DeploymentId,
     rollout: RolloutNumber,
   }),
+  /** It stands otherwise to those that want the same room: all of it anew, what is absent included. */
+  z.strictObject({ type: z.literal("TurnRequested"), deployment: DeploymentId, ...Turn.shape }),
   z.strictObject({ type: z.literal("RemovalRequested"), deployment: DeploymentId }),
   /** Something is asked of one workload alone; the count stays. */
   z.strictObject({

@@ -27,6 +27,7 @@ export * from "./route.ts";
 export * from "./rule.ts";
 export * from "./spec.ts";
 export * from "./subjects.ts";
+export * from "./turn.ts";
 export * from "./upcasters.ts";
 export * from "./user.ts";
 export * from "./where.ts";

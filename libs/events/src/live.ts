@@ -6,6 +6,7 @@ import { DeploymentId, ElbName, NodeName, PodName, ReleaseName } from "./names.t
 import { Resources } from "./resources.ts";
 import { DowntimeRisk, RolloutSettings } from "./rollout.ts";
 import { ElbGroup } from "./rule.ts";
+import { Priority } from "./turn.ts";
 
 // Messages on core NATS: never stored, lost without harm.
 
@@ -46,6 +47,7 @@ export const PlanRequest = z.strictObject({
   strategy: Strategy,
   nodesLimit: z.int().min(0),
   filter: NodeFilter,
+  priority: Priority.optional(),
 });
 export type PlanRequest = z.infer<typeof PlanRequest>;
 

@@ -173,6 +173,7 @@ export class Intent {
       case "RolloutPromoteRequested":
       case "RolloutStepped":
       case "ReallocRequested":
+      case "TurnRequested":
       case "RemovalRequested":
         this.deployments.apply(event.deployment, event);
         break;

@@ -22,6 +22,7 @@ import { Heartbeats } from "./domain/liveness.ts";
 import { type Pass, plan } from "./domain/plan.ts";
 import { rebalance } from "./domain/rebalance.ts";
 import { touch, touchReplacing } from "./domain/touch.ts";
+import { addedOf } from "./domain/turn.ts";
 import { whyNot } from "./domain/why-not.ts";
 import { emptyZone, type Pod, type Zone } from "./domain/zone.ts";
 import { foldInto } from "./fold.ts";
@@ -136,6 +137,7 @@ export class SchedulerCore {
   notRecorded({ pass, looked }: Attempt, hold: { untilSeq: number; restUntil: number }): void {
     const pod = this.zone.pods.get(pass.pod);
     for (const id of looked) pod?.touched.add(id);
+    if (pod) pod.changed = true;
     this.#held.set(pass.pod, hold);
   }
 
@@ -188,14 +190,22 @@ export class SchedulerCore {
     const hold = this.#held.get(pod.name);
     if (hold && (hold.untilSeq > this.zone.seq || hold.restUntil > now)) return undefined;
     const signals = this.#signals(pod, now);
-    const { liveness, stops, stalled, steady, overdue } = signals;
+    const { liveness, stops, stalled, steady, overdue, waitedOut } = signals;
     const waits = pod.changed && (pod.waiting.size + pod.bound.size > 0 || perNodeIn(pod).length > 0);
     const told =
-      liveness.length + stops.size + stalled.size + steady.size + overdue.size + pod.orphans.size > 0;
+      liveness.length +
+        stops.size +
+        stalled.size +
+        steady.size +
+        overdue.size +
+        waitedOut.size +
+        pod.orphans.size >
+      0;
     if (!told && !waits && pod.touched.size === 0) return undefined;
     const looked = [...pod.touched];
     pod.touched.clear();
-    const pass = plan(this.zone, pod, { focus: looked, signals, options: this.#options });
+    const still = !pod.changed;
+    const pass = plan(this.zone, pod, { focus: looked, still, signals, options: this.#options });
     pod.changed = false;
     for (const id of pass.unfinished) pod.touched.add(id);
     return pass.decisions.length > 0 ? { pass, looked } : undefined;
@@ -210,6 +220,17 @@ export class SchedulerCore {
       if (this.#clock.over(`node drain ${name}`, drain.since, drain.deadlineMs, now)) overdue.add(name);
     }
     return overdue;
+  }
+
+  /** Deployments of which something waits for room, longer than it may. */
+  #waitedOut(pod: Pod, now: number): Set<string> {
+    const late = new Set<string>();
+    for (const deployment of pod.waiting) {
+      const { since, waitDeadlineMs } = deployment.turn;
+      if (!since || waitDeadlineMs === undefined || addedOf(deployment) === 0) continue;
+      if (this.#clock.over(`wait ${deployment.id}`, since, waitDeadlineMs, now)) late.add(deployment.id);
+    }
+    return late;
   }
 
   #signals(pod: Pod, now: number): Signals {
@@ -246,6 +267,7 @@ export class SchedulerCore {
       stalled,
       steady,
       overdue: this.#overdue(pod, now),
+      waitedOut: this.#waitedOut(pod, now),
     };
   }
 }

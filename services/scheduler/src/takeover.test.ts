@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { toBatches } from "./batch.ts";
 import { SchedulerCore } from "./core.ts";
 import { watchedMs } from "./log-clock.ts";
-import { addNode, append, coreOptions, deploy } from "./testkit/running.ts";
+import { addNode, append, coreOptions, deploy, request } from "./testkit/running.ts";
 import { template } from "./testkit/world.ts";
 
 const deadlineMs = 60_000;
@@ -91,9 +91,20 @@ async function drain(): Promise<Succession> {
   return await zone.pass(0);
 }
 
+/** A deployment that waits for room, with a deadline for that. */
+async function wait(): Promise<Succession> {
+  const zone = new Succession();
+  await addNode(zone.log, "n1", 1);
+  await zone.successor();
+  const wished = { ...request("shop-web-a", 2), waitDeadlineMs: deadlineMs };
+  await zone.say("eru.deployment.p.shop-web-a", wished);
+  return await zone.pass(0);
+}
+
 const cases = [
   ["the health deadline of a rollout", rollout, "halted"],
   ["the deadline of a node's drain", drain, "DrainOverdue"],
+  ["the deadline of waiting for room", wait, "PlacementRefused"],
 ] as const;
 
 test.each(cases)("%s passes when it would have, whoever decides by then", async (_, begin, passed) => {

@@ -39,3 +39,20 @@ test("a strategy or a constraint that is none is refused before anything is sent
   expect([strategy.code, constraint.code]).toEqual([2, 2]);
   expect(server.asked("POST /v1/deployments")).toHaveLength(0);
 });
+
+test("a priority and a deadline for waiting are sent with the request, and changed later", async () => {
+  const answer = { seq: 12, changed: true, deployment: "hello-web-abc123" };
+  server.on("POST /v1/deployments", { status: 202, json: answer });
+  server.on("PUT /v1/deployments/hello-web-abc123/turn", { status: 202, json: answer });
+  const line = "deploy hello --pod demo --cpu 0.1 --memory 32M --priority 80 --wait-deadline 10m".split(" ");
+  await eru(place, line);
+  expect(server.asked("POST /v1/deployments").at(-1)?.body).toMatchObject({
+    priority: 80,
+    waitDeadlineMs: 600_000,
+  });
+  await eru(place, ["deployment", "priority", "hello-web-abc123", "20", "--no-wait-deadline"]);
+  const turn = { priority: 20, waitDeadlineMs: null };
+  expect(server.asked("PUT /v1/deployments/hello-web-abc123/turn").at(-1)?.body).toEqual(turn);
+  const { code, err } = await eru(place, ["deployment", "priority", "hello-web-abc123"]);
+  expect([code, err]).toEqual([2, expect.stringContaining("name what shall change")]);
+});

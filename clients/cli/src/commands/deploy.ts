@@ -48,6 +48,8 @@ type DeployOptions = WaitOptions &
     nodesLimit?: number;
     env?: Record<string, string>;
     waitForRoom: boolean;
+    priority?: number;
+    waitDeadline?: number;
     dryRun?: true;
     save?: string;
   };
@@ -83,6 +85,8 @@ export function addDeploy(cli: Cli): void {
     )
     .addOption(option.env("environment variable"))
     .option("--no-wait-for-room", "refuse what fits nowhere now, instead of keeping it waiting for room")
+    .addOption(option.waitDeadline())
+    .addOption(option.priority())
     .option("--dry-run", "show what would be decided now, and why; record nothing")
     .option("--save <file>", "with --dry-run: keep the plan, for `eru plan apply`")
     .addOption(option.wait().conflicts("dryRun"))
@@ -122,6 +126,8 @@ function bodyOf(app: string, options: DeployOptions) {
       ...(options.spread && { spread: options.spread }),
     },
     onShortage: options.waitForRoom ? "wait" : "refuse",
+    ...(options.priority !== undefined && { priority: options.priority }),
+    ...(options.waitDeadline !== undefined && { waitDeadlineMs: options.waitDeadline }),
   };
 }
 

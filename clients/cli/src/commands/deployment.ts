@@ -1,5 +1,5 @@
 import type { Cli } from "../cli.ts";
-import { showAge } from "../quantities.ts";
+import { showAge, showSpan } from "../quantities.ts";
 import { moment } from "../render/event.ts";
 import { resourcesText } from "../render/resources.ts";
 import { setsText } from "../render/sets.ts";
@@ -9,6 +9,7 @@ import { Deployment, inOrder, Workload } from "../views.ts";
 import { answerList, group, path } from "./common.ts";
 import { addRemove, addScale } from "./deploy.ts";
 import { option } from "./options.ts";
+import { addPriority } from "./priority.ts";
 import { addDeploymentRealloc } from "./realloc.ts";
 import { addUpgrade } from "./upgrade.ts";
 import { workloadColumns } from "./workload.ts";
@@ -46,8 +47,14 @@ export function addDeployment(cli: Cli): void {
   addScale(cli, deployment);
   addUpgrade(cli, deployment);
   addDeploymentRealloc(cli, deployment);
+  addPriority(cli, deployment);
   addRemove(cli, deployment);
 }
+
+const turnText = ({ priority, waitDeadlineMs }: Deployment): string =>
+  waitDeadlineMs === null
+    ? String(priority)
+    : `${priority}, waits for room at most ${showSpan(waitDeadlineMs)}`;
 
 const tones: Readonly<Record<string, Tone>> = {
   running: "good",
@@ -97,6 +104,7 @@ function showText(cli: Cli, one: Deployment, workloads: readonly Workload[]): st
       ["each", resourcesText(resources)],
       ["strategy", one.strategy],
       ["sets", one.sets ? setsText(one.sets) : undefined],
+      ["priority", turnText(one)],
       ["asked for", `${moment(one.requestedAt)} by ${one.requestedBy}`],
     ],
     cli.look,

@@ -80,6 +80,16 @@ export const option = {
       "--spread <label>",
       "share out evenly over the values of a label, as zone, or by weight, as zone:a=2,b=1",
     ).argParser(parseSpread),
+  priority: () =>
+    new Option(
+      "--priority <n>",
+      "0 to 100: of those that want the same room the higher gets it first (default: 50)",
+    ).argParser(parseWhole(0, 100)),
+  waitDeadline: () =>
+    new Option(
+      "--wait-deadline <time>",
+      "refuse what has found no room after this time, as 10m (default: it waits without end)",
+    ).argParser(parseDuration),
   names: (flags: string, description: string) =>
     new Option(flags, `${description}; repeatable`).argParser(collectNames),
   port: () =>

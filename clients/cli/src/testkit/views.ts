@@ -27,6 +27,8 @@ export function aDeployment({
     },
     resources: { cpu: 0.1, memoryMib: 32 },
     strategy: "auto",
+    priority: 50,
+    waitDeadlineMs: null,
     requestedAt: "2026-01-01T00:00:00Z",
     requestedBy: "user:admin",
     ...changes,

@@ -44,6 +44,7 @@ const shape = {
 const request: Extract<DeploymentCommand, { type: "RequestDeployment" }> = {
   type: "RequestDeployment",
   ...shape,
+  turn: {},
   app: "web",
   release: "v2",
   entrypoint: "http",
@@ -212,4 +213,26 @@ test("a scale of what counts per node has the limit of a node", () => {
   given(requested)
     .when({ type: "ScaleDeployment", deployment: id, count: 1_001 })
     .records({ type: "ScaleRequested", deployment: id, count: 1_001 });
+});
+
+const turned = { type: "TurnRequested", deployment: id } as const;
+
+test("a priority and a deadline are recorded with the request, and changed one by one", () => {
+  const turn = { priority: 80, waitDeadlineMs: 60_000 };
+  const wished = { ...requested, ...turn };
+  given()
+    .when({ ...request, turn })
+    .records(wished);
+  given(wished)
+    .when({ type: "ChangeTurn", deployment: id, priority: 20 })
+    .records({ ...turned, priority: 20, waitDeadlineMs: 60_000 });
+  given(wished)
+    .when({ type: "ChangeTurn", deployment: id, waitDeadlineMs: null })
+    .records({ ...turned, priority: 80 });
+});
+
+test("asking for the priority it has records nothing: without a word it is 50", () => {
+  given(requested).when({ type: "ChangeTurn", deployment: id, priority: 50 }).recordsNothing();
+  const low = { ...turned, priority: 10 };
+  given(requested, low).when({ type: "ChangeTurn", deployment: id, priority: 10 }).recordsNothing();
 });

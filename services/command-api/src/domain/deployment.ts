@@ -10,6 +10,7 @@ import {
   type Resources,
   refuse,
   type Strategy,
+  type Turn,
 } from "@eru/events";
 import type { App } from "./app.ts";
 import type { Refusal } from "./refusal.ts";
@@ -21,9 +22,11 @@ import {
   type RolloutEvent,
   type Rollouts,
 } from "./rollout.ts";
+import { same } from "./same.ts";
 import { freeze, type Wanted } from "./template.ts";
+import { changedTurn, perNodeWaits, type TurnChange, turnIn } from "./turn.ts";
 
-type Live = { phase: "live"; pod: string; count: number; strategy: Strategy } & Rollouts;
+type Live = { phase: "live"; pod: string; count: number; strategy: Strategy; turn: Turn } & Rollouts;
 
 /** A deployment as its history tells it. */
 export type Deployment = { phase: "absent" } | Live | { phase: "removed"; pod: string };
@@ -38,6 +41,7 @@ export type DeploymentWish = Wanted & {
   nodesLimit: number;
   filter: NodeFilter;
   onShortage: "wait" | "refuse";
+  turn: Turn;
   appState: App;
   podPhase: "absent" | "present" | "removed";
   /** The pods of the nodes that the filter names; a node that is not there is missing. */
@@ -48,6 +52,7 @@ export type DeploymentWish = Wanted & {
 export type DeploymentCommand =
   | ({ type: "RequestDeployment" } & DeploymentWish)
   | { type: "ScaleDeployment"; deployment: string; count: number }
+  | ({ type: "ChangeTurn"; deployment: string } & TurnChange)
   | RolloutCommand
   | { type: "RemoveDeployment"; deployment: string };
 
@@ -72,12 +77,15 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistor
   evolve: (state, event) => {
     if (event.type === "DeploymentRequested") {
       const { pod, count, strategy, template, resources } = event;
-      return { phase: "live", pod, count, strategy, ...noRollouts({ template, resources }) };
+      const turn = turnIn(event);
+      return { phase: "live", pod, count, strategy, turn, ...noRollouts({ template, resources }) };
     }
     if (state.phase !== "live") return state;
     switch (event.type) {
       case "ScaleRequested":
         return { ...state, count: event.count };
+      case "TurnRequested":
+        return { ...state, turn: turnIn(event) };
       case "ReallocRequested":
         return withResources(state, event.resources);
       case "WorkloadChangeRequested":
@@ -141,6 +149,7 @@ export function requestOf(
       nodesLimit,
       filter,
       onShortage,
+      ...wish.turn,
     },
   };
 }
@@ -168,6 +177,12 @@ function change(
       if (countsPerNode(state.strategy) && command.count > perNodeMax)
         return refuse({ code: "per_node_too_many", deployment, count: command.count, most: perNodeMax });
       return accept({ type: "ScaleRequested", deployment, count: command.count });
+    case "ChangeTurn": {
+      const turn = changedTurn(state.turn, command);
+      if (turn.waitDeadlineMs !== undefined && countsPerNode(state.strategy))
+        return refuse({ code: "settings_invalid", message: perNodeWaits, at: "waitDeadlineMs" });
+      return same(turn, state.turn) ? accept() : accept({ type: "TurnRequested", deployment, ...turn });
+    }
     case "RemoveDeployment":
       return accept({ type: "RemovalRequested", deployment });
     default:

@@ -11,10 +11,12 @@ import {
   PlanExpectation,
   PlanReply,
   PodName,
+  Priority,
   perNodeMax,
   ReleaseName,
   Strategy,
   subjects,
+  WaitDeadlineMs,
 } from "@eru/events";
 import type { Live } from "@eru/log";
 import { z } from "zod";
@@ -25,6 +27,7 @@ import {
   requestOf,
 } from "../domain/deployment.ts";
 import { planDifference } from "../domain/plan-difference.ts";
+import { perNodeWaits, turnGiven } from "../domain/turn.ts";
 import { about, type Command, type Decided, NotCaughtUpError } from "../handle.ts";
 import { deploymentIdOf } from "../idempotency.ts";
 import type { Intent } from "../intent.ts";
@@ -62,11 +65,17 @@ const NewDeployment = z
     }).prefault({}),
     env: Env.default({}),
     onShortage: requested.onShortage.default("wait"),
+    priority: Priority.optional().describe(
+      "From 0 to 100, 50 when absent: of those that want the same room the higher gets it first.",
+    ),
+    waitDeadlineMs: WaitDeadlineMs.optional().describe(
+      "How long what is asked for may wait for room; what still waits then is refused. Absent: without end.",
+    ),
     expect: PlanExpectation.optional().describe(
       "Of a dry run's answer: refused with the difference when the placement would be another one now.",
     ),
   })
-  .superRefine(({ app, entrypoint, filter, strategy, count }, { addIssue }) => {
+  .superRefine(({ app, entrypoint, filter, strategy, count, ...wait }, { addIssue }) => {
     const perNode = countsPerNode(strategy);
     if (perNode && count > perNodeMax)
       addIssue({
@@ -78,6 +87,9 @@ const NewDeployment = z
         ...{ code: "custom", path: ["filter", "spread"], input: filter.spread },
         message: `with strategy ${strategy} every chosen node has as many: leave it out, or prefer nodes by their labels`,
       });
+    const endless = neverRefused(strategy, wait);
+    if (endless !== undefined)
+      addIssue({ code: "custom", path: ["waitDeadlineMs"], message: endless, input: wait.waitDeadlineMs });
     const at = ownAffinity(filter.affinity ?? [], app, entrypoint);
     if (at >= 0)
       addIssue({
@@ -88,6 +100,16 @@ const NewDeployment = z
       });
   });
 type NewDeployment = z.output<typeof NewDeployment>;
+
+/** Why a deadline for waiting makes no sense. */
+function neverRefused(
+  strategy: Strategy,
+  { onShortage, waitDeadlineMs }: { onShortage: string; waitDeadlineMs?: number | undefined },
+): string | undefined {
+  if (waitDeadlineMs === undefined) return undefined;
+  if (onShortage === "refuse") return "with onShortage refuse nothing waits: leave one of the two out";
+  return countsPerNode(strategy) ? perNodeWaits : undefined;
+}
 
 /** Workloads of one entrypoint are kept apart, or shared out, by other means than an affinity to themselves. */
 const ownAffinity = (affinity: readonly Affinity[], app: string, entrypoint: string): number =>
@@ -174,7 +196,7 @@ function wishOf(body: NewDeployment, deployment: string, intent: Intent): Deploy
   }
   const appState = intent.apps.get(body.app);
   const podPhase = intent.pods.get(body.pod).phase;
-  return { ...body, deployment, appState, podPhase, podOfNode };
+  return { ...body, deployment, turn: turnGiven(body), appState, podPhase, podOfNode };
 }
 
 /** A command about a deployment that is there: its pod, and so its history, are known from the log alone. */
@@ -224,6 +246,6 @@ async function plan(deps: RouteDeps, live: Live, { body, commandId }: Deployment
   const made: Decided = { ok: true, subject, ids: { deployment }, events: [request.event] };
   const routed = withRoutes(follower.intent, deployment, made);
   if (!routed.ok) throw problemOf(routed.refusal, follower.intent);
-  const { type: _, onShortage: __, ...asked } = request.event;
+  const { type: _, onShortage: __, waitDeadlineMs: ___, ...asked } = request.event;
   return await askScheduler(live, { asked, answer: PlanReply, timeoutMs: deps.limits.planTimeoutMs });
 }

@@ -179,6 +179,7 @@ test("every command is described, with what it answers, to everybody", async () 
     "post /v1/workloads/{workload}/stop",
     "put /v1/certificates/{certificate}",
     "put /v1/certificates/{certificate}/order",
+    "put /v1/deployments/{deployment}/turn",
     "put /v1/nodes/{node}/labels",
     "put /v1/nodes/{node}/resources",
     "put /v1/routes/{host}",

@@ -25,6 +25,7 @@ import { rolloutRoutes } from "./rollout.ts";
 import { routeRoutes } from "./route.ts";
 import { routesAtOnce } from "./routes-at-once.ts";
 import { stageRoutes } from "./stage.ts";
+import { turnRoutes } from "./turn.ts";
 import { whyNotRoute } from "./why-not.ts";
 import { workloadRoutes } from "./workload.ts";
 
@@ -73,6 +74,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   dissociationRoutes(routes);
   whyNotRoute(routes, broker.live);
   reallocRoutes(routes);
+  turnRoutes(routes);
   return app;
 }
 

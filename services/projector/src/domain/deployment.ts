@@ -45,6 +45,10 @@ export type Deployment = {
   /** JSON. */
   filter: string;
   onShortage: string;
+  /** Of those that want the same room the higher gets it first. */
+  priority: number;
+  /** How long what is asked for may wait; null: without end. */
+  waitDeadlineMs: number | null;
   /** Workloads that wait for room, as the last decision said. */
   waiting: number;
   /** Workloads that were refused and will not be placed. */

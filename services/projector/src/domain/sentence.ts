@@ -1,9 +1,9 @@
 import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
-import { commandFault, unreachable } from "@eru/events";
+import { commandFault, priorityDefault, unreachable } from "@eru/events";
 import { type AboutDissociation, ofDissociation } from "./dissociation-sentence.ts";
 import { ofRealloc } from "./realloc-sentence.ts";
 import { rolloutSentence, stepSentence } from "./rollout-sentence.ts";
-import { shortage } from "./wish.ts";
+import { shortage, waitedFor } from "./wish.ts";
 
 type Fact = Exclude<FactEvent, AboutDissociation>;
 type Decision = Exclude<DecisionEvent, AboutDissociation>;
@@ -153,7 +153,7 @@ function ofDecision(event: Decision): string {
     case "PlacementDeferred":
       return `${event.deployment}: ${shortage(event.waiting, "wait", event.reasons)}`;
     case "PlacementRefused":
-      return `${event.deployment}: ${shortage(event.refused, "refused", event.reasons)}`;
+      return `${event.deployment}: ${waitedFor(event.waitedMs)}${shortage(event.refused, "refused", event.reasons)}`;
     case "SetsDecided":
       return `${event.deployment}: ${setsText(event)}`;
     case "RemovalDecided":
@@ -265,6 +265,10 @@ function ofWish(event: Wish): string {
     case "RolloutAbortRequested":
     case "RolloutPromoteRequested":
       return rolloutSentence(event);
+    case "TurnRequested": {
+      const { deployment, priority = priorityDefault, waitDeadlineMs: most } = event;
+      return `${deployment}: priority ${priority} wanted${most === undefined ? "" : `, waits at most ${seconds(most)}`}`;
+    }
     case "RemovalRequested":
       return `${event.deployment}: removal wanted`;
     case "WorkloadChangeRequested":

@@ -1,4 +1,10 @@
-import { countsPerNode, type DeploymentEvent, type Reasons, type RecordedEvent } from "@eru/events";
+import {
+  countsPerNode,
+  type DeploymentEvent,
+  priorityDefault,
+  type Reasons,
+  type RecordedEvent,
+} from "@eru/events";
 import { type Deployment, totalsOf, type WorkloadCounts } from "./deployment.ts";
 import { decideSets, noSets, scaledSets, setsJson } from "./sets.ts";
 import { stepped, told, upgraded } from "./upgrade.ts";
@@ -32,6 +38,7 @@ export function request(
     nodesLimit: event.nodesLimit,
     filter: JSON.stringify(event.filter),
     onShortage: event.onShortage,
+    ...turned(event),
     waiting: 0,
     refused: 0,
     removal: 0,
@@ -56,6 +63,13 @@ export function request(
   };
 }
 
+/** Whose turn it is, as a row says it. */
+const turned = ({ priority = priorityDefault, waitDeadlineMs = null }: TurnGiven) => ({
+  priority,
+  waitDeadlineMs,
+});
+type TurnGiven = { priority?: number | undefined; waitDeadlineMs?: number | null | undefined };
+
 /** A new wish: what was in the way of the one before is over. */
 const noReason = { reason: null, reasonSeq: null };
 
@@ -73,6 +87,8 @@ export function evolve(
   switch (event.type) {
     case "ScaleRequested":
       return { ...scale(next, counts, event.count), countSeq: seq };
+    case "TurnRequested":
+      return { ...next, ...turned(event) };
     case "DissociationDecided":
     case "AdoptionDecided":
     case "AdoptionRefused":
@@ -102,7 +118,7 @@ export function evolve(
       return { ...because(shortage(event.waiting, "wait", event.reasons)), waiting: event.waiting };
     case "PlacementRefused":
       return {
-        ...because(shortage(event.refused, "refused", event.reasons)),
+        ...because(`${waitedFor(event.waitedMs)}${shortage(event.refused, "refused", event.reasons)}`),
         waiting: 0,
         refused: event.refused,
       };
@@ -164,6 +180,10 @@ function scale(current: Deployment, counts: WorkloadCounts, count: number): Depl
     refused: 0,
   };
 }
+
+/** How long those had waited that are refused for that; empty when it is not why. */
+export const waitedFor = (ms: number | undefined): string =>
+  ms === undefined ? "" : `no room within ${Math.round(ms / 1_000)} s of waiting, which is all it may: `;
 
 /** Why there is no room, in one line: who rejected, and the smallest change that would help. */
 export function shortage(count: number, how: "wait" | "refused", reasons: Reasons): string {

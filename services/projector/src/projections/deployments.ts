@@ -23,6 +23,8 @@ const columns = [
   "nodesLimit integer not null",
   "filter text not null",
   "onShortage text not null",
+  "priority integer not null",
+  "waitDeadlineMs integer",
   "waiting integer not null",
   "refused integer not null",
   "removal integer not null",

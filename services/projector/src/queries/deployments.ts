@@ -55,6 +55,11 @@ export const DeploymentView = z.object({
     .describe("With fill and each: on how many nodes there are so many; `counts.refused` is then per node"),
   filter: z.record(z.string(), z.unknown()),
   onShortage: z.string(),
+  priority: z.int().describe("Of those that want the same room the higher gets it first"),
+  waitDeadlineMs: z
+    .int()
+    .nullable()
+    .describe("How long what is asked for may wait for room; null: without end"),
   rollout: Rollout.nullable().describe("The last step of the last upgrade"),
   requestedSeq: z.int(),
   requestedAt: z.string(),
@@ -87,13 +92,23 @@ export function showDeployment(
     number
   >;
   const { deployment, pod, app, entrypoint, release, image, state, reason, reasonSeq } = row;
-  const { strategy, nodesLimit, onShortage, requestedSeq, requestedAt, requestedBy } = row;
+  const {
+    strategy,
+    nodesLimit,
+    onShortage,
+    priority,
+    waitDeadlineMs,
+    requestedSeq,
+    requestedAt,
+    requestedBy,
+  } = row;
   const { wanted, waiting, refused, changedSeq, changedAt } = row;
   return {
     ...{ deployment, pod, app, entrypoint, release, image, state, reason, reasonSeq },
     counts: { wanted, waiting, refused, ...totalsOf(counts) },
     resources: wished(row),
-    ...{ strategy, nodesLimit, onShortage, requestedSeq, requestedAt, requestedBy, changedSeq, changedAt },
+    ...{ strategy, nodesLimit, onShortage, priority, waitDeadlineMs },
+    ...{ requestedSeq, requestedAt, requestedBy, changedSeq, changedAt },
     sets: row.sets === null ? null : parsed<DeploymentSets>(row.sets),
     filter: parsed(row.filter),
     rollout: row.rollout === null ? null : parsed<z.infer<typeof Rollout>>(row.rollout),

@@ -177,6 +177,7 @@ const request = withOne(
         nodesLimit: 0,
         filter: { includes: [], excludes: [], labels: {} },
         onShortage: choose(2) === 0 ? "wait" : "refuse",
+        ...(choose(3) === 0 && { priority: choose(101), waitDeadlineMs: 60_000 }),
       },
     ]);
     world.deployments.push({

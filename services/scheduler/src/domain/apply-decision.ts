@@ -12,6 +12,7 @@ import { momentOf } from "./moment.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import { accept, applySets } from "./sets-decided.ts";
 import { touch } from "./touch.ts";
+import { noteWaiting } from "./turn.ts";
 import {
   agentOf,
   contentAt,
@@ -53,11 +54,11 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
       placed(zone, recorded, deployment, event);
       break;
     case "PlacementDeferred":
-      recordWaiting(pod, deployment, event);
+      recordWaiting(zone, deployment, event);
       break;
     case "PlacementRefused":
       if (event.reasons.inputSeq >= deployment.requestSeq) deployment.refused += event.refused;
-      recordWaiting(pod, deployment, { waiting: 0, reasons: event.reasons });
+      recordWaiting(zone, deployment, { waiting: 0, reasons: event.reasons });
       break;
     case "SetsDecided":
       applySets(deployment, event);
@@ -170,15 +171,21 @@ function placed(
     if (replaces) beginBeside(zone, recorded, { ...replaces, successor: id });
   }
   placedInstead(zone, event);
-  recordWaiting(pod, deployment, event);
+  pod.placed += event.placed.length;
+  if (event.placed.length > 0) pod.changed = true;
+  recordWaiting(zone, deployment, event);
+  if (event.placed.length > 0) deployment.turn.placedBefore = pod.placed;
   accept(deployment);
 }
 
 function recordWaiting(
-  pod: Pod,
+  zone: Zone,
   deployment: Deployment,
   { waiting, reasons }: Pick<Of<"PlacementDeferred">, "waiting" | "reasons">,
 ): void {
+  const pod = podOf(zone, deployment.pod);
+  if (waiting > 0 !== deployment.waiting > 0) pod.changed = true;
+  noteWaiting(pod, deployment, waiting > 0, momentOf(zone));
   deployment.waiting = waiting;
   deployment.deferral = waiting > 0 && isShort(reasons) ? deferralKey(waiting, reasons) : undefined;
   if (waiting > 0) pod.waiting.add(deployment);

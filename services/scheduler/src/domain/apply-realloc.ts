@@ -66,6 +66,7 @@ export function beginRealloc(zone: Zone, recorded: RecordedEvent, event: Of<"Rea
     cause: causeOf(recorded),
   };
   if (!back) book(zone, workload, union(before, { amounts, granted: workload.granted }));
+  podOf(zone, workload.deployment.pod).changed = true;
   if (workload.wished && workload.wished.seq <= requestSeq) workload.wished = undefined;
 }
 

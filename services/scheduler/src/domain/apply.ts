@@ -22,6 +22,7 @@ import { applyRoute, noteGroup } from "./carriers.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
 import { momentOf } from "./moment.ts";
 import { touch, touchNode, touchReplacing } from "./touch.ts";
+import { turnOf } from "./turn.ts";
 import { agentOf, type Content, contentAt, type Deployment, type Node, podOf, type Zone } from "./zone.ts";
 
 /** Histories the scheduler decides from. Assignments repeat what decisions say; apps are frozen into deployments. */
@@ -157,6 +158,14 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
     return;
   }
   deployment.cause = causeOf(recorded);
+  // Whoever waits behind it may get another turn.
+  podOf(zone, deployment.pod).changed = true;
+  if (event.type === "TurnRequested") {
+    const { since, placedBefore } = deployment.turn;
+    deployment.turn = { ...turnOf(event), since, placedBefore };
+    touch(zone, deployment);
+    return;
+  }
   if (isRolloutWord(event)) {
     applyRolloutWord(deployment, event, momentOf(zone));
     touch(zone, deployment);
@@ -167,6 +176,7 @@ function applyDeployment(zone: Zone, recorded: RecordedEvent<DeploymentEvent>): 
   deployment.halted = false;
   deployment.deferral = undefined;
   deployment.waiting = 0;
+  deployment.turn.since = undefined;
   podOf(zone, deployment.pod).waiting.delete(deployment);
   if (event.type === "ScaleRequested") {
     deployment.count = event.count;
@@ -211,6 +221,7 @@ function addDeployment(
     nodesLimit: event.nodesLimit,
     filter: event.filter,
     onShortage: event.onShortage,
+    turn: turnOf(event),
     contents: new Map([[recorded.seq, contentOf(template, event.resources)]]),
     version: recorded.seq,
     stableVersion: recorded.seq,

@@ -33,6 +33,7 @@ export function noteBound(pod: Pod, node: Node): void {
 export function uncount(zone: Zone, workload: Workload): void {
   if (!workload.counted) return;
   workload.counted = false;
+  podOf(zone, workload.deployment.pod).changed = true;
   addToSpread(zone, workload.deployment.key, workload.node.name, -1);
 }
 

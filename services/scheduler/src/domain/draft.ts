@@ -1,6 +1,7 @@
 import type { AssignmentEvent, Cause, DecisionEvent, Granted } from "@eru/events";
 import type { Books } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
+import type { Hold } from "./held.ts";
 import { decisionActionsMax } from "./limits.ts";
 import { noteChange } from "./standings.ts";
 import type { Deployment, Liveness, Node, Pod, Workload, Zone } from "./zone.ts";
@@ -25,6 +26,8 @@ export type Signals = {
   steady: ReadonlySet<string>;
   /** Nodes whose drain has taken longer than it may. */
   overdue: ReadonlySet<string>;
+  /** Deployments that have waited for room as long as they may. */
+  waitedOut: ReadonlySet<string>;
 };
 
 export type LivenessChange =
@@ -40,6 +43,7 @@ export const noSignals: Signals = {
   stalled: new Map(),
   steady: new Set(),
   overdue: new Set(),
+  waitedOut: new Set(),
 };
 
 export type PassOptions = {
@@ -71,6 +75,10 @@ export class Draft {
   readonly unfinished = new Set<Deployment>();
   /** A node that is looked at as if it were being drained: a forecast. */
   drainedNode: string | undefined;
+  /** Nodes that are held for somebody who waits. */
+  holds: ReadonlyMap<Node, Hold> = new Map();
+  /** Room, counts or nodes are other ones than at the beginning: those that wait are worth a look. */
+  stirred = false;
   /** The NodeLost decisions of this pass. */
   nodeLost: number | undefined;
   #actions = 0;
@@ -92,6 +100,7 @@ export class Draft {
   fork(): Draft {
     const draft = new Draft(this.zone, this.pod, this.signals, this.options);
     draft.drainedNode = this.drainedNode;
+    draft.holds = this.holds;
     for (const [node, liveness] of this.#liveness) draft.#liveness.set(node, liveness);
     for (const [node, books] of this.#books) draft.#books.set(node, books.copy());
     for (const [key, nodes] of this.#spread) draft.#spread.set(key, new Map(nodes));
@@ -127,6 +136,7 @@ export class Draft {
   setLiveness(node: string, liveness: Liveness): void {
     this.#liveness.set(node, liveness);
     noteChange(this, node);
+    this.stirred = true;
   }
 
   livenessOf(node: Node): Liveness {
@@ -161,6 +171,7 @@ export class Draft {
 
   /** Returns what a workload holds, as if it were gone. */
   release({ node, amounts, booked }: Workload): void {
+    this.stirred = true;
     const books = this.#books.get(node.name) ?? node.books.copy();
     this.#books.set(node.name, books);
     books.giveBack(amounts, booked);
@@ -175,6 +186,7 @@ export class Draft {
 
   /** Gives so many workloads their parts of the node, within its room, and books them; undefined: none in particular. */
   book(node: Node, amounts: Amounts, many: number): readonly Granted[] | undefined {
+    this.stirred = true;
     const books = this.#books.get(node.name) ?? node.books.copy();
     this.#books.set(node.name, books);
     const granted = books.take(amounts, many);
@@ -214,6 +226,7 @@ export class Draft {
   }
 
   spread(key: string, node: string, change: number): void {
+    this.stirred = true;
     const nodes = this.#spread.get(key) ?? new Map<string, number>();
     this.#spread.set(key, nodes);
     nodes.set(node, (nodes.get(node) ?? 0) + change);

@@ -10,6 +10,7 @@ import { amountsOf } from "./amounts.ts";
 import { rolloutSettings } from "./apply-rollout.ts";
 import { risksOf } from "./downtime.ts";
 import { Draft, noSignals, type Signals } from "./draft.ts";
+import { holdFor } from "./hold.ts";
 import { forecastMax } from "./limits.ts";
 import { missingOf, needsOf, setsNow, wishedSets } from "./per-node-needs.ts";
 import { place } from "./place.ts";
@@ -17,19 +18,25 @@ import { wishOf } from "./place-missing.ts";
 import { settingsInWords } from "./rollout-step.ts";
 import { setsOf } from "./sets.ts";
 import { byName } from "./strategies/candidate.ts";
+import { turnOf } from "./turn.ts";
 import { contentAt, type Deployment, emptyPod, type Pod, podOf, targetOf, type Zone } from "./zone.ts";
 
-const draftOf = (zone: Zone, pod: Pod, elbs: Signals["elbs"]): Draft =>
-  new Draft(zone, pod, { ...noSignals, elbs }, { drainDeadlineMs: 0, actionsMax: 0 });
+function draftOf(zone: Zone, pod: Pod, elbs: Signals["elbs"]): Draft {
+  const draft = new Draft(zone, pod, { ...noSignals, elbs }, { drainDeadlineMs: 0, actionsMax: 0 });
+  draft.holds = holdFor(draft);
+  return draft;
+}
 
 /** What would be decided for a deployment now, by the very function that decides, with nothing recorded. */
 export function dryRun(zone: Zone, request: PlanRequest, elbs = noSignals.elbs): PlanReply {
   const { template, count, resources, strategy, nodesLimit, filter } = request;
+  // It would be the youngest of its priority.
+  const rank = { turn: turnOf(request), seq: Number.MAX_SAFE_INTEGER };
   const pod = zone.pods.get(request.pod) ?? emptyPod(request.pod);
   const draft = draftOf(zone, pod, elbs);
   const key = `${template.app}/${template.entrypointName}`;
   const amounts = amountsOf(resources, template);
-  const asked = { key, strategy, nodesLimit, filter };
+  const asked = { key, strategy, nodesLimit, filter, ...rank };
   const sets = countsPerNode(strategy) ? setsOf(draft, { ...asked, perNode: count, amounts }, []) : undefined;
   const needs = sets && needsOf(sets, new Map());
   const wish = wishOf(asked, amounts, [], sets && needs && wishedSets(sets, needs));

@@ -13,13 +13,18 @@ import { kindNames } from "@eru/resources";
 import { affinityText, type Nearness, nearness } from "./affinity.ts";
 import type { Amounts } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
+import { isHeldFrom } from "./held.ts";
 import { capacityMax } from "./limits.ts";
 import type { WeighedCandidate } from "./share-out.ts";
 import { untolerated } from "./taints.ts";
+import type { Rank } from "./turn.ts";
 import { isCapacityKnown, type Node } from "./zone.ts";
 
 /** What shall be placed. */
 export type Wish = {
+  /** Who wishes it; a dry run is of nobody yet. */
+  deployment: string | undefined;
+  rank: Rank;
   /** `<app>/<entrypoint>`. */
   key: string;
   amounts: Amounts;
@@ -219,6 +224,14 @@ const filters: readonly Filter[] = [
     fails: (node, { sets }) => sets !== undefined && hasNoNeed(node, sets),
     detail: (node, wish, draft) => setText(node, wish, draft),
   },
+  {
+    name: "held",
+    fails: (node, wish, draft) => isHeldFrom(draft.holds.get(node), wish),
+    detail: (node, _wish, draft) => {
+      const hold = draft.holds.get(node);
+      return `held for ${hold?.deployment}, priority ${hold?.rank.priority}: it waits and comes first`;
+    },
+  },
 ];
 
 /** The names in the order in which they are tried. */
@@ -248,7 +261,7 @@ const affinityAt = filters.findIndex(({ name }) => name === "affinity");
 const choiceFilters = filters.slice(0, affinityAt);
 const stateFilters = filters
   .slice(affinityAt + 1)
-  .filter(({ name }) => !isKind(name) && name !== "nodes_limit" && name !== "set");
+  .filter(({ name }) => !isKind(name) && name !== "nodes_limit" && name !== "set" && name !== "held");
 
 const mattering = new WeakMap<Wish, readonly Filter[]>();
 
@@ -283,7 +296,10 @@ export function rejectionOf(
   const unset = sets !== undefined && hasNoNeed(node, sets);
   // A node that has its set lacks nothing, also where it is full.
   if (unset && !limited && sets.chosen.has(node.name)) return "set";
-  return full ?? (limited ? "nodes_limit" : unset ? "set" : undefined);
+  if (full) return full;
+  if (limited) return "nodes_limit";
+  if (unset) return "set";
+  return isHeldFrom(draft.holds.get(node), wish) ? "held" : undefined;
 }
 
 /** The first filter that rejects the node, or how many more of the wished fit. */

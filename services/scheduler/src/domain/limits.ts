@@ -4,6 +4,9 @@ export const failuresMax = 5;
 /** Workloads on their way in place of those on one draining node, at a time. */
 export const movesMax = 5;
 
+/** Workloads of others placed in its pod while a deployment waits, before a node is held for it. */
+export const passedOverMax = 20;
+
 /** Deployments in the forecast of a drain, the oldest first: it travels in one message. */
 export const forecastMax = 50;
 

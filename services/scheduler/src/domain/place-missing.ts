@@ -6,6 +6,7 @@ import { actionBytes, placedBytes, placedBytesMax, templateBytesMax } from "./li
 import { type Placement, place, roomIn, verdicts } from "./place.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import { barrier } from "./serves.ts";
+import { type Ranked, rankOf } from "./turn.ts";
 import { contentAt, type Deployment, templateAt, type Workload } from "./zone.ts";
 
 /** What a deployment lacks. */
@@ -23,6 +24,8 @@ export type Missing = {
   sets?: Wish["sets"];
   /** A workload that was asked to move: the one in its stead goes there and nowhere else. */
   move?: { instead: string; to: string };
+  /** How many of them are refused when they do not fit, because they have waited as long as they may. */
+  overdue?: number;
 };
 
 /** Why a template that fits into no message is not placed. */
@@ -35,7 +38,7 @@ export const isTooLarge = (template: Template): boolean => bytesOf(template) > t
 
 /** What a deployment wants of a node. */
 export function wishOf(
-  deployment: Pick<Deployment, "key" | "strategy" | "nodesLimit" | "filter">,
+  deployment: Pick<Deployment, "key" | "strategy" | "nodesLimit" | "filter"> & Ranked,
   amounts: Amounts,
   retiring: readonly Workload[],
   sets?: Wish["sets"],
@@ -44,6 +47,8 @@ export function wishOf(
   for (const { counted, node } of retiring)
     if (counted) perNode.set(node.name, (perNode.get(node.name) ?? 0) + 1);
   return {
+    deployment: deployment.id,
+    rank: rankOf(deployment),
     key: deployment.key,
     amounts,
     strategy: deployment.strategy,
@@ -86,12 +91,17 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
   const now = Math.min(wanted, affordable, portionOf(wish.amounts));
   const placement = place(draft, wish, { wanted, now, resources });
   const placed = placement.placed.reduce((sum, { count }) => sum + count, 0);
-  const waiting = wanted - placed;
+  const overdue = isShort(placement.reasons) ? Math.min(wanted - placed, missing.overdue ?? 0) : 0;
+  const waiting = wanted - placed - overdue;
+  if (overdue > 0) refuseOverdue(draft, deployment, missing, { overdue, reasons: placement.reasons });
   if (placed > 0) {
     draft.spend(placed * cost);
     record(draft, deployment, missing, { template, placement, waiting });
     if (waiting > 0 && !isShort(placement.reasons)) draft.unfinished.add(deployment);
-  } else if (refused > 0 || deferralKey(waiting, placement.reasons) !== deployment.deferral) {
+  } else if (
+    waiting > 0 &&
+    (refused + overdue > 0 || deferralKey(waiting, placement.reasons) !== deployment.deferral)
+  ) {
     const { id } = deployment;
     draft.spend(1);
     draft.decide(
@@ -150,6 +160,27 @@ export function recordRefused(
       deployment: deployment.id,
       refused,
       reasons: withTables(draft, deployment, { ...reasons, scores }),
+    },
+    cause,
+  );
+}
+
+/** They have waited as long as they may. */
+function refuseOverdue(
+  draft: Draft,
+  deployment: Deployment,
+  { cause }: Missing,
+  { overdue, reasons }: { overdue: number; reasons: Reasons },
+): void {
+  const { waitDeadlineMs: waitedMs = 0 } = deployment.turn;
+  draft.spend(1);
+  draft.decide(
+    {
+      type: "PlacementRefused",
+      deployment: deployment.id,
+      refused: overdue,
+      waitedMs,
+      reasons: withTables(draft, deployment, reasons),
     },
     cause,
   );

@@ -2,12 +2,14 @@ import { adopt, undoAdoptions } from "./adopt.ts";
 import { concerned } from "./concerned.ts";
 import { dissociate } from "./dissociate.ts";
 import { type Decided, Draft, type Order, type PassOptions, type Signals } from "./draft.ts";
+import { holdFor } from "./hold.ts";
 import { keep } from "./keep.ts";
 import { reallocate } from "./realloc.ts";
 import { graceSecondsDefault, remove, stop } from "./remove.ts";
 import { withoutSuccessors } from "./replace.ts";
 import { rollOut } from "./rollout.ts";
 import { shareCores } from "./shared-cores.ts";
+import { orderly } from "./turn.ts";
 import { changeWorkloads, orderDrained } from "./verbs.ts";
 import type { Deployment, Pod, Zone } from "./zone.ts";
 
@@ -25,20 +27,29 @@ export type Pass = {
 };
 
 /**
- * One pass over a pod: everything that follows from the zone and the signals, for the deployments in `focus`, those that
- * wait, those on draining nodes and those that a change of a node concerns. Looking at more deployments than needed decides nothing else.
+ * One pass over a pod: everything that follows from the zone and the signals, for the deployments in `focus`, those on
+ * draining nodes, those that a change of a node concerns and, when something changed that may give them room, those that
+ * wait; in the order of their turns. Looking at more deployments than needed decides nothing else.
  * Pure: the same zone and signals give the same pass.
  */
 export function plan(
   zone: Zone,
   pod: Pod,
-  given: { focus: Iterable<string> | "all"; signals: Signals; options: PassOptions },
+  given: {
+    focus: Iterable<string> | "all";
+    /** Nothing changed that could give those room that wait: they are left alone unless the pass changes something. */
+    still?: boolean;
+    signals: Signals;
+    options: PassOptions;
+  },
 ): Pass {
   const draft = new Draft(zone, pod, given.signals, given.options);
-  const { stalled, steady } = given.signals;
+  const { stalled, steady, waitedOut } = given.signals;
   const named =
-    given.focus === "all" ? pod.deployments.keys() : [...given.focus, ...stalled.keys(), ...steady];
-  const focus = new Set(pod.waiting);
+    given.focus === "all"
+      ? pod.deployments.keys()
+      : [...given.focus, ...stalled.keys(), ...steady, ...waitedOut];
+  const focus = new Set<Deployment>();
   for (const id of named) {
     const deployment = pod.deployments.get(id);
     if (deployment) focus.add(deployment);
@@ -51,7 +62,9 @@ export function plan(
   pauseOverdue(draft);
   takeBackOrphans(draft);
   stopDrained(draft);
-  for (const deployment of [...focus].sort((a, b) => a.seq - b.seq)) {
+  draft.holds = holdFor(draft);
+  for (const deployment of orderly(new Set([...focus, ...pod.waiting]))) {
+    if (given.still && !draft.stirred && !focus.has(deployment)) continue;
     if (deployment.failures > 0 && steady.has(deployment.id))
       draft.decide({ type: "DeploymentSteady", deployment: deployment.id }, deployment.cause);
     follow(draft, deployment);

@@ -65,9 +65,10 @@ const request = fc.oneof(
         { volumes: [{ to: "/data", sizeMib: 300 }], storageMib: 100 },
         { ports: [{ hostPort: 80, port: 8080 }] },
       ),
+      fc.constantFrom(undefined, 40, 60),
     )
     .map(
-      ([deployment, count, nodesLimit, onShortage, cpu, strategy, more]): Step =>
+      ([deployment, count, nodesLimit, onShortage, cpu, strategy, more, priority]): Step =>
         (world) => {
           if (isUsed(world, deployment)) return;
           const resources = { cpu, memoryMib: 100, ...more };
@@ -76,6 +77,7 @@ const request = fc.oneof(
             onShortage: onShortage as "wait",
             resources,
             strategy,
+            ...(priority !== undefined && { priority }),
           });
         },
     ),
@@ -100,6 +102,11 @@ const request = fc.oneof(
     (deployment): Step =>
       (world) =>
         void (isUsed(world, deployment) && world.request({ type: "RemovalRequested", deployment })),
+  ),
+  fc.tuple(id, fc.constantFrom(30, 70)).map(
+    ([deployment, priority]): Step =>
+      (world) =>
+        void (isUsed(world, deployment) && world.request({ type: "TurnRequested", deployment, priority })),
   ),
 );
 
@@ -202,6 +209,7 @@ const signals = fc
       liveness: given.liveness as LivenessChange[],
       stops: new Map(world.due({ elbs, expired: draining })),
       stalled: lateIn(world, given.told),
+      waitedOut: new Set(given.told ? [given.told] : []),
       steady: new Set(given.told ? [given.told] : []),
     };
   });
@@ -279,6 +287,11 @@ function signalsOf(decided: readonly DecisionEvent[]): Signals {
     ),
     steady: new Set(only(decided, "DeploymentSteady").map(({ deployment }) => deployment)),
     overdue: new Set(only(decided, "DrainOverdue").map(({ node }) => node)),
+    waitedOut: new Set(
+      only(decided, "PlacementRefused").flatMap(({ deployment, waitedMs }) =>
+        waitedMs === undefined ? [] : [deployment],
+      ),
+    ),
   };
 }
 

@@ -8,6 +8,7 @@ import { withoutSuccessors } from "./replace.ts";
 import { byName, type Candidate } from "./strategies/candidate.ts";
 import { perNodeRules } from "./strategies/index.ts";
 import { chooseNodes, type PerNodeRule } from "./strategies/per-node.ts";
+import type { Ranked } from "./turn.ts";
 import type { Deployment, Node, Workload } from "./zone.ts";
 
 /** What a deployment that counts per node shall have where. */
@@ -26,12 +27,13 @@ export type Sets = {
 };
 
 /** What is asked for, of a deployment or a dry run of one. */
-type Asked = Pick<Deployment, "key" | "strategy" | "nodesLimit" | "filter"> & {
-  perNode: number;
-  amounts: Wish["amounts"];
-  /** Its age, and who it is: FILL counts what others have. Absent: it is not there yet. */
-  own?: Deployment;
-};
+type Asked = Pick<Deployment, "key" | "strategy" | "nodesLimit" | "filter"> &
+  Ranked & {
+    perNode: number;
+    amounts: Wish["amounts"];
+    /** Its age, and who it is: FILL counts what others have. Absent: it is not there yet. */
+    own?: Deployment;
+  };
 
 /** A node without the deployment's workloads that could have a set. */
 type Newcomer = Candidate & { at: Node; preference: number };

@@ -3,6 +3,7 @@ import { failuresMax } from "./limits.ts";
 import { dropVainMoves, parted, placeMoves, retireMoved } from "./moves.ts";
 import { endWaiting, type Missing, placeMissing } from "./place-missing.ts";
 import { remove, removeSurplus } from "./remove.ts";
+import { addedOf } from "./turn.ts";
 import { type Deployment, targetOf, type Workload } from "./zone.ts";
 
 /** Keeps a deployment that is not being upgraded, or whose upgrade is held, at its count of workloads wherever they are. */
@@ -33,6 +34,7 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
   if (wanted > 0)
     placed = placeMissing(draft, deployment, {
       wanted,
+      overdue: draft.signals.waitedOut.has(deployment.id) ? addedOf(deployment) : 0,
       refusable: deployment.onShortage === "refuse" ? Math.max(0, target - deployment.accepted) : 0,
       version,
       because: becauseOf(deployment, { lost: lost.size > 0, failed: replaced.size > 0 }),

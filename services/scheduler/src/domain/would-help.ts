@@ -51,6 +51,11 @@ export function againstOneKind(draft: Draft, wish: Wish, obstacles: readonly Obs
     onlyBy("nodes_limit"),
     () => `raise nodesLimit above ${wish.nodesLimit}, or add a node: every node with room has that many`,
   );
+  say(
+    onlyBy("held"),
+    (nodes) =>
+      `let what ${nodes} is held for have its place, scale that down, or give this a higher priority`,
+  );
   say(onlyBy("draining"), (nodes) => `cancel the drain of ${nodes}`);
   say(onlyBy("label"), (nodes) => `give ${nodes} the label the request wants, or drop it from the request`);
   say(

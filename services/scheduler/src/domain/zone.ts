@@ -20,6 +20,7 @@ import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
 import type { Rollout } from "./rollout-state.ts";
 import type { DecidedSets } from "./sets-decided.ts";
+import type { Turn } from "./turn.ts";
 
 /** What the log says about a node's heartbeats. Only an alive node gets new workloads; only a lost one's are replaced. */
 export type Liveness = "unknown" | "alive" | "suspect" | "lost";
@@ -174,6 +175,8 @@ export type Deployment = {
   readonly nodesLimit: number;
   readonly filter: NodeFilter;
   readonly onShortage: "wait" | "refuse";
+  /** How it stands to others that want the same room. */
+  turn: Turn;
   /** What runs or shall run, by the sequence of its request. */
   readonly contents: Map<number, Content>;
   /** The template that is wished. */
@@ -243,8 +246,10 @@ export type Pod = {
   readonly orphans: Map<string, Orphan>;
   /** Deployments whose state changed since a pass last looked at them. */
   readonly touched: Set<string>;
-  /** A node changed, so waiting deployments are worth a try. */
+  /** A node, what is on it, or who waits changed: those that wait are worth a try. */
   changed: boolean;
+  /** Workloads ever placed. */
+  placed: number;
 };
 
 /** Everything the scheduler decides from: a fold of the log, the same for the same log. */
@@ -314,6 +319,7 @@ export const emptyPod = (name: string): Pod => ({
   orphans: new Map(),
   touched: new Set(),
   changed: false,
+  placed: 0,
 });
 
 /** The pod of the name; pods come into being with their first node, deployment or decision. */

@@ -214,9 +214,10 @@ export class World {
   }
 
   /** The pass as it would be decided now. */
-  plan(signals: Partial<Signals> = {}, focus: Iterable<string> | "all" = "all"): Pass {
+  plan(signals: Partial<Signals> = {}, focus: Iterable<string> | "all" = "all", still = false): Pass {
     return plan(this.zone, podOf(this.zone, "p"), {
       focus,
+      still,
       signals: { ...noSignals, ...signals },
       options: this.options,
     });
@@ -245,8 +246,10 @@ export class World {
   pass(signals: Partial<Signals> = {}): DecisionEvent[] {
     const pod = podOf(this.zone, "p");
     const focus = [...pod.touched];
+    const still = !pod.changed;
     pod.touched.clear();
-    const pass = this.plan(signals, focus);
+    const pass = this.plan(signals, focus, still);
+    pod.changed = false;
     for (const id of pass.unfinished) pod.touched.add(id);
     this.record(pass);
     return pass.decisions.map(({ event }) => event);

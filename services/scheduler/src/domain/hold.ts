@@ -1,0 +1,47 @@
+import { Books, kindNames } from "@eru/resources";
+import type { Draft } from "./draft.ts";
+import { allRejectionsOf, type Wish } from "./filters.ts";
+import type { Hold } from "./held.ts";
+import { passedOverMax } from "./limits.ts";
+import { wishOf } from "./place-missing.ts";
+import { orderly, rankOf } from "./turn.ts";
+import { capacityOf, contentAt, type Node, type Pod } from "./zone.ts";
+
+/**
+ * Of those that wait, the first whom others have passed over too often has a node held for it: the one where the least
+ * must become free. What becomes free there is left for it, so that small ones cannot keep it waiting for ever.
+ */
+export function holdFor(draft: Draft): Map<Node, Hold> {
+  const holds = new Map<Node, Hold>();
+  for (const deployment of orderly(passedOver(draft.pod))) {
+    const { amounts } = contentAt(deployment, deployment.version);
+    const node = closest(draft, wishOf(deployment, amounts, []));
+    if (!node) continue;
+    holds.set(node, { deployment: deployment.id, rank: rankOf(deployment) });
+    break;
+  }
+  return holds;
+}
+
+const passedOver = ({ waiting, placed }: Pod) =>
+  [...waiting].filter(({ turn, removed }) => !removed && placed - turn.placedBefore >= passedOverMax);
+
+/** The node that is full, but large enough, and lacks the smallest part of what is asked for; on a tie the first by name. */
+function closest(draft: Draft, wish: Wish): Node | undefined {
+  let found: { node: Node; part: number } | undefined;
+  for (const node of draft.pod.nodes.values()) {
+    const rejections = allRejectionsOf(node, wish, draft);
+    const size = capacityOf(node);
+    // Where it has room now it is placed when its turn comes, before those from whom a node would be held.
+    if (rejections.length === 0) return undefined;
+    if (!size || !rejections.every((name) => kindNames.some((kind) => kind === name))) continue;
+    if (Books.open(size).room(wish.amounts, 1) < 1) continue;
+    const part = draft
+      .booksOf(node)
+      .lacks(wish.amounts)
+      .reduce((most, lack) => Math.max(most, lack.part), 0);
+    if (!found || part < found.part || (part === found.part && node.name < found.node.name))
+      found = { node, part };
+  }
+  return found?.node;
+}
