@@ -175,6 +175,7 @@ const intent = [
   "eru.user.*",
   "eru.certificate.*",
   "eru.balancer.*",
+  "eru.quota.*",
 ];
 
 /** Names and passwords go into the file as they are; `$` would make a variable or a hash of them. */

@@ -9,6 +9,7 @@ import { UnreadableEventError } from "./errors.ts";
 import { FactEvent } from "./fact.ts";
 import { NodeEvent } from "./node.ts";
 import { PodEvent } from "./pod.ts";
+import { QuotaEvent } from "./quota.ts";
 import { ElbEvent, RouteEvent } from "./route.ts";
 import { type HistoryKind, historyKind } from "./subjects.ts";
 import { upcast } from "./upcasters.ts";
@@ -29,6 +30,7 @@ export const eventSchemas = {
   user: UserEvent,
   certificate: CertificateEvent,
   acme: AcmeEvent,
+  quota: QuotaEvent,
 } as const satisfies Record<HistoryKind, z.ZodType>;
 
 /** Any event of the log. */

@@ -18,6 +18,7 @@ test("every kind of history has a subject that names it", () => {
     subjects.user("u"),
     subjects.certificate("c"),
     subjects.acme("c.example.org"),
+    subjects.quota("app_a_pod_p"),
   ];
   expect(examples.map(historyKind)).toEqual([...historyKinds]);
 });

@@ -31,6 +31,8 @@ export const subjects = {
   balancer: (elb: string) => `eru.balancer.${token(elb)}`,
   user: (user: string) => `eru.user.${token(user)}`,
   certificate: (certificate: string) => `eru.certificate.${token(certificate)}`,
+  /** What the deployments of an app or in a pod may wish together, by the quota's name. */
+  quota: (quota: string) => `eru.quota.${token(quota)}`,
   /** What became of an ACME certificate, by its name or by the host of the route that asks for it. */
   acme: (certificate: string) => `eru.acme.certificate.${hostToken(certificate)}`,
   /** The account with an ACME directory, by a name made from the directory's URL. */
@@ -53,6 +55,7 @@ export const historyKinds = [
   "user",
   "certificate",
   "acme",
+  "quota",
 ] as const;
 export type HistoryKind = (typeof historyKinds)[number];
 

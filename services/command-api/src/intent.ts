@@ -15,6 +15,7 @@ import { elb } from "./domain/elb.ts";
 import { node } from "./domain/node.ts";
 import { Occupancy } from "./domain/occupancy.ts";
 import { pod } from "./domain/pod.ts";
+import { quota } from "./domain/quota.ts";
 import { route } from "./domain/route.ts";
 import { dueOf, type StageJudged } from "./domain/stage.ts";
 import { user } from "./domain/user.ts";
@@ -59,6 +60,7 @@ export class Intent {
   readonly deployments = new States(deployment);
   readonly routes = new States(route);
   readonly certificates = new States(certificate);
+  readonly quotas = new States(quota);
   readonly elbs = new States(elb);
   /** Hosts of which a staged change shall be promoted or taken back, by what load balancers said of it. */
   readonly dueStages = new Set<string>();
@@ -98,6 +100,13 @@ export class Intent {
     if (kind === "assignment" || kind === "fact" || kind === "decision") return;
     this.#lastSeq.set(message.subject, message.seq);
     this.#remember(events[0]);
+  }
+
+  /** How many nodes are in a pod. */
+  nodesIn(pod: string): number {
+    let count = 0;
+    for (const [, node] of this.nodes) if (node.phase === "present" && node.pod === pod) count++;
+    return count;
   }
 
   /** The sequence of the newest message of an intent history; 0 when there is none. */
@@ -194,6 +203,11 @@ export class Intent {
       case "ElbForgotten":
         this.elbs.apply(event.elb, event);
         break;
+      case "QuotaSet":
+      case "QuotaRemoved":
+      case "QuotaCharged":
+        this.quotas.apply(event.quota, event);
+        break;
       case "UserAdded":
       case "TokenIssued":
         this.tokens.apply(event);
@@ -231,6 +245,7 @@ function idsOf(event: EruEvent): Ids {
   if ("deployment" in event && "workload" in event)
     return { deployment: event.deployment, workload: event.workload };
   if ("deployment" in event) return { deployment: event.deployment };
+  if ("quota" in event) return { quota: event.quota };
   if ("node" in event) return { node: event.node };
   if ("pod" in event && event.pod !== undefined) return { pod: event.pod };
   if ("host" in event) return { host: event.host };

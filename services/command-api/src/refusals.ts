@@ -2,6 +2,7 @@ import type { FieldFault } from "@eru/service";
 import type { Names, Refusal } from "./domain/refusal.ts";
 import { elbRows } from "./elb-refusals.ts";
 import type { Intent } from "./intent.ts";
+import { quotaRows } from "./quota-refusals.ts";
 import { rolloutRows } from "./rollout-refusals.ts";
 
 // The one table from refusals to answers. Unknown thing 404, contradiction 409, everything else 422.
@@ -229,6 +230,7 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
       `deployment ${quoted(r.deployment)} was removed, so there is nothing that ${quoted(r.workload)} could belong to: deploy anew, then end the container on its node by hand`,
   },
   ...rolloutRows,
+  ...quotaRows,
   resources_contradict: {
     status: 422,
     field: "resources",

@@ -16,6 +16,7 @@ import { addEvents } from "./queries/events.ts";
 import { addNodes } from "./queries/nodes.ts";
 import { addPods } from "./queries/pods.ts";
 import { addRebalances } from "./queries/rebalances.ts";
+import { addQuotas } from "./queries/quotas.ts";
 import { addRollouts } from "./queries/rollouts.ts";
 import { addRoutes } from "./queries/routes.ts";
 import { addStages } from "./queries/stages.ts";
@@ -56,6 +57,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   addElbs(queries, elbs);
   addStages(queries, elbs);
   addCertificates(queries, metrics);
+  addQuotas(queries);
   addUsers(queries);
   addEvents(queries);
   addRebalances(queries);

@@ -20,6 +20,7 @@ export type Tables = {
   routes: RouteRow;
   stages: StageRow;
   certificates: CertificateRow;
+  quotas: QuotaRow;
   routeCertificates: { host: string; certificate: string };
   elbs: ElbRow;
   users: UserRow;
@@ -113,6 +114,17 @@ export type ReleaseRow = {
   registeredSeq: number;
   registeredAt: string;
   registeredBy: string;
+};
+
+export type QuotaRow = {
+  quota: string;
+  app: string | null;
+  pod: string | null;
+  /** JSON. */
+  limits: string;
+  setSeq: number;
+  setAt: string;
+  setBy: string;
 };
 
 /** How many workloads of a deployment are in each state. */

@@ -14,6 +14,7 @@ import { addNode } from "./node.ts";
 import { addPlan } from "./plan.ts";
 import { addPod } from "./pod.ts";
 import { addRebalance } from "./rebalance.ts";
+import { addQuota } from "./quota.ts";
 import { addRelease } from "./release.ts";
 import { addRollout } from "./rollout.ts";
 import { addRoute } from "./route.ts";
@@ -57,6 +58,7 @@ export function addCommands(cli: Cli): void {
   addRebalance(cli);
   addApp(cli);
   addRelease(cli);
+  addQuota(cli);
   program.commandsGroup("What runs:");
   addDeploy(cli);
   addPlan(cli);

@@ -26,7 +26,14 @@ import { same } from "./same.ts";
 import { freeze, type Wanted } from "./template.ts";
 import { changedTurn, perNodeWaits, type TurnChange, turnIn } from "./turn.ts";
 
-type Live = { phase: "live"; pod: string; count: number; strategy: Strategy; turn: Turn } & Rollouts;
+type Live = {
+  phase: "live";
+  pod: string;
+  count: number;
+  strategy: Strategy;
+  nodesLimit: number;
+  turn: Turn;
+} & Rollouts;
 
 /** A deployment as its history tells it. */
 export type Deployment = { phase: "absent" } | Live | { phase: "removed"; pod: string };
@@ -76,9 +83,9 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistor
 
   evolve: (state, event) => {
     if (event.type === "DeploymentRequested") {
-      const { pod, count, strategy, template, resources } = event;
-      const turn = turnIn(event);
-      return { phase: "live", pod, count, strategy, turn, ...noRollouts({ template, resources }) };
+      const { pod, count, strategy, nodesLimit, template, resources } = event;
+      const wish = { pod, count, strategy, nodesLimit, turn: turnIn(event) };
+      return { phase: "live", ...wish, ...noRollouts({ template, resources }) };
     }
     if (state.phase !== "live") return state;
     switch (event.type) {

@@ -1,3 +1,5 @@
+import type { chargeKinds } from "@eru/events";
+
 // Every expected no, as data. The texts are made in one table at the edge (problems.ts), where names can be offered.
 
 /** Some of the names that stand in the way, and how many there are in all. */
@@ -58,6 +60,17 @@ type Reason =
   | { code: "settings_invalid"; message: string }
   | { code: "resources_contradict"; detail: string }
   | { code: "route_unknown"; host: string }
+  | { code: "quota_unknown"; quota: string }
+  | {
+      code: "quota_exceeded";
+      quota: string;
+      kind: (typeof chargeKinds)[number];
+      limit: number;
+      /** What other deployments wish, and this one: before, and with what is asked. */
+      others: number;
+      had: number;
+      wants: number;
+    }
   | { code: "route_changed"; host: string }
   | { code: "nothing_to_undo"; host: string; to: number; first: number }
   | { code: "host_owned"; host: string; owner: string | undefined; app: string | undefined }

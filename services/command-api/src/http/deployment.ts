@@ -35,6 +35,7 @@ import { problemOf } from "../problems.ts";
 import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
+import { withQuotas } from "./follow-quotas.ts";
 import { withRoutes } from "./follow-routes.ts";
 import { planChanged } from "./plan-changed.ts";
 import { WishedResources } from "./resources.ts";
@@ -181,7 +182,7 @@ function requestDeployment({ body, commandId }: DeploymentInput): Command {
     decide: (intent) => {
       const command = { type: "RequestDeployment", ...wishOf(body, deployment, intent) } as const;
       const decided = decider.decide(intent.deployments.get(deployment), command);
-      return withRoutes(intent, deployment, about(subject, { deployment }, decided));
+      return followed(intent, deployment, about(subject, { deployment }, decided));
     },
   };
 }
@@ -199,6 +200,10 @@ function wishOf(body: NewDeployment, deployment: string, intent: Intent): Deploy
   return { ...body, deployment, turn: turnGiven(body), appState, podPhase, podOfNode };
 }
 
+/** A decision with the routes that follow from it, within the quotas. */
+const followed = (intent: Intent, deployment: string, decided: Decided): Decided =>
+  withQuotas(intent, deployment, withRoutes(intent, deployment, decided));
+
 /** A command about a deployment that is there: its pod, and so its history, are known from the log alone. */
 export function change(deployment: string, wish: (intent: Intent) => DeploymentCommand): Command {
   return {
@@ -210,7 +215,7 @@ export function change(deployment: string, wish: (intent: Intent) => DeploymentC
         return { ok: false, refusal: { code: "deployment_unknown", deployment, removed: false } };
       const subject = subjects.deployment(state.pod, deployment);
       const decided = decider.decide(state, wish(intent));
-      return withRoutes(intent, deployment, about(subject, { deployment }, decided));
+      return followed(intent, deployment, about(subject, { deployment }, decided));
     },
   };
 }
@@ -244,7 +249,7 @@ async function plan(deps: RouteDeps, live: Live, { body, commandId }: Deployment
   }
   const subject = subjects.deployment(body.pod, deployment);
   const made: Decided = { ok: true, subject, ids: { deployment }, events: [request.event] };
-  const routed = withRoutes(follower.intent, deployment, made);
+  const routed = followed(follower.intent, deployment, made);
   if (!routed.ok) throw problemOf(routed.refusal, follower.intent);
   const { type: _, onShortage: __, waitDeadlineMs: ___, ...asked } = request.event;
   return await askScheduler(live, { asked, answer: PlanReply, timeoutMs: deps.limits.planTimeoutMs });

@@ -6,6 +6,7 @@ import { about, type Command } from "../handle.ts";
 import type { Intent } from "../intent.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
 import { turnOf } from "./deployment.ts";
+import { withQuotas } from "./follow-quotas.ts";
 
 const Body = ReallocAmounts.refine(
   (amounts) => Object.keys(amounts).length > 0,
@@ -64,7 +65,11 @@ function asked(
         const at = "workload" in ids ? { at: "workload" } : {};
         return { ok: false, refusal: { code: "deployment_unknown", deployment, removed: false, ...at } };
       }
-      return about(subjects.deployment(state.pod, deployment), ids, decide(intent));
+      return withQuotas(
+        intent,
+        deployment,
+        about(subjects.deployment(state.pod, deployment), ids, decide(intent)),
+      );
     },
   };
 }

@@ -142,6 +142,7 @@ test("every command is described, with what it answers, to everybody", async () 
     "delete /v1/nodes/{node}",
     "delete /v1/nodes/{node}/drain",
     "delete /v1/pods/{pod}",
+    "delete /v1/quotas/{quota}",
     "delete /v1/routes/{host}",
     "patch /v1/nodes/{node}/resources",
     "post /v1/apps",
@@ -182,6 +183,7 @@ test("every command is described, with what it answers, to everybody", async () 
     "put /v1/deployments/{deployment}/turn",
     "put /v1/nodes/{node}/labels",
     "put /v1/nodes/{node}/resources",
+    "put /v1/quotas",
     "put /v1/routes/{host}",
   ]);
   for (const { name, operation } of operations) {

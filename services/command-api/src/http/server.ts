@@ -19,6 +19,7 @@ import { explainRoute } from "./explain.ts";
 import { Gate } from "./gate.ts";
 import { nodeRoutes } from "./node.ts";
 import { podRoutes } from "./pod.ts";
+import { quotaRoutes } from "./quota.ts";
 import { reallocRoutes } from "./realloc.ts";
 import { rebalanceRoutes } from "./rebalance.ts";
 import { rolloutRoutes } from "./rollout.ts";
@@ -75,6 +76,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   whyNotRoute(routes, broker.live);
   reallocRoutes(routes);
   turnRoutes(routes);
+  quotaRoutes(routes);
   return app;
 }
 

@@ -13,6 +13,7 @@ export const objectKinds = [
   "elb",
   "user",
   "certificate",
+  "quota",
 ] as const;
 
 /** A workload's deployment: its id without the counter at the end. */
@@ -51,6 +52,7 @@ export function objectsOf(
   if (event.type === "RouteStaged") for (const elb of event.elbs) add("elb", elb);
   if ("elb" in event) add("elb", event.elb);
   if ("certificate" in event) add("certificate", event.certificate);
+  if ("quota" in event) add("quota", event.quota);
   if ("user" in event) add("user", event.user);
   if ("pod" in event) add("pod", event.pod);
   // A pod's own histories name it in the subject.

@@ -1,4 +1,4 @@
-import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
+import type { DecisionEvent, EruEvent, FactEvent, GivenResources, QuotaLimits } from "@eru/events";
 import { commandFault, priorityDefault, unreachable } from "@eru/events";
 import { type AboutDissociation, ofDissociation } from "./dissociation-sentence.ts";
 import { ofRealloc } from "./realloc-sentence.ts";
@@ -235,6 +235,11 @@ function ofIntent(event: Intent): string {
   }
 }
 
+const limitsText = (limits: QuotaLimits): string =>
+  Object.entries(limits)
+    .map(([kind, most]) => `at most ${most} ${kind}`)
+    .join(", ");
+
 const labels = (all: Readonly<Record<string, string>>): string =>
   Object.entries(all)
     .map(([name, value]) => `${name}=${value}`)
@@ -319,6 +324,12 @@ function ofWish(event: Wish): string {
       return `certificate ${event.certificate} issued by ACME for ${event.hosts.join(", ")}, good until ${event.notAfter}`;
     case "AcmeOrderFailed":
       return `certificate ${event.certificate} could not be got by ACME, next try ${event.retryAt}: ${event.error}`;
+    case "QuotaSet":
+      return `quota ${event.quota} set: ${limitsText(event.limits)}`;
+    case "QuotaRemoved":
+      return `quota ${event.quota} removed`;
+    case "QuotaCharged":
+      return `${event.deployment} is within quota ${event.quota}`;
     case "UserAdded":
       return `user ${event.user} added`;
     case "TokenIssued":

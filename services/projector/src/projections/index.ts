@@ -9,6 +9,7 @@ import { events } from "./events.ts";
 import { nodes } from "./nodes.ts";
 import { pods } from "./pods.ts";
 import { rebalances } from "./rebalances.ts";
+import { quotas } from "./quotas.ts";
 import { releases } from "./releases.ts";
 import { rollouts, rolloutsTable } from "./rollouts.ts";
 import { routes } from "./routes.ts";
@@ -26,6 +27,7 @@ export const projections: readonly Projection[] = [
   routes,
   stages,
   certificates,
+  quotas,
   elbs,
   workloads,
   rebalances,
