@@ -208,6 +208,36 @@ describe("what does not come true", () => {
     expect((await eru(`${line} --dry-run`)).code).toBe(1);
   });
 
+  test("of those that wait the higher priority gets room first, and a deadline ends waiting", async () => {
+    const line = "deploy hello --release v1 --pod demo --include n2 --cpu 1.5 --memory 32M --count 1";
+    const first = idOf((await eru(`${line} --wait`)).out);
+    const low = idOf((await eru(`${line} --priority 10`)).out);
+    const high = idOf((await eru(`${line} --priority 90`)).out);
+    await eru(`remove ${first} --wait`);
+    const state = async (id: string) =>
+      (await json<{ deployment: { state: string } }>(`deployment show ${id}`)).deployment.state;
+    await until("the higher one has the room", async () => (await state(high)) === "running");
+    expect(await state(low)).toBe("waiting");
+    expect((await eru(`deployment priority ${low} 20 --wait-deadline 1s`)).out).toContain(
+      "priority 20 asked for",
+    );
+    await until("the deadline passes", async () => (await state(low)) === "refused");
+    expect((await eru(`why ${low}`)).out).toContain("no room within 1 s of waiting, which is all it may");
+    for (const id of [low, high]) await eru(`remove ${id} --wait`);
+  });
+
+  test("a quota refuses what would exceed it, and says what is used", async () => {
+    const id = idOf((await eru(`${deployHello} 2 --release v1 --wait`)).out);
+    const set = await eru("quota set --app hello --pod demo --instances 1 --cpu 8");
+    expect(set.out).toContain("over its limit: instances");
+    const refused = await eru(`${deployHello} 1 --release v1`);
+    expect([refused.code, refused.err]).toEqual([3, expect.stringContaining("allows 1 workloads")]);
+    expect((await eru(`scale ${id} 1 --wait`)).code).toBe(0);
+    expect((await eru("quota list")).out).toMatch(/app_hello_pod_demo +1 of 1 +0.1 of 8/);
+    expect((await eru("quota remove app_hello_pod_demo")).code).toBe(0);
+    await eru(`remove ${id} --wait`);
+  });
+
   test("an image that does not exist shows the engine's words", async () => {
     const { code, out, err } = await eru(`${deployHello} 1 --release broken --wait --timeout 2s`);
     expect(code).toBe(1);
