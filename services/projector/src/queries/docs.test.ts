@@ -23,6 +23,9 @@ test("every query of the description is there and answers, and every query there
   world.append(subjects.route("shop.localhost"), userActor, [
     { type: "RouteStaged", host: "shop.localhost", stage: "s1", elbs: ["e1"], content },
   ]);
+  world.append(subjects.quota("app_shop"), userActor, [
+    { type: "QuotaSet", quota: "app_shop", app: "shop", limits: { cpu: 8, instances: 20 } },
+  ]);
   await zone.copy(world.log);
   await using projector = await startProjector({ path: folder.file("v.db"), connect: zone.connect });
   await projector.ready();

@@ -5,6 +5,7 @@ import { changeStep } from "./change-histories.ts";
 import { dissociationStep } from "./dissociation-histories.ts";
 import { elbReportsStep, elbWordStep, stageStep } from "./elb-histories.ts";
 import { factStep } from "./facts.ts";
+import { quotaStep, turnStep } from "./quota-histories.ts";
 import { reallocStep } from "./realloc-histories.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
 
@@ -379,13 +380,15 @@ const staying = (world: World) => world.workloads.filter(({ going }) => going ==
 const change: Step = withOne(staying, changeStep);
 const realloc: Step = withOne(staying, reallocStep);
 const dissociation: Step = withOne(staying, dissociationStep);
+const turn: Step = withOne((world) => world.deployments.filter(({ removed }) => !removed), turnStep);
+const quota: Step = withOne((world) => world.deployments, quotaStep);
 const facts: Step = withOne((world) => world.workloads, factStep);
 
 // A step that is listed twice is taken twice as often.
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReportsStep, addUser],
-  ...[certificateStep, realloc, dissociation, elbWordStep, stageStep],
+  ...[certificateStep, realloc, dissociation, elbWordStep, stageStep, turn, quota],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

@@ -51,10 +51,6 @@ export function story(): World {
       ...{ elb: "e1", bootId: "b1", appliedSeq: world.seq, changedPools: 1, changedHosts: 1 },
     },
   ]);
-  user(subjects.quota("app_shop"), {
-    type: "QuotaSet",
-    ...{ quota: "app_shop", app: "shop", limits: { cpu: 8, instances: 20 } },
-  });
   user(subjects.certificate("www"), {
     type: "CertificateStored",
     certificate: "www",
