@@ -153,6 +153,7 @@ export class Intent {
   }
 
   #evolve(event: EruEvent): void {
+    if ("quota" in event) return this.quotas.apply(event.quota, event);
     switch (event.type) {
       case "PodAdded":
       case "PodRemoved":
@@ -202,11 +203,6 @@ export class Intent {
       case "ElbJoinRequested":
       case "ElbForgotten":
         this.elbs.apply(event.elb, event);
-        break;
-      case "QuotaSet":
-      case "QuotaRemoved":
-      case "QuotaCharged":
-        this.quotas.apply(event.quota, event);
         break;
       case "UserAdded":
       case "TokenIssued":

@@ -4,6 +4,7 @@ import {
   type EruEvent,
   type NodeFilter,
   type NodeResources,
+  priorityDefault,
   type Resources,
   type Strategy,
   subjects,
@@ -91,7 +92,8 @@ export class Fleet {
 
   /** Whether one more of the wanted fits anywhere, by the function that decides. */
   hasRoom({ resources, app = "app", strategy = "auto", filter = {}, nodesLimit = 0 }: Wanted): boolean {
-    const asked = { key: `${app}/web`, strategy, nodesLimit, filter: { ...everywhere, ...filter } };
+    const last = { turn: { priority: priorityDefault }, seq: Number.MAX_SAFE_INTEGER };
+    const asked = { key: `${app}/web`, strategy, nodesLimit, filter: { ...everywhere, ...filter }, ...last };
     const wish = wishOf(asked, demandOf(resources), []);
     const draft = new Draft(this.zone, podOf(this.zone, pod), noSignals, passOptions);
     return roomIn(verdicts(draft, wish), wish) > 0;

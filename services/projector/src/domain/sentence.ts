@@ -1,6 +1,7 @@
-import type { DecisionEvent, EruEvent, FactEvent, GivenResources, QuotaLimits } from "@eru/events";
-import { commandFault, priorityDefault, unreachable } from "@eru/events";
+import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
+import { commandFault, unreachable } from "@eru/events";
 import { type AboutDissociation, ofDissociation } from "./dissociation-sentence.ts";
+import { ofQuota, ofTurn } from "./quota-sentence.ts";
 import { ofRealloc } from "./realloc-sentence.ts";
 import { rolloutSentence, stepSentence } from "./rollout-sentence.ts";
 import { shortage, waitedFor } from "./wish.ts";
@@ -235,11 +236,6 @@ function ofIntent(event: Intent): string {
   }
 }
 
-const limitsText = (limits: QuotaLimits): string =>
-  Object.entries(limits)
-    .map(([kind, most]) => `at most ${most} ${kind}`)
-    .join(", ");
-
 const labels = (all: Readonly<Record<string, string>>): string =>
   Object.entries(all)
     .map(([name, value]) => `${name}=${value}`)
@@ -270,10 +266,8 @@ function ofWish(event: Wish): string {
     case "RolloutAbortRequested":
     case "RolloutPromoteRequested":
       return rolloutSentence(event);
-    case "TurnRequested": {
-      const { deployment, priority = priorityDefault, waitDeadlineMs: most } = event;
-      return `${deployment}: priority ${priority} wanted${most === undefined ? "" : `, waits at most ${seconds(most)}`}`;
-    }
+    case "TurnRequested":
+      return ofTurn(event);
     case "RemovalRequested":
       return `${event.deployment}: removal wanted`;
     case "WorkloadChangeRequested":
@@ -325,11 +319,9 @@ function ofWish(event: Wish): string {
     case "AcmeOrderFailed":
       return `certificate ${event.certificate} could not be got by ACME, next try ${event.retryAt}: ${event.error}`;
     case "QuotaSet":
-      return `quota ${event.quota} set: ${limitsText(event.limits)}`;
     case "QuotaRemoved":
-      return `quota ${event.quota} removed`;
     case "QuotaCharged":
-      return `${event.deployment} is within quota ${event.quota}`;
+      return ofQuota(event);
     case "UserAdded":
       return `user ${event.user} added`;
     case "TokenIssued":
