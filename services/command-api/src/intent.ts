@@ -95,6 +95,7 @@ export class Intent {
       if (event.type === "DeploymentRequested" || event.type === "ScaleRequested")
         this.#countSeq.set(event.deployment, seq);
       if (isCountEvent(event)) this.#count(event);
+      else if ("quota" in event) this.quotas.apply(event.quota, event);
       else this.#evolve(event);
     }
     if (kind === "assignment" || kind === "fact" || kind === "decision") return;
@@ -153,7 +154,6 @@ export class Intent {
   }
 
   #evolve(event: EruEvent): void {
-    if ("quota" in event) return this.quotas.apply(event.quota, event);
     switch (event.type) {
       case "PodAdded":
       case "PodRemoved":
