@@ -255,6 +255,7 @@ type Wish = Exclude<
 >;
 
 function ofWish(event: Wish): string {
+  if ("quota" in event) return ofQuota(event);
   switch (event.type) {
     case "DeploymentRequested":
       return `${event.deployment}: ${many(event.count, "workload")} of ${event.template.app} ${event.template.release} wanted in pod ${event.pod}`;
@@ -318,10 +319,6 @@ function ofWish(event: Wish): string {
       return `certificate ${event.certificate} issued by ACME for ${event.hosts.join(", ")}, good until ${event.notAfter}`;
     case "AcmeOrderFailed":
       return `certificate ${event.certificate} could not be got by ACME, next try ${event.retryAt}: ${event.error}`;
-    case "QuotaSet":
-    case "QuotaRemoved":
-    case "QuotaCharged":
-      return ofQuota(event);
     case "UserAdded":
       return `user ${event.user} added`;
     case "TokenIssued":
