@@ -47,7 +47,7 @@ export const foldedTables = {
 };
 
 /** Raise it when a projection takes events in differently: every view is then built again. */
-export const viewVersion = 13;
+export const viewVersion = 14;
 
 /** All tables of a view. */
 export const viewTables = projections.map((projection) => projection.tables).join("\n");
