@@ -1,6 +1,7 @@
 import { AppError, type CommandResult } from "@eru/events";
 import { runCommand } from "./command.ts";
 import type { HookAction } from "./domain/hooks.ts";
+import { isPortConflict } from "./domain/host-ports.ts";
 import type { Action } from "./domain/reconcile.ts";
 import type { FilesToCopy } from "./domain/take-over.ts";
 import type { Outcome } from "./domain/work.ts";
@@ -22,6 +23,8 @@ export async function act(engine: Engine, action: Action): Promise<Outcome> {
   } catch (error) {
     if (error instanceof ImageMissingError) return { is: "image_missing", error: error.message };
     if (error instanceof NotCopiedError) return { is: "refused", error: error.message, final: true };
+    if (action.do === "start" && action.fresh && error instanceof EngineRefusedError)
+      return await withoutPorts(engine, action.containerId, error.message);
     if (error instanceof EngineRefusedError) return { is: "refused", error: error.message };
     if (error instanceof EngineUnreachableError) return { is: "unknown" };
     // A step that hangs while the engine answers others is that step's failure.
@@ -59,6 +62,14 @@ async function perform(engine: Engine, action: Exclude<Action, HookAction>) {
       await engine.remove(action.containerId);
       return [];
   }
+}
+
+/** A container that was never started keeps the ports it was made with: where those are taken it is of no use. */
+async function withoutPorts(engine: Engine, id: string, error: string): Promise<Outcome> {
+  if (!isPortConflict(error)) return { is: "refused", error };
+  return await act(engine, { do: "remove", workload: "", containerId: id }).then((outcome) =>
+    outcome.is === "done" ? { is: "ports_taken", error } : outcome,
+  );
 }
 
 /** All or nothing: who asked for files cannot do without them. */

@@ -196,6 +196,37 @@ test("a port of the node is mapped to a container that is advertised by its node
   expect(await eventually(async () => (await fetch(url)).status)).toBe(200);
 });
 
+test("a port of the node that is taken is told, and the one that the agent chose is bound", async () => {
+  const chosen = (hostPort: number) => {
+    const order = assigned({ workload: `shop-web-abc123-${++made}` });
+    const answer = containerSpec(
+      order,
+      { advertise: "node", address: node.address },
+      { hostPorts: [hostPort] },
+    );
+    if (!answer.ok) throw new Error(answer.error);
+    return answer.spec;
+  };
+  const { id } = await engine.create(chosen(20_001));
+  await engine.start(id);
+  const bound = [{ port: 8080, hostPort: 20_001 }];
+  expect(await engine.inspect(id)).toMatchObject({ ports: bound, bound });
+  const second = await engine.create(chosen(20_001));
+  expect(second).toMatchObject({ bound });
+  const start = { do: "start", workload: "shop-web-abc123-1", containerId: second.id, fresh: true } as const;
+  expect(await act(engine, start)).toMatchObject({ is: "ports_taken" });
+  expect(await engine.inspect(second.id)).toBeUndefined();
+  const { fresh: _, ...again } = start;
+  const third = await engine.create(chosen(20_001));
+  expect(await act(engine, { ...again, containerId: third.id })).toMatchObject({ is: "refused" });
+  // Docker's own proxy is not the only one: a program on the machine has the port.
+  const program = await engine.create(spec({ network: "host", env: { PORT: "20002" } }));
+  await engine.start(program.id);
+  await eventually(async () => expect((await fetch(`http://${node.address}:20002/`)).status).toBe(200));
+  const fourth = await engine.create(chosen(20_002));
+  expect(await act(engine, { ...start, containerId: fourth.id })).toMatchObject({ is: "ports_taken" });
+});
+
 test("on the host's network a container has no address of its own", async () => {
   const container = await run({ network: "host", env: { PORT: "8099" } });
   expect(container).not.toHaveProperty("address");

@@ -85,6 +85,7 @@ test("one container that the engine is stuck on does not hide the others", async
       outOfMemory: false,
       address: "10.0.0.2",
       ports: [],
+      bound: [],
     },
     expect.objectContaining({ id: "stuck", name: "eru-stuck-g1", state: "unknown" }),
   ]);

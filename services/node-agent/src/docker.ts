@@ -154,7 +154,15 @@ export class DockerEngine implements Engine {
       const { id } = await this.#call("create", this.#timesMs.create, (abortSignal) =>
         this.#docker.createContainer({ ...request, abortSignal }),
       );
-      return { id, name, labels: spec.Labels, state: "created", outOfMemory: false, ports: [] };
+      return {
+        id,
+        name,
+        labels: spec.Labels,
+        state: "created",
+        outOfMemory: false,
+        ports: [],
+        bound: mappings(spec.HostConfig.PortBindings),
+      };
     } catch (error) {
       if (status(error) === 404 && /no such image/i.test(String(error)))
         throw new ImageMissingError((error as Error).message, { cause: error });
@@ -363,6 +371,7 @@ function toContainer(inspected: Docker.ContainerInspectInfo): Container {
     outOfMemory: ended && engineState.OOMKilled && engineState.ExitCode !== 0,
     ...(address !== undefined && { address }),
     ports: mappings(network.Ports ?? {}),
+    bound: mappings((host?.PortBindings ?? {}) as typeof network.Ports),
     ...(host && { cpus: host.CpusetCpus ?? "" }),
   };
 }

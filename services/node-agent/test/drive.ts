@@ -1,6 +1,7 @@
 import { type AssignmentEvent, commandFault, type FactEvent } from "@eru/events";
 import { act } from "../src/act.ts";
 import { Agent } from "../src/domain/agent.ts";
+import type { Addressing } from "../src/domain/endpoints.ts";
 import type { ProbeResult } from "../src/domain/health.ts";
 import type { Probe } from "../src/domain/probing.ts";
 import type { Work } from "../src/domain/work.ts";
@@ -8,7 +9,6 @@ import { testCause } from "./orders.ts";
 import { SimEngine, type SimEngineOptions } from "./sim-engine.ts";
 
 const stepsMax = 10_000;
-const addressing = { advertise: "container", address: "127.0.0.1" } as const;
 
 /** An agent over a simulated engine with a clock that stands still until it is moved: what the loop does, step by step. */
 export class Drive {
@@ -16,15 +16,17 @@ export class Drive {
   /** Every fact with the time it was made: the node's history. */
   readonly history: { fact: FactEvent; atMs: number }[] = [];
   readonly orders: AssignmentEvent[] = [];
+  readonly #addressing: Addressing;
   nowMs = 1_000_000;
   agent: Agent;
   work: Work = { actions: [], probes: [], facts: [], wakeAtMs: undefined };
   /** How workloads answer probes. */
   probe: (probe: Probe) => ProbeResult = () => ({ ok: true });
 
-  constructor(options: Partial<SimEngineOptions> = {}) {
+  constructor({ addressing, ...options }: Partial<SimEngineOptions> & { addressing?: Addressing } = {}) {
     this.engine = new SimEngine({ node: "n1", now: () => this.nowMs, images: ["hello:1"], ...options });
-    this.agent = new Agent({ node: "n1", addressing });
+    this.#addressing = addressing ?? { advertise: "container", address: "127.0.0.1" };
+    this.agent = new Agent({ node: "n1", addressing: this.#addressing });
   }
 
   /** All facts, without the tedious parts. */
@@ -48,7 +50,7 @@ export class Drive {
   /** The same, before it first asks the engine. */
   replaceAgent(lost = 0): void {
     this.history.splice(this.history.length - Math.min(lost, this.history.length));
-    this.agent = new Agent({ node: "n1", addressing });
+    this.agent = new Agent({ node: "n1", addressing: this.#addressing });
     // A fact is written after the start that it tells of, though here within the same millisecond.
     for (const { fact, atMs } of this.history) this.agent.recall(fact, { atMs, startedAtMs: atMs + 0.999 });
     for (const event of this.orders) this.agent.ordered(event, testCause);

@@ -1,4 +1,4 @@
-import { type Container, label } from "../src/domain/container.ts";
+import { type Container, label, type PortMapping } from "../src/domain/container.ts";
 import type { ContainerSpec } from "../src/domain/container-spec.ts";
 import type { Amounts } from "../src/domain/realloc.ts";
 import {
@@ -71,6 +71,8 @@ export class SimEngine implements Engine {
   fileBytes: (path: string) => number | undefined = () => undefined;
   /** The sizes of files, by `<container>:<path>`. */
   readonly files = new Map<string, number>();
+  /** Ports of the machine that something else has. */
+  readonly takenPorts = new Set<number>();
   /** Memory that a running container uses. */
   usedBytes: (container: Container) => number = () => 0;
   /** Awaited before each step: a test can hold an answer back. */
@@ -122,7 +124,8 @@ export class SimEngine implements Engine {
     if (there && there.labels[label.spec] !== spec.Labels[label.spec])
       throw new EngineRefusedError(`the container name "/${spec.name}" is already in use by ${there.id}`);
     const cpus = spec.HostConfig.CpusetCpus ?? "";
-    const made = there ?? this.#put({ name: spec.name, labels: { ...spec.Labels }, cpus });
+    const made =
+      there ?? this.#put({ name: spec.name, labels: { ...spec.Labels }, cpus, bound: boundIn(spec) });
     const { NanoCpus = 0, Memory = 0 } = spec.HostConfig;
     if (!there) this.#amounts.set(made.id, { NanoCpus, Memory });
     this.#answer("create");
@@ -144,6 +147,9 @@ export class SimEngine implements Engine {
   async start(id: string): Promise<void> {
     const container = this.#find(id);
     await this.#step("start", container?.name ?? id);
+    const taken = container?.bound?.find(({ hostPort }) => this.takenPorts.has(hostPort));
+    if (taken)
+      throw new EngineRefusedError(`Bind for 0.0.0.0:${taken.hostPort} failed: port is already allocated`);
     if (container && container.state !== "running") this.#run(container);
     this.#answer("start");
   }
@@ -305,13 +311,24 @@ export class SimEngine implements Engine {
     name,
     labels,
     cpus = "",
+    bound = [],
   }: {
     name: string;
     labels: Record<string, string>;
     cpus?: string;
+    bound?: PortMapping[];
   }): Container {
     const id = `c${++this.#ids}`;
-    const container: Container = { id, name, labels, state: "created", outOfMemory: false, ports: [], cpus };
+    const container: Container = {
+      id,
+      name,
+      labels,
+      state: "created",
+      outOfMemory: false,
+      ports: [],
+      bound,
+      cpus,
+    };
     this.#replace(container);
     return container;
   }
@@ -321,7 +338,13 @@ export class SimEngine implements Engine {
     const address = `10.0.0.${(this.#addresses++ % 250) + 2}`;
     // Two starts never bear the same time, as on a real clock; the step is too small to be ahead of it.
     this.#lastStartMs = Math.max(this.#now(), this.#lastStartMs + 0.001);
-    const running: Container = { ...rest, state: "running", startedAtMs: this.#lastStartMs, address };
+    const running: Container = {
+      ...rest,
+      state: "running",
+      startedAtMs: this.#lastStartMs,
+      address,
+      ports: rest.bound ?? [],
+    };
     this.#replace(running);
     const ends = this.process(running);
     if (ends) this.exit(container.name, ends.exitCode, ends.outOfMemory);
@@ -366,3 +389,10 @@ class Subscriber {
     }
   }
 }
+
+const boundIn = ({ HostConfig: { PortBindings } }: ContainerSpec): PortMapping[] =>
+  Object.entries(PortBindings).flatMap(([port, [first]]) =>
+    Number(first?.HostPort) > 0
+      ? [{ port: Number.parseInt(port, 10), hostPort: Number(first?.HostPort) }]
+      : [],
+  );

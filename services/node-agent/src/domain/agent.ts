@@ -1,11 +1,11 @@
 import type { AssignmentEvent, Cause, CommandResult, FactEvent } from "@eru/events";
 import { type Container, type OwnContainer, own } from "./container.ts";
-import { fold } from "./crash-loop.ts";
 import { newest, order } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
 import { countStates, type Entry, isOver, lookRefs, newEntry, seeAll, takeDone, withOne } from "./entry.ts";
 import type { ProbeResult } from "./health.ts";
 import type { HookAction } from "./hooks.ts";
+import { discard, type HostPorts, hostPortsFor } from "./host-ports.ts";
 import {
   evolve,
   evolveNode,
@@ -13,12 +13,11 @@ import {
   isWorkloadFact,
   type KnownNode,
   type NodeFact,
-  retriesNow,
   unknownNode,
   type WorkloadFact,
 } from "./known.ts";
 import { type Lane, Lanes, laneLimits } from "./lanes.ts";
-import { countProbe, dueProbe, type Probe, postponeProbe, watchHealth } from "./probing.ts";
+import { countProbe, dueProbe, type Probe, postponeProbe, sooner, watchHealth } from "./probing.ts";
 import {
   answer,
   dueRealloc,
@@ -37,6 +36,7 @@ import {
   type Verdict,
   type View,
 } from "./reconcile.ts";
+import { record } from "./record.ts";
 import { SharedCores } from "./shared-cores.ts";
 import { beStuck, holdStop } from "./stuck.ts";
 import { beginAnew, sourceOf } from "./take-over.ts";
@@ -62,6 +62,7 @@ export class Agent {
   readonly #urgent = new Set<Entry>();
   readonly #pulls = new Set<string>();
   readonly #shared = new SharedCores();
+  readonly #ports: HostPorts | undefined;
   #probing = 0;
   #ticks = 0;
   #facts: Report[] = [];
@@ -73,6 +74,7 @@ export class Agent {
   constructor(options: { node: string; addressing: Addressing; actionsMax?: number }) {
     this.#node = options.node;
     this.#addressing = options.addressing;
+    this.#ports = hostPortsFor(options.addressing);
     this.#lanes = new Lanes(options.actionsMax ?? laneLimits.run);
   }
 
@@ -83,6 +85,7 @@ export class Agent {
       const entry = this.#entry(fact.workload);
       entry.known = evolve(entry.known, fact, time);
       beginAnew(entry, fact);
+      this.#ports?.learn(fact, time.atMs);
     } else this.#knownNode = evolveNode(this.#knownNode, fact);
   }
 
@@ -143,7 +146,10 @@ export class Agent {
     for (const workload of ours.keys()) this.#entry(workload);
     for (const entry of this.#entries.values()) {
       if (entry.busy || entry.touched > look) entry.lookAt ??= new Set();
-      else seeAll(entry, ours.get(entry.workload) ?? []);
+      else {
+        seeAll(entry, ours.get(entry.workload) ?? []);
+        this.#ports?.seen(entry);
+      }
       this.#dirty.add(entry);
     }
   }
@@ -184,6 +190,10 @@ export class Agent {
       case "image_missing":
         if (entry.image === "pulled") this.#failed(entry, "create", outcome.error, nowMs);
         entry.image = "missing";
+        return;
+      case "ports_taken":
+        this.#ports?.free(entry.workload, nowMs);
+        discard(entry, action, outcome.error, (fault) => this.#failed(entry, "start", fault, nowMs));
         return;
       case "refused":
         entry.lookAt ??= new Set();
@@ -230,10 +240,7 @@ export class Agent {
       for (const entry of this.#entries.values()) {
         const probe = this.#probe(entry, nowMs);
         if (probe) probes.push(probe);
-        const nextProbeMs = entry.probing ? undefined : entry.health?.nextMs;
-        for (const atMs of [entry.wakeAtMs, nextProbeMs])
-          if (atMs !== undefined && atMs > nowMs && atMs < (wakeAtMs ?? Number.POSITIVE_INFINITY))
-            wakeAtMs = atMs;
+        wakeAtMs = sooner(wakeAtMs, entry, nowMs);
       }
     }
     const work: Work = { actions: this.#actions, probes, facts: this.#facts, wakeAtMs };
@@ -286,7 +293,7 @@ export class Agent {
     else if (verdict.action?.do === "pull") this.#pull(entry, verdict.action);
     else if (verdict.action) {
       if (!tidiesLater(entry, verdict.action, this.#lanes, nowMs)) this.#begin(entry, verdict.action);
-    } else if (isOver(entry)) this.#forget(entry);
+    } else if (isOver(entry)) this.#forget(entry, nowMs);
     else this.#reallocate(entry);
   }
 
@@ -353,17 +360,9 @@ export class Agent {
     return probe;
   }
 
-  #record(entry: Entry, { facts, known }: Verdict, nowMs: number): void {
-    let before = entry.known;
-    for (const fact of facts) {
-      const retries = before?.generation === fact.generation ? retriesNow(before, nowMs) : 0;
-      const { loop, report } = fold(entry.loop, fact, retries);
-      entry.loop = loop;
-      for (const one of report) this.#facts.push({ fact: one, cause: entry.order?.cause });
-      before = evolve(before, fact, { atMs: nowMs, startedAtMs: 0 });
-      beginAnew(entry, fact);
-    }
-    entry.known = known;
+  #record(entry: Entry, verdict: Verdict, nowMs: number): void {
+    for (const fact of verdict.facts) this.#ports?.learn(fact, nowMs);
+    this.#facts.push(...record(entry, verdict, nowMs));
   }
 
   #hooked(entry: Entry, action: HookAction, ran: readonly CommandResult[], nowMs: number): void {
@@ -377,11 +376,11 @@ export class Agent {
   }
 
   #view(entry: Entry): View {
-    const { workload, known, containers, image, exitCode, stuck } = entry;
+    const { workload, known, containers, image, exitCode, stuck, discarded } = entry;
     const stuckUntilMs = stuck?.at === "clear" ? stuck.untilMs : undefined;
     const fixed = { node: this.#node, addressing: this.#addressing, shared: this.#shared, stuckUntilMs };
-    const source = sourceOf(entry, this.#entries);
-    return { ...fixed, workload, order: orderNow(entry), known, containers, source, image, exitCode };
+    const seen = { known, containers, source: sourceOf(entry, this.#entries), image, exitCode, discarded };
+    return { ...fixed, ...seen, hostPorts: this.#ports, workload, order: orderNow(entry) };
   }
 
   #own = (containers: readonly Container[]): OwnContainer[] =>
@@ -393,8 +392,9 @@ export class Agent {
     return entry;
   }
 
-  #forget(entry: Entry): void {
+  #forget(entry: Entry, nowMs: number): void {
     this.#entries.delete(entry.workload);
+    this.#ports?.free(entry.workload, nowMs);
     if (entry.order) this.#over.set(entry.workload, entry.order.generation);
   }
 }

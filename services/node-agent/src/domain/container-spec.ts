@@ -32,13 +32,18 @@ const memoryMibMin = 4;
 const logFiles = { "max-size": "10m", "max-file": "3" };
 
 /** What else decides how a container is made: the cores of the unbound, and the network that it takes over. */
-type Surroundings = { sharedCores?: readonly string[]; network?: InheritedNetwork | undefined };
+type Surroundings = {
+  sharedCores?: readonly string[];
+  network?: InheritedNetwork | undefined;
+  /** One for each published port, where the agent chooses them. */
+  hostPorts?: readonly number[] | undefined;
+};
 
 /** Lists every setting of the container, or says why there can be none. */
 export function containerSpec(
   assigned: Assigned,
   addressing: Addressing,
-  { sharedCores = [], network }: Surroundings = {},
+  { sharedCores = [], network, hostPorts }: Surroundings = {},
 ): { ok: true; spec: ContainerSpec } | { ok: false; error: string } {
   const { template, resources, workload, generation } = assigned;
   const { entrypoint } = template;
@@ -66,7 +71,8 @@ export function containerSpec(
   });
   const published = entrypoint.publish.map((port) => `${port}/tcp`);
   const mapped = addressing.advertise === "node" && entrypoint.network === "bridge" ? entrypoint.publish : [];
-  const hostPortOf = (port: number) => network?.ports.find((one) => one.port === port)?.hostPort ?? "";
+  const hostPortOf = (port: number) =>
+    inherited(network, port) ?? hostPorts?.[entrypoint.publish.indexOf(port)] ?? "";
   const spec: ContainerSpec = {
     name: containerName(workload, generation),
     Image: template.image,
@@ -98,20 +104,23 @@ export function containerSpec(
   return { ok: true, spec: { ...spec, ...addressOn(assigned, addressing, network) } };
 }
 
+const inherited = (network: InheritedNetwork | undefined, port: number): number | undefined =>
+  [...(network?.ports ?? []), ...(network?.bound ?? [])].find((one) => one.port === port)?.hostPort;
+
 /** Why a container cannot have the network of the one before it; undefined when it can. */
 function notInherited(
   { template: { entrypoint }, node }: Assigned,
   { advertise, network }: Addressing,
-  { address, ports }: InheritedNetwork,
+  of: InheritedNetwork,
 ): string | undefined {
   if (entrypoint.network === "host" || entrypoint.publish.length === 0) return undefined;
   if (advertise === "node")
-    return entrypoint.publish.every((port) => ports.some((one) => one.port === port))
+    return entrypoint.publish.every((port) => inherited(of, port) !== undefined)
       ? undefined
       : "the ports of the old container are not known, because it does not run: start it first, or replace it without its network";
   if (network === undefined)
     return `the address cannot be kept: Docker gives those of its own bridge as it likes. Start the agent of ${node} with ERU_AGENT_NETWORK, a network with a subnet, or replace it without its network`;
-  return address === undefined
+  return of.address === undefined
     ? "the address of the old container is not known, because it does not run: start it first, or replace it without its network"
     : undefined;
 }

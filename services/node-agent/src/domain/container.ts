@@ -38,6 +38,8 @@ export type Container = {
   /** Its own address; absent on the host's network and when it has none. */
   address?: string;
   ports: readonly PortMapping[];
+  /** What the engine was told about ports, running or not; absent: to choose, or nothing. */
+  bound?: readonly PortMapping[];
   /** The cores it may use, as the engine was told; empty: every core. Absent when the engine did not say. */
   cpus?: string;
 };

@@ -1,6 +1,7 @@
 import type { Endpoint } from "@eru/events";
 import type { Container } from "./container.ts";
 import type { Assigned } from "./desired.ts";
+import type { PortRange } from "./host-ports.ts";
 
 /** How others reach the containers of this node. */
 export type Addressing = {
@@ -10,6 +11,8 @@ export type Addressing = {
   address: string;
   /** The engine's network for containers that are not on the host's; absent: its own bridge. */
   network?: string;
+  /** Ports of the machine for containers that are reached by one; absent: the engine chooses. */
+  ports?: PortRange;
   /** Directories of the machine, with all below them, that workloads may mount; none when absent. */
   mountable?: readonly string[];
 };

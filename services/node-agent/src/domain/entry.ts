@@ -2,6 +2,7 @@ import { containerName, type OwnContainer } from "./container.ts";
 import { type Loop, noLoop } from "./crash-loop.ts";
 import type { Order } from "./desired.ts";
 import type { Health } from "./health.ts";
+import type { Discarded } from "./host-ports.ts";
 import { keptBy } from "./keep.ts";
 import type { Known } from "./known.ts";
 import type { Realloc } from "./realloc.ts";
@@ -32,6 +33,7 @@ export type Entry = {
   wakeAtMs: number | undefined;
   /** Until when the container that nobody needs any more may be left. */
   tidyByMs: number | undefined;
+  discarded: Discarded | undefined;
   loop: Loop;
   /** When something was last begun or learned, by the agent's own count. */
   touched: number;
@@ -55,6 +57,7 @@ export const newEntry = (workload: string): Entry => ({
   stuck: undefined,
   wakeAtMs: undefined,
   tidyByMs: undefined,
+  discarded: undefined,
   loop: noLoop,
   touched: 0,
 });
@@ -118,6 +121,7 @@ export function takeDone(
   const before =
     action.do === "create" ? undefined : entry.containers.find((one) => one.id === action.containerId);
   entry.containers = withOne(entry, action, seen);
+  if (action.do === "start") entry.discarded = undefined;
   if (action.do === "create") {
     entry.image = "assumed";
     entry.exitCode = undefined;

@@ -1,4 +1,6 @@
 import { commandFault, type Endpoint, type FactEvent, unreachable } from "@eru/events";
+import type { Container } from "./container.ts";
+import { sameEndpoints } from "./endpoints.ts";
 import { carriedOn } from "./keep.ts";
 import { backOffMs, steadyMs } from "./restart.ts";
 
@@ -252,3 +254,13 @@ export function evolveNode(known: KnownNode, fact: NodeFact): KnownNode {
 
 /** True for facts about a workload's containers. */
 export const isWorkloadFact = (fact: FactEvent): fact is WorkloadFact => "generation" in fact;
+
+/** Whether it was started and nothing is heard of its end. */
+export const up = ({ phase }: Known): boolean =>
+  phase === "started" || phase === "healthy" || phase === "unhealthy";
+
+/** A start that was not reported: newer than the last one, or found running where an end was reported, or moved. */
+export function startedAnew(known: Known, kept: Container, reached: readonly Endpoint[]): boolean {
+  if ((kept.startedAtMs ?? 0) > known.startedAtMs) return true;
+  return kept.state === "running" && (!up(known) || !sameEndpoints(known.endpoints, reached));
+}

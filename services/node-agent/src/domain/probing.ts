@@ -56,3 +56,14 @@ export function countProbe(entry: Entry, probe: Probe, result: ProbeResult, nowM
 export function postponeProbe(entry: Entry, probe: Probe, nowMs: number): void {
   if (entry.health) entry.health = { ...entry.health, nextMs: nowMs + probe.check.intervalMs };
 }
+
+/** When something is due next: for others until now, or for this one. */
+export const sooner = (
+  others: number | undefined,
+  { wakeAtMs, probing, health }: Entry,
+  nowMs: number,
+): number | undefined => {
+  const due = [others, wakeAtMs, probing ? undefined : health?.nextMs];
+  const ahead = due.filter((atMs) => atMs !== undefined && atMs > nowMs) as number[];
+  return ahead.length > 0 ? Math.min(...ahead) : undefined;
+};

@@ -1,12 +1,14 @@
-import { type CommandResult, commandFault, type Endpoint } from "@eru/events";
+import { type CommandResult, commandFault } from "@eru/events";
 import type { OwnContainer } from "./container.ts";
-import { type ContainerSpec, containerSpec } from "./container-spec.ts";
+import type { ContainerSpec } from "./container-spec.ts";
 import { provenAtMs } from "./crash-loop.ts";
 import type { Assigned, Order } from "./desired.ts";
-import { type Addressing, endpoints, sameEndpoints } from "./endpoints.ts";
+import { type Addressing, endpoints } from "./endpoints.ts";
 import { dueAfterStart, dueBeforeStop, type HookAction } from "./hooks.ts";
+import type { Discarded, HostPorts } from "./host-ports.ts";
 import { carriedOn, keptBy, restartDue, stopDue } from "./keep.ts";
-import { evolve, type Known, retriesNow, unknown, type WorkloadFact } from "./known.ts";
+import { evolve, type Known, retriesNow, startedAnew, unknown, up, type WorkloadFact } from "./known.ts";
+import { isUnheardOf, newContainer } from "./new-container.ts";
 import type { ReallocAction } from "./realloc.ts";
 import { adoptionDue, adoptionFact, releaseFact } from "./release.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
@@ -16,7 +18,6 @@ import {
   failedTakeOver,
   filesFor,
   hadItsFiles,
-  networkFor,
   predecessorOf,
   undone,
 } from "./take-over.ts";
@@ -27,8 +28,8 @@ export type Action =
   | { do: "look"; workload: string; refs: readonly string[] }
   | { do: "pull"; image: string }
   | { do: "create"; workload: string; spec: ContainerSpec }
-  /** With files of another container, when it takes any over. */
-  | { do: "start"; workload: string; containerId: string; copy?: FilesToCopy }
+  /** With files of another container, when it takes any over. `fresh`: never started, with ports the agent has chosen. */
+  | { do: "start"; workload: string; containerId: string; copy?: FilesToCopy; fresh?: true }
   | HookAction
   /** Gives a running container other cores. */
   | { do: "update"; workload: string; containerId: string; cpus: string }
@@ -49,6 +50,10 @@ export type View = {
   containers: readonly OwnContainer[];
   /** The container of another workload that it takes files from. */
   source: OwnContainer | undefined;
+  /** Ports of the machine for a new container; undefined: the engine chooses. */
+  hostPorts: HostPorts | undefined;
+  /** A container that was taken away because something else has its ports: another one is made. */
+  discarded: Discarded | undefined;
   /** What the engine said about the image: nothing yet, that it is not there, or that it was pulled just now. */
   image: "assumed" | "missing" | "pulled";
   /** The exit status of the last container that was taken away by order. */
@@ -131,7 +136,7 @@ function clear(container: OwnContainer, { view, nowMs, known }: Report): Next {
 
 /** The next step towards a running container. */
 function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Report): Next {
-  const { workload, addressing, image } = report.view;
+  const { workload, image } = report.view;
   const known = report.now(assigned.generation);
   if (kept?.state === "running")
     return stopDue(assigned, known) ? halt(assigned, kept, report) : accompany(assigned, kept, report);
@@ -142,11 +147,11 @@ function advance(assigned: Assigned, kept: OwnContainer | undefined, report: Rep
   if (kept?.state === "dead") return clear(kept, report);
   const predecessor = predecessorOf(report.view);
   if (kept) return begin(assigned, kept, predecessor, report);
-  const network = networkFor(assigned, predecessor);
-  const answer = containerSpec(assigned, addressing, { sharedCores: report.view.shared.cores, network });
+  const answer = newContainer(assigned, report.view, predecessor, report.nowMs);
   if (!answer.ok) {
-    report.failed(assigned, "create", answer.error, "for good");
-    return {};
+    report.failed(assigned, "create", answer.error, answer.hope);
+    const retryAtMs = report.known?.retryAtMs;
+    return retryAtMs === undefined ? {} : { wakeAtMs: retryAtMs };
   }
   if (image === "missing") return { action: { do: "pull", image: assigned.template.image } };
   return { action: { do: "create", workload, spec: answer.spec } };
@@ -159,7 +164,7 @@ function begin(
   predecessor: OwnContainer | undefined,
   report: Report,
 ): Next {
-  const { workload, source } = report.view;
+  const { workload, source, addressing } = report.view;
   if (predecessor?.state === "running") return halt(assigned, predecessor, report);
   const copy = hadItsFiles(assigned, report.known)
     ? undefined
@@ -168,7 +173,8 @@ function begin(
     report.failed(assigned, "start", copy.error, "for good");
     return {};
   }
-  return { action: { do: "start", workload, containerId: kept.id, ...(copy && { copy }) } };
+  const fresh = isUnheardOf(assigned, kept, addressing) && { fresh: true as const };
+  return { action: { do: "start", workload, containerId: kept.id, ...(copy && { copy }), ...fresh } };
 }
 
 /** A container that is kept, but shall not run on: stopped with its grace after its hook. */
@@ -297,7 +303,8 @@ class Report {
     }
     if (this.known?.containerId === undefined) return;
     const { generation, containerId } = this.known;
-    if (containers.some(({ id }) => id === containerId)) return;
+    if (containers.some(({ id }) => id === containerId) || containerId === this.view.discarded?.containerId)
+      return;
     const ordered = order?.generation !== generation;
     this.#add({ type: "ContainerRemoved", node, workload, generation, ...(ordered && exit), ordered });
   }
@@ -389,12 +396,4 @@ class Report {
     this.facts.push(fact);
     this.known = evolve(this.known, fact, { atMs: this.nowMs, startedAtMs });
   }
-}
-
-const up = ({ phase }: Known): boolean => phase === "started" || phase === "healthy" || phase === "unhealthy";
-
-/** A start that was not reported: newer than the last one, or found running where an end was reported, or moved. */
-function startedAnew(known: Known, kept: OwnContainer, reached: readonly Endpoint[]): boolean {
-  if ((kept.startedAtMs ?? 0) > known.startedAtMs) return true;
-  return kept.state === "running" && (!up(known) || !sameEndpoints(known.endpoints, reached));
 }
