@@ -1,4 +1,4 @@
-import type { DecisionEvent, EruEvent } from "@eru/events";
+import { countsPerNode, type DecisionEvent, type EruEvent } from "@eru/events";
 import { apply } from "../../services/scheduler/src/domain/apply.ts";
 import type { Pass } from "../../services/scheduler/src/domain/plan.ts";
 import {
@@ -73,8 +73,9 @@ export class Checks {
     for (const [id, workloads] of going) {
       const deployment = zone.deployments.get(id);
       // Stop-first may miss a batch; what the log says of it is not certain while it changes.
-      if (deployment && deployment.rollout?.settings.order !== "stop-first")
-        this.#keepsCount(deployment, workloads, back);
+      if (!deployment || deployment.rollout?.settings.order === "stop-first") continue;
+      if (countsPerNode(deployment.strategy)) this.#keepsSets(deployment, workloads);
+      else this.#keepsCount(deployment, workloads, back);
     }
   }
 
@@ -185,6 +186,26 @@ export class Checks {
     for (const node of this.truth.nodes.values())
       for (const { name, booked, size, unit } of capacityOf(node) ? node.books.lines() : [])
         demand(booked <= size && booked >= 0, `${node.name} books ${booked} of ${size} ${unit} of ${name}`);
+  }
+
+  /** Where a set stays, nothing that serves is taken below it; where it goes, everything does. */
+  #keepsSets(deployment: Deployment, going: ReadonlySet<string>): void {
+    if (deployment.strategy === "fill") return; // What others have counts, too.
+    const serving = [...deployment.workloads.values()].filter(
+      (one) => !one.going && one.phase === "healthy" && one.node.liveness !== "lost",
+    );
+    for (const [node, there] of Map.groupBy(serving, (one) => one.node)) {
+      if (node.drain) continue;
+      const left = there.filter(({ id }) => !going.has(id)).length;
+      const stopped = [...node.workloads].filter(
+        (one) => one.deployment === deployment && !one.going && one.stopped,
+      ).length;
+      const wanted = Math.min(targetOf(deployment) - stopped, there.length);
+      demand(
+        left >= wanted,
+        `${deployment.id} keeps ${left} healthy of ${there.length} on ${node.name}, ${wanted} wanted`,
+      );
+    }
   }
 
   /** The scheduler's own decisions never take what serves below what is wished. */

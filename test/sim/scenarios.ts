@@ -1,4 +1,4 @@
-import type { DeploymentEvent, WorkloadChange } from "@eru/events";
+import type { DeploymentEvent, Strategy, WorkloadChange } from "@eru/events";
 import type { Wish } from "./scripted.ts";
 import { type Release, template } from "./wishes.ts";
 
@@ -20,10 +20,10 @@ export const said = (word: "Pause" | "Resume" | "Abort" | "Promote", rollout = 1
   rollout,
 });
 
-export const deploy = (count: number, release: Release = "good-1"): Wish => ({
+export const deploy = (count: number, release: Release = "good-1", strategy: Strategy = "auto"): Wish => ({
   type: "DeploymentRequested",
   ...{ deployment, pod: "p", template: template("shop", release), count },
-  ...{ resources: { cpu: 0.5, memoryMib: 100 }, strategy: "auto", nodesLimit: 0, onShortage: "wait" },
+  ...{ resources: { cpu: 0.5, memoryMib: 100 }, strategy, nodesLimit: 0, onShortage: "wait" },
   filter: { includes: [], excludes: [], labels: {} },
 });
 
@@ -64,6 +64,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     [scale(4)],
     [scale(1)],
     [{ type: "RemovalRequested", deployment }],
+  ],
+  "a set on each node: scale, upgrade, drain": [
+    [deploy(1, "good-1", "each")],
+    [scale(2)],
+    [upgrade("good-2", { surge: 2 })],
+    [drain("n1")],
   ],
   "a wish while another is carried out": [[deploy(3)], [scale(5), upgrade("good-2"), scale(2)], [deploy(1)]],
   "upgrade, new ones first": [[deploy(3)], [upgrade("good-2", { surge: 2 })]],

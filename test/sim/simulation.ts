@@ -1,10 +1,11 @@
 import { type DeploymentEvent, type EruEvent, type NodeEvent, rulesFrom, subjects } from "@eru/events";
-import { type Node as TrueNode, targetOf } from "../../services/scheduler/src/domain/zone.ts";
+import type { Node as TrueNode } from "../../services/scheduler/src/domain/zone.ts";
 import { Chance } from "./chance.ts";
 import { Checks } from "./checks.ts";
 import { adoptionWishes, dissociationWish, openWish } from "./dissociations.ts";
 import { hasItsAmounts, reallocWish } from "./reallocs.ts";
 import { replay } from "./replay.ts";
+import { mayStay, setsUnrest, ssd, strategyWish, wantedOf } from "./sets.ts";
 import { SimElb } from "./sim-elb.ts";
 import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
@@ -117,7 +118,7 @@ export class Simulation {
       type: "NodeAdded",
       node: name,
       pod: "p",
-      labels: {},
+      labels: this.#chance.may(0.6) ? ssd : {},
       ...resources,
     });
     node.startAgent();
@@ -200,26 +201,25 @@ export class Simulation {
   async #deploy(release: Release): Promise<void> {
     const chance = this.#chance;
     const app = chance.pick(apps) ?? "shop";
+    const wish = strategyWish(chance);
     await this.#request({
       type: "DeploymentRequested",
       deployment: `${app}-web-${++this.#deployments}`,
       pod: "p",
       template: template(app, release),
-      count: chance.between(0, 4),
       resources: chance.pick(asks) ?? { cpu: 1, memoryMib: 100 },
-      strategy: chance.pick(["auto", "global", "drained"] as const) ?? "auto",
-      nodesLimit: chance.may(0.2) ? 2 : 0,
-      filter: { includes: [], excludes: [], labels: {} },
-      onShortage: chance.may(0.2) ? "refuse" : "wait",
-      ...turnOf(chance),
+      ...wish,
+      ...turnOf(chance, wish.strategy),
     });
   }
 
-  async #nodeCommand({ name: node, cordoned, drain }: TrueNode): Promise<void> {
+  async #nodeCommand({ name: node, labels, cordoned, drain }: TrueNode): Promise<void> {
     const chance = this.#chance;
     const [first] = this.#nodes.keys();
     const there = this.#checks.truth.nodes.size;
-    if (chance.may(0.4)) {
+    if (chance.may(0.2))
+      await this.#nodeEvent({ type: "NodeLabelled", node, labels: "disk" in labels ? {} : ssd });
+    else if (chance.may(0.4)) {
       const type = drain ? "DrainCancelled" : "DrainRequested";
       await this.#nodeEvent(type === "DrainRequested" ? { type, node, reason: "" } : { type, node });
     } else if (cordoned !== undefined) await this.#nodeEvent({ type: "NodeUncordoned", node });
@@ -326,14 +326,16 @@ export class Simulation {
       if (deployment.removed) return `${id} is not removed`;
       const all = [...workloads.values()];
       if (all.some(({ going }) => going)) return `${id} has workloads on their way out`;
-      const target = targetOf(deployment);
+      const target = wantedOf(deployment);
       // What does not get healthy again holds the changes after it back, for ever if need be.
       const sick = all.some(({ change, phase }) => change && phase === "unhealthy");
       if (!sick && all.some(({ change, asked }) => change || asked))
         return `${id} has a workload that is being changed`;
       if (openWish(deployment)) return openWish(deployment);
       // One that a user stopped counts like one that runs: it shall be as it is.
-      const healthy = all.filter(({ phase }) => phase === "healthy" || phase === "stopped").length;
+      const healthy = all.filter(
+        ({ phase, node }) => (phase === "healthy" || phase === "stopped") && mayStay(deployment, node),
+      ).length;
       const held = rollout && (rollout.paused || rollout.step === "halted" || rollout.step === "canary");
       if (rollout && !held) {
         // An upgrade may wait for room for one more; meanwhile the old ones do what they can.
@@ -362,6 +364,8 @@ export class Simulation {
       }
       if (healthy + waiting !== target)
         return `${id} has ${healthy} healthy and ${waiting} waiting of ${target}`;
+      const uneven = setsUnrest(truth, deployment);
+      if (uneven !== undefined) return uneven;
     }
     return undefined;
   }

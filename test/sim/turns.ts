@@ -1,20 +1,20 @@
-import type { DeploymentEvent, Turn } from "@eru/events";
+import { countsPerNode, type DeploymentEvent, type Strategy, type Turn } from "@eru/events";
 import type { Pass } from "../../services/scheduler/src/domain/plan.ts";
 import { inTurn, rankOf } from "../../services/scheduler/src/domain/turn.ts";
 import type { Deployment, Zone } from "../../services/scheduler/src/domain/zone.ts";
 import type { Chance } from "./chance.ts";
 
-/** Mostly nothing; else a priority, a deadline for waiting, or both. */
-export const turnOf = (chance: Chance): Turn => ({
+/** Mostly nothing; else a priority, a deadline for waiting where nodes get no sets, or both. */
+export const turnOf = (chance: Chance, strategy: Strategy): Turn => ({
   ...(chance.may(0.4) && { priority: chance.pick([10, 40, 60, 90]) ?? 50 }),
-  ...(chance.may(0.2) && { waitDeadlineMs: chance.between(2, 20) * 1_000 }),
+  ...(chance.may(0.2) && !countsPerNode(strategy) && { waitDeadlineMs: chance.between(2, 20) * 1_000 }),
 });
 
 /** Another place among those that want the same room. */
-export const turnWish = (chance: Chance, { id: deployment }: Deployment): DeploymentEvent => ({
+export const turnWish = (chance: Chance, { id: deployment, strategy }: Deployment): DeploymentEvent => ({
   type: "TurnRequested",
   deployment,
-  ...turnOf(chance),
+  ...turnOf(chance, strategy),
 });
 
 /** Nothing is placed for one deployment before another one that comes first, in what one pass decides. */

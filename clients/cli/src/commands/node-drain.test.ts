@@ -80,6 +80,19 @@ test("drain --dry-run shows what would move where, what cannot and why, and reco
   expect(out).toContain("cpu: 1 wanted, 0 of 1 free");
 });
 
+test("the forecast tells what belongs to the node from what moves", async () => {
+  const deployments = [
+    { deployment: "shop-web-a", workloads: 2, placed: [{ node: "n2", count: 2 }], stuck: 0, reasons },
+    { deployment: "logs-web-b", workloads: 1, placed: [], stuck: 0, dropped: 1, reasons },
+  ];
+  const plan = { atSeq: 11, node: "n1", liveness: "alive", deploymentsTotal: 2, deployments };
+  server.on("POST /v1/nodes/n1/drain", { json: plan });
+  const { code, out } = await eru(place, ["node", "drain", "n1", "--dry-run"]);
+  expect(code).toBe(0);
+  expect(out).toContain("2 of 3 workloads on n1 would be moved, 1 would go: they belong to the node");
+  expect(out).toContain("logs-web-b: 1 not replaced elsewhere");
+});
+
 test("the forecast for the last node says that nothing can be moved, for a lost one how it is", async () => {
   const deployments = [{ deployment: "shop-web-a", workloads: 2, placed: [], stuck: 2, reasons }];
   const plan = { atSeq: 11, node: "n1", liveness: "lost", deploymentsTotal: 1, deployments };

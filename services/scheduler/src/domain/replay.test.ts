@@ -1,4 +1,11 @@
-import type { DecisionEvent, DeploymentEvent, NodeEvent, RecordedEvent, Resources } from "@eru/events";
+import {
+  type DecisionEvent,
+  type DeploymentEvent,
+  type NodeEvent,
+  type RecordedEvent,
+  type Resources,
+  Strategy,
+} from "@eru/events";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { recount, snapshot } from "../testkit/snapshot.ts";
@@ -58,7 +65,7 @@ const request = fc.oneof(
       fc.nat(2),
       fc.constantFrom("wait", "refuse"),
       fc.constantFrom(0.5, 1),
-      fc.constantFrom("auto" as const, "global" as const, "drained" as const),
+      fc.constantFrom(...Strategy.options),
       fc.constantFrom<Partial<Resources>>(
         {},
         { bind: true },
