@@ -18,13 +18,16 @@ export const nodeAgentConfig = {
   ERU_NODE_ADDRESS: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
   /** How load balancers reach a container: by its own address, or by a port of the node that the engine maps to it. */
   ERU_AGENT_ADVERTISE: z.enum(["container", "node"]).default("container"),
-  /** Ports of the machine that are given to published ones where containers are reached by them: first and last. */
+  /** Ports of the machine for containers that are reached by them: first and last. */
   ERU_AGENT_PORTS: z
     .string()
     .regex(/^\d{1,5}-\d{1,5}$/, "a range, as 20000-29999")
     .default("20000-29999")
     .transform((text) => text.split("-").map(Number) as [number, number])
-    .refine(([first, last]) => first >= 1 && first <= last && last <= 65_535, "a range within 1-65535"),
+    .refine(
+      ([first, last]) => first >= 1 && first <= last && last <= 65_535,
+      "the first not above the last, both within 1 to 65535",
+    ),
   /** Seconds in which a port that served a workload is given to no other one, once that is gone. */
   ERU_AGENT_PORT_QUARANTINE_S: z.coerce.number().int().min(0).max(86_400).default(300),
   /** The engine's network that containers are put on; empty: Docker's own bridge. It needs a subnet to keep addresses. */

@@ -102,6 +102,31 @@ test("another container takes a workload's place with its address and files; one
   await eventually(async () => expect((await engine.list()).map(({ id }) => id)).toEqual(kept));
 });
 
+test("ports of the node are passed over when taken, inherited at once, and rest after their container", async () => {
+  const ports = { first: 20_100, last: 20_102, quarantineMs: 300_000 };
+  const on = () => {
+    agent = runAgent({ broker, engine, addressing: { advertise: "node", address: node.address, ports } });
+  };
+  await docker("run", "-d", "--name", "foreign", "-p", "20100:8080", "hello:1");
+  on();
+  await order();
+  await factsAre(["g1 created", ...running]);
+  expect((await ask("/healthz")).status).toBe(200);
+  await order({ generation: 2, takesOver: { network: true, copy: [] } });
+  await factsAre(["g1 created", ...running, "g2 created", "g2 started #1", "g2 healthy #1"]);
+  expect(await url()).toBe(`http://${node.address}:20101/`);
+  await giveOrders(broker, stopAssigned(workload, 3, 5));
+  await eventually(async () => expect((await facts()).at(-1)).toBe("g3 removed 0"));
+  await agent?.stop();
+  on();
+  await order({ workload: "shop-web-abc123-2" });
+  await eventually(async () => expect((await facts()).at(-1)).toBe("g1 healthy #1"));
+  expect(await url()).toBe(`http://${node.address}:20102/`);
+  await order({ workload: "shop-web-abc123-3" });
+  await eventually(async () => expect((await facts()).at(-1)).toContain("create: 1 free of the ports"));
+  await docker("rm", "-f", "foreign");
+});
+
 test("a command in the container says whether it is healthy, and what it said when it is not", async () => {
   begin();
   const command = ["/hello", "check"];

@@ -42,7 +42,7 @@ describe("a port of the machine that the agent chooses", () => {
     await one.order(assigned({ workload: third, restart: { retriesMax: 20 } })).settle();
     expect(reached(one)).toEqual(["1: 20000", "2: 20001 20002"]);
     expect(one.facts().at(-1)).toContain(
-      "create: 1 free of the ports 20000 to 20002 wanted: 2 are in use, others served a container that was removed within 300 s",
+      "create: 1 free of the ports 20000 to 20002 wanted: 2 are in use, others rest for 300 s after a removed container",
     );
     await one.pass(ports.quarantineMs - 1);
     expect(reached(one)).toHaveLength(2);

@@ -96,7 +96,7 @@ export class HostPorts {
 
   #lack(many: number): string {
     const { first, last, quarantineMs } = this.#range;
-    return `${many} free of the ports ${first} to ${last} wanted: ${this.#owners.size} are in use, others served a container that was removed within ${quarantineMs / 1_000} s; give the node's agent a larger range with ERU_AGENT_PORTS`;
+    return `${many} free of the ports ${first} to ${last} wanted: ${this.#owners.size} are in use, others rest for ${quarantineMs / 1_000} s after a removed container or are taken on the machine; give the node's agent a larger range with ERU_AGENT_PORTS`;
   }
 }
 
