@@ -180,7 +180,19 @@ test("a saved plan is applied while it holds, and refused with the difference wh
   await eru("node uncordon n3");
   const applied = await eru("plan apply plan.json --wait");
   expect(applied).toMatchObject({ code: 0, out: expect.stringContaining("2 of 2 healthy") });
-  await eru(`remove ${idOf(applied.out)} --wait`);
+  const id = idOf(applied.out);
+  await eru(`upgrade ${id} --env A=1 --dry-run --save upgrade.json`);
+  await eru(`scale ${id} 1 --wait`);
+  const otherwise = await eru("plan apply upgrade.json");
+  expect(otherwise.err).toContain("workloads to replace: 2 planned, 1 now");
+  await eru("node drain n2 --dry-run --save drain.json");
+  await eru("node drain n3 --dry-run --save other.json");
+  expect((await eru("plan show drain.json")).out).toContain("plan for a drain of node n2");
+  await eru(`scale ${id} 2 --wait`);
+  const moved = [await eru("plan apply drain.json"), await eru("plan apply other.json")];
+  expect(moved.map(({ code }) => code)).toContain(3);
+  for (const node of ["n2", "n3"]) await eru(`node drain ${node} --cancel`);
+  await eru(`remove ${id} --wait`);
 });
 
 describe("what does not come true", () => {

@@ -85,6 +85,10 @@ export const UpgradePlanReply = z.strictObject({
   workloads: z.int().min(0),
   /** How it would go about it, in words. */
   how: z.string(),
+  /** What was planned for, also where the request named none. */
+  release: ReleaseName.optional(),
+  /** What would be replaced: the release, and the sequence of the request that asked for it. */
+  from: z.strictObject({ release: ReleaseName, seq: z.int() }).optional(),
   /** The first new ones: where they would go, and how many of them would wait for room. */
   placed: z.array(z.strictObject({ node: NodeName, count: z.int().min(1) })),
   waiting: z.int().min(0),
@@ -93,6 +97,18 @@ export const UpgradePlanReply = z.strictObject({
   risks: z.array(DowntimeRisk),
 });
 export type UpgradePlanReply = z.infer<typeof UpgradePlanReply>;
+
+/** What a saved plan of an upgrade rests on. */
+export const UpgradePlanExpectation = UpgradePlanReply.pick({
+  atSeq: true,
+  workloads: true,
+  how: true,
+  from: true,
+  placed: true,
+  waiting: true,
+  risks: true,
+});
+export type UpgradePlanExpectation = z.infer<typeof UpgradePlanExpectation>;
 
 /** A dry run of a drain, on the same subject. */
 export const DrainPlanRequest = z.strictObject({ drain: NodeName });
@@ -123,6 +139,14 @@ export const DrainPlanReply = z.strictObject({
   ),
 });
 export type DrainPlanReply = z.infer<typeof DrainPlanReply>;
+
+/** What a saved plan of a drain rests on. */
+export const DrainPlanExpectation = DrainPlanReply.pick({ atSeq: true, deploymentsTotal: true }).extend({
+  deployments: z
+    .array(DrainPlanReply.shape.deployments.element.omit({ reasons: true, risks: true }))
+    .max(10_000),
+});
+export type DrainPlanExpectation = z.infer<typeof DrainPlanExpectation>;
 
 /** The answer to a dry run that cannot be made: the request is not readable, or the scheduler is not caught up yet. */
 export const PlanRefusal = z.strictObject({

@@ -5,24 +5,24 @@ import type { Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { parseDuration, showSpan } from "../quantities.ts";
-import { reasonsText } from "../render/reasons.ts";
-import { risksText } from "../render/rollout.ts";
-import { oneLine } from "../render/text.ts";
+import { drainPlanText, stuckIn } from "../render/drain-plan.ts";
+import { oneLine, plural } from "../render/text.ts";
+import { saveDrain } from "../saved-plan.ts";
 import { NodeDetail } from "../views.ts";
 import { path, recorded } from "./common.ts";
+import type { WaitOptions } from "./deploy.ts";
 import { option } from "./options.ts";
 
 /** Between two looks at a drain, in milliseconds. */
 const lookMs = 500;
 
 type Drain = NonNullable<NodeDetail["drain"]>;
-type Options = {
+type Options = WaitOptions & {
   reason?: string;
   deadline?: number;
   cancel?: true;
   dryRun?: true;
-  wait?: true;
-  timeout: number;
+  save?: string;
 };
 
 /** `eru node drain`. */
@@ -40,15 +40,18 @@ export function addDrain(cli: Cli, node: Command): void {
     )
     .option("--cancel", "end the drain: what has not been moved stays")
     .option("--dry-run", "show what would move where, and what cannot; record nothing")
+    .option("--save <file>", "with --dry-run: keep the plan, for `eru plan apply`")
     .addOption(option.wait().conflicts(["cancel", "dryRun"]))
     .addOption(option.timeout())
     .action((name: string, options: Options) =>
       cli.withApi(async (api) => {
         if (options.cancel && (options.dryRun || options.reason !== undefined))
           throw new CliError(exitCodes.usage, "--cancel goes with neither --dry-run nor --reason");
+        if (options.save !== undefined && !options.dryRun)
+          throw new CliError(exitCodes.usage, "--save keeps what a dry run answers: add --dry-run");
         if (options.cancel) await cancel(cli, api, name);
-        else if (options.dryRun) await forecast(cli, api, name);
-        else await drain(cli, api, name, options);
+        else if (options.dryRun) await forecast(cli, api, name, options);
+        else await requestDrain(cli, api, name, bodyOf(options), options);
       }),
     );
 }
@@ -58,9 +61,19 @@ async function cancel(cli: Cli, api: Api, name: string): Promise<void> {
   await recorded(cli, api, answer, `the drain of node ${name} is cancelled: it takes workloads again`);
 }
 
-async function drain(cli: Cli, api: Api, name: string, options: Options): Promise<void> {
-  const { reason, deadline: deadlineMs, wait, timeout } = options;
-  const body = { ...(reason && { reason }), ...(deadlineMs !== undefined && { deadlineMs }) };
+const bodyOf = ({ reason, deadline: deadlineMs }: Options) => ({
+  ...(reason && { reason }),
+  ...(deadlineMs !== undefined && { deadlineMs }),
+});
+
+/** Asks for a drain, from options or from a saved plan. */
+export async function requestDrain(
+  cli: Cli,
+  api: Api,
+  name: string,
+  body: object,
+  { wait, timeout }: WaitOptions,
+): Promise<void> {
   const answer = await api.order("POST", path`/v1/nodes/${name}/drain`, body);
   if (wait) await untilEmpty(cli, api, { name, answer, timeoutMs: timeout });
   else
@@ -72,50 +85,22 @@ async function drain(cli: Cli, api: Api, name: string, options: Options): Promis
     );
 }
 
-const many = (count: number): string => `${count} workload${count === 1 ? "" : "s"}`;
-const sum = (some: readonly number[]): number => some.reduce((total, one) => total + one, 0);
-
-async function forecast(cli: Cli, api: Api, name: string): Promise<void> {
-  const plan = await api.command("POST", path`/v1/nodes/${name}/drain`, DrainPlanReply, {
+async function forecast(cli: Cli, api: Api, name: string, options: Options): Promise<void> {
+  const reply = await api.command("POST", path`/v1/nodes/${name}/drain`, DrainPlanReply, {
     body: {},
     query: { dryRun: true },
   });
-  const stuck = sum(plan.deployments.map((one) => one.stuck));
-  if (stuck > 0) cli.exitCode = exitCodes.notTrue;
-  cli.answer(plan, () => forecastText(cli, plan, stuck));
-}
-
-function forecastText(cli: Cli, plan: DrainPlanReply, stuck: number): string {
-  const { node, liveness, deployments, deploymentsTotal } = plan;
-  const all = sum(deployments.map(({ workloads }) => workloads));
-  const unheard =
-    liveness === "lost" ? `node ${node} is lost: its workloads are replaced without a drain\n` : "";
-  if (all === 0) return `${unheard}dry run, nothing recorded: nothing runs on ${node} that would be moved\n`;
-  const dropped = sum(deployments.map((one) => one.dropped ?? 0));
-  const also = [
-    stuck > 0 ? `, ${stuck} cannot be` : "",
-    dropped > 0 ? `, ${dropped} would go: they belong to the node` : "",
-  ].join("");
-  const first =
-    all === stuck
-      ? `nothing on ${node} can be moved: all ${many(all)} would stay`
-      : `${all - stuck - dropped} of ${many(all)} on ${node} would be moved${also}`;
-  const each = deployments.map(({ deployment, placed, stuck: stays, dropped: go, reasons, risks }) => {
-    const to = placed.map(({ node: there, count }) => `${count} to ${there}`).join(", ");
-    const ends = [stays > 0 ? `${stays} stay` : "", go ? `${go} not replaced elsewhere` : ""];
-    return `\n${deployment}: ${[to, ...ends].filter((part) => part !== "").join(", ")}\n${
-      stays > 0 ? reasonsText(reasons, cli.look) : ""
-    }${risksText(risks, "not without downtime")}`;
-  });
-  const more = deploymentsTotal - deployments.length;
-  return `${unheard}dry run, nothing recorded: ${first}\n${each.join("")}${more > 0 ? `\nand ${more} more deployments\n` : ""}`;
+  if (stuckIn(reply) > 0) cli.exitCode = exitCodes.notTrue;
+  if (options.save !== undefined)
+    saveDrain(cli, options.save, { drain: name, request: bodyOf(options), reply });
+  cli.answer(reply, () => `dry run, nothing recorded: ${drainPlanText(reply, cli.look)}`);
 }
 
 /** How far a drain is, in one line. */
 export function drainText({ left, leaving, lost, stuckTotal, stuck, paused }: Drain): string {
   if (left + leaving + lost === 0) return "done: nothing is left";
   const parts = [
-    left > 0 ? `${many(left)} to move` : "",
+    left > 0 ? `${plural(left, "workload")} to move` : "",
     leaving > 0 ? `${leaving} leaving` : "",
     lost > 0 ? `${lost} lost with it` : "",
   ].filter((part) => part !== "");

@@ -68,3 +68,48 @@ test("what is no plan is refused with how to make one, and --save without --dry-
   expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("add --dry-run") });
   expect(server.asked(route)).toEqual([]);
 });
+
+test("a plan of an upgrade is saved with its release, shown, and applied with all it rests on", async () => {
+  const url = "POST /v1/deployments/hello-web-a/upgrade";
+  const { placed, waiting, reasons } = reply;
+  const expected = {
+    ...{ atSeq: 7, workloads: 2, how: "at most 1 more than wished", placed, waiting, risks: [] },
+    from: { release: "v1", seq: 3 },
+  };
+  const planned = { ...expected, deployment: "hello-web-a", release: "v2", reasons };
+  server.on(url, { json: planned }, { status: 202, json: { seq: 12, changed: true } });
+  const asked = ["upgrade", "hello-web-a", "--env", "A=1"];
+  expect(await eru(place, [...asked, "--dry-run", "--save", "u.json"])).toMatchObject({ code: 0 });
+  const shown = await eru(place, ["plan", "show", "u.json"]);
+  expect(shown.out).toContain("plan for an upgrade of hello-web-a, made at sequence 7: 2 workloads would be");
+  const applied = await eru(place, ["plan", "apply", "u.json"]);
+  expect(applied).toMatchObject({ code: 0, out: "hello-web-a: upgrade to v2\n" });
+  expect(server.asked(url)[1]?.body).toEqual({ env: { A: "1" }, release: "v2", expect: expected });
+  expect(await eru(place, [...asked, "--save", "u.json"])).toMatchObject({ code: 2 });
+});
+
+test("a plan of a drain is saved with its reason, shown, and applied with all it rests on", async () => {
+  const url = "POST /v1/nodes/n1/drain";
+  const moved = { deployment: "hello-web-a", workloads: 2, placed: [{ node: "n2", count: 2 }], stuck: 0 };
+  const planned = {
+    ...{ atSeq: 7, node: "n1", liveness: "alive", deploymentsTotal: 1 },
+    deployments: [{ ...moved, reasons: reply.reasons, risks: [] }],
+  };
+  server.on(url, { json: planned }, { status: 202, json: { seq: 12, changed: true } });
+  const asked = ["node", "drain", "n1", "--reason", "disk", "--deadline", "10m"];
+  expect(await eru(place, [...asked, "--dry-run", "--save", "d.json"])).toMatchObject({ code: 0 });
+  const shown = await eru(place, ["plan", "show", "d.json"]);
+  expect(shown.out).toContain("plan for a drain of node n1, made at sequence 7: 2 of 2 workloads on n1");
+  expect(await eru(place, ["plan", "apply", "d.json"])).toMatchObject({ code: 0 });
+  expect(server.asked(url)[1]?.body).toEqual({
+    ...{ reason: "disk", deadlineMs: 600_000 },
+    expect: { atSeq: 7, deploymentsTotal: 1, deployments: [moved] },
+  });
+  expect(await eru(place, [...asked, "--save", "d.json"])).toMatchObject({ code: 2 });
+});
+
+test("of a plan that lacks something it is said what", async () => {
+  writeFileSync(join(place.cwd, "d.json"), '{"format": "eru-plan-1", "drain": "n1", "request": {}}');
+  const { code, err } = await eru(place, ["plan", "apply", "d.json"]);
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("is no saved plan: reply") });
+});

@@ -4,11 +4,8 @@ import type { Api } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { parseDuration, parseWhole } from "../quantities.ts";
-import { planColumns } from "../render/plan.ts";
-import { reasonsText } from "../render/reasons.ts";
-import { risksText } from "../render/rollout.ts";
-import { table } from "../render/table.ts";
-import { plural } from "../render/text.ts";
+import { upgradePlanText } from "../render/upgrade-plan.ts";
+import { saveUpgrade } from "../saved-plan.ts";
 import { Books } from "../views.ts";
 import { path, recorded } from "./common.ts";
 import { followUp, type WaitOptions } from "./deploy.ts";
@@ -33,6 +30,7 @@ type UpgradeOptions = SettingOptions & {
   settings?: Record<string, unknown>;
   force?: true;
   dryRun?: true;
+  save?: string;
 };
 
 function parseCanary(text: string): { count: number } | { percent: number } {
@@ -101,20 +99,23 @@ export function addUpgrade(cli: Cli, parent: Command): void {
     .addOption(option.memory("memory to book per workload, as 32M or 1.5G (default: as it is)"))
     .option("--settings <json>", "fields of the entrypoint in place of the release's", parseSettings)
     .option("--force", "replace all workloads also when nothing differs: a rolling restart")
-    .option("--dry-run", "show what would be done first, and why it may cost requests; record nothing");
+    .option("--dry-run", "show what would be done first, and why it may cost requests; record nothing")
+    .option("--save <file>", "with --dry-run: keep the plan, for `eru plan apply`");
   addSettings(command).action((deployment: string, options: UpgradeOptions) =>
     cli.withApi((api) => upgrade(cli, api, deployment, options)),
   );
 }
 
 async function upgrade(cli: Cli, api: Api, deployment: string, options: UpgradeOptions): Promise<void> {
-  const { release, env, settings, force, dryRun } = options;
+  const { release, env, settings, force, dryRun, save } = options;
   const sized = options.cpu !== undefined || options.memory !== undefined;
   if (release === undefined && !env && !settings && !sized && !force)
     throw new CliError(
       exitCodes.usage,
       "an upgrade needs --release, --env, --cpu, --memory, --settings, or --force to restart all",
     );
+  if (save !== undefined && !dryRun)
+    throw new CliError(exitCodes.usage, "--save keeps what a dry run answers: add --dry-run");
   if (dryRun && options.wait) throw new CliError(exitCodes.usage, "--dry-run does nothing to --wait for");
   const body = {
     ...(release !== undefined && { release }),
@@ -124,7 +125,19 @@ async function upgrade(cli: Cli, api: Api, deployment: string, options: UpgradeO
     ...(force && { force }),
     ...settingsBody(options),
   };
-  if (dryRun) return await plan(cli, api, deployment, body);
+  if (dryRun) await plan(cli, api, deployment, { body, save });
+  else await requestUpgrade(cli, api, deployment, body, options);
+}
+
+/** Asks for an upgrade, from options or from a saved plan. */
+export async function requestUpgrade(
+  cli: Cli,
+  api: Api,
+  deployment: string,
+  body: { release?: string | undefined; expect?: object },
+  options: WaitOptions,
+): Promise<void> {
+  const { release } = body;
   const answer = await api.order("POST", path`/v1/deployments/${deployment}/upgrade`, body);
   const text = `${deployment}: upgrade${release === undefined ? "" : ` to ${release}`}`;
   if (!answer.changed)
@@ -143,23 +156,17 @@ async function resourcesOf(api: Api, deployment: string, { cpu, memory }: Upgrad
   return { ...books, ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memoryMib: memory }) };
 }
 
-async function plan(cli: Cli, api: Api, deployment: string, body: object): Promise<void> {
-  const answer = await api.command("POST", path`/v1/deployments/${deployment}/upgrade`, UpgradePlanReply, {
+async function plan(
+  cli: Cli,
+  api: Api,
+  deployment: string,
+  { body, save }: { body: object; save: string | undefined },
+): Promise<void> {
+  const reply = await api.command("POST", path`/v1/deployments/${deployment}/upgrade`, UpgradePlanReply, {
     body,
     query: { dryRun: true },
   });
-  const { workloads, how, placed, waiting, reasons, risks } = answer;
-  if (waiting > 0) cli.exitCode = exitCodes.notTrue;
-  const first = placed.reduce((sum, { count }) => sum + count, 0);
-  cli.answer(answer, () =>
-    [
-      `dry run, nothing recorded: ${plural(workloads, "workload")} would be replaced, ${how}\n`,
-      `first: ${first} placed${waiting > 0 ? `, ${waiting} would wait for room` : ""}\n`,
-      placed.length > 0 ? `\n${table(planColumns, placed, cli.look)}` : "",
-      waiting > 0 ? `\n${reasonsText(reasons, cli.look)}` : "",
-      risks.length > 0
-        ? risksText(risks, "not without downtime")
-        : "\nzero downtime: nothing is known that would cost a request\n",
-    ].join(""),
-  );
+  if (reply.waiting > 0) cli.exitCode = exitCodes.notTrue;
+  if (save !== undefined) saveUpgrade(cli, save, { upgrade: deployment, request: { ...body }, reply });
+  cli.answer(reply, () => `dry run, nothing recorded: ${upgradePlanText(reply, cli.look)}`);
 }

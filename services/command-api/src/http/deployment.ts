@@ -32,12 +32,12 @@ import { about, type Command, type Decided, NotCaughtUpError } from "../handle.t
 import { deploymentIdOf } from "../idempotency.ts";
 import type { Intent } from "../intent.ts";
 import { problemOf } from "../problems.ts";
+import { asExpected } from "./as-expected.ts";
 import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type Input, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
 import { withQuotas } from "./follow-quotas.ts";
 import { withRoutes } from "./follow-routes.ts";
-import { planChanged } from "./plan-changed.ts";
 import { WishedResources } from "./resources.ts";
 
 const requested = DeploymentEvent.options[0].shape;
@@ -136,7 +136,11 @@ export function deploymentRoutes(deps: RouteDeps, live: Live): void {
     body: NewDeployment,
     ids,
     command: async (input) => {
-      await asExpected(deps, live, input);
+      await asExpected(deps, input.commandId, {
+        expected: input.body.expect,
+        ask: () => plan(deps, live, input),
+        difference: planDifference,
+      });
       return requestDeployment(input);
     },
     instead: {
@@ -222,19 +226,6 @@ export function change(deployment: string, wish: (intent: Intent) => DeploymentC
 
 /** The key under which commands about a deployment and its workloads follow each other. */
 export const turnOf = (deployment: string): string => `deployment ${deployment}`;
-
-/** Refuses a request that rests on a plan which would come out differently now. */
-async function asExpected(deps: RouteDeps, live: Live, input: DeploymentInput): Promise<void> {
-  const { expect } = input.body;
-  if (!expect) return;
-  const { follower } = deps.handling;
-  await follower.catchUp();
-  // A repetition is answered as it was the first time: by now its own workloads are in the way.
-  if (follower.intent.answerTo(input.commandId)) return;
-  const now = await plan(deps, live, input);
-  const changes = planDifference(expect, now);
-  if (changes.length > 0) throw planChanged(expect, now, changes);
-}
 
 /** Asks the scheduler what it would decide; refused like the command itself when it could not be recorded. */
 async function plan(deps: RouteDeps, live: Live, { body, commandId }: DeploymentInput): Promise<PlanReply> {

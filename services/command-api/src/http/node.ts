@@ -1,4 +1,5 @@
 import {
+  DrainPlanExpectation,
   DrainPlanReply,
   drainDeadlineMsMax,
   Labels,
@@ -9,10 +10,12 @@ import {
 } from "@eru/events";
 import type { Live } from "@eru/log";
 import { z } from "zod";
+import { drainDifference } from "../domain/change-difference.ts";
 import { node as decider, type NodeCommand } from "../domain/node.ts";
 import { about, type Command, NotCaughtUpError } from "../handle.ts";
 import type { Intent } from "../intent.ts";
 import { problemOf } from "../problems.ts";
+import { asExpected } from "./as-expected.ts";
 import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
 import { flag } from "./flag.ts";
@@ -29,6 +32,9 @@ const NewNode = z.strictObject({
 const Cordon = z.strictObject({ reason: NodeEvent.options[3].shape.reason.default("") });
 const DrainBody = z.strictObject({
   ...Cordon.shape,
+  expect: DrainPlanExpectation.optional().describe(
+    "Of a dry run's answer: refused with the difference when other things would be moved now.",
+  ),
   deadlineMs: z
     .int()
     .min(1)
@@ -150,8 +156,14 @@ function drainRoutes(deps: RouteDeps, live: Live): void {
     query: z.strictObject({ dryRun: flag }),
     body: DrainBody.prefault({}),
     ids,
-    command: ({ params: { node }, body: { reason, deadlineMs } }) =>
-      change("DrainNode", node, { reason, deadlineMs }),
+    command: async ({ params: { node }, body: { reason, deadlineMs, expect }, commandId }) => {
+      await asExpected(deps, commandId, {
+        expected: expect,
+        ask: () => forecast(deps, live, node),
+        difference: drainDifference,
+      });
+      return change("DrainNode", node, { reason, deadlineMs });
+    },
     instead: {
       answer: DrainPlanReply,
       when: ({ params: { node }, query }) => (query.dryRun ? forecast(deps, live, node) : undefined),

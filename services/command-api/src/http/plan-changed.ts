@@ -1,4 +1,3 @@
-import type { PlanExpectation, PlanReply } from "@eru/events";
 import { Problem } from "@eru/service";
 import type { PlanChange } from "../domain/plan-difference.ts";
 
@@ -7,8 +6,8 @@ const toldMax = 20;
 
 /** The refusal of a plan that would come out differently now, with every difference. */
 export function planChanged(
-  expected: PlanExpectation,
-  now: PlanReply,
+  expected: { atSeq: number },
+  now: { atSeq: number },
   changes: readonly PlanChange[],
 ): Problem {
   const told = changes.slice(0, toldMax);

@@ -7,15 +7,18 @@ import {
   Resources,
   RolloutSettings,
   rolloutStepMax,
+  UpgradePlanExpectation,
   UpgradePlanReply,
 } from "@eru/events";
 import type { Live } from "@eru/log";
 import { z } from "zod";
+import { upgradeDifference } from "../domain/change-difference.ts";
 import { deployment as decider } from "../domain/deployment.ts";
 import type { RolloutCommand } from "../domain/rollout.ts";
 import { NotCaughtUpError } from "../handle.ts";
 import type { Intent } from "../intent.ts";
 import { problemOf } from "../problems.ts";
+import { asExpected } from "./as-expected.ts";
 import { askScheduler } from "./ask-scheduler.ts";
 import { commandRoute, type RouteDeps } from "./command-route.ts";
 import { change } from "./deployment.ts";
@@ -99,6 +102,9 @@ const Upgrade = withSettings({
   ),
   force: z.boolean().default(false).describe("Replace all workloads also when nothing differs."),
   replace,
+  expect: UpgradePlanExpectation.optional().describe(
+    "Of a dry run's answer: refused with the difference when it would go otherwise now.",
+  ),
 });
 const Rollback = withSettings({ replace });
 const tag = "rollouts";
@@ -119,8 +125,14 @@ export function rolloutRoutes(deps: RouteDeps, live: Live): void {
     query: z.strictObject({ dryRun: flag }),
     body: Upgrade,
     ids,
-    command: ({ params: { deployment }, body }) =>
-      change(deployment, (intent) => upgradeOf(deployment, body, intent)),
+    command: async ({ params: { deployment }, body, commandId }) => {
+      await asExpected(deps, commandId, {
+        expected: body.expect,
+        ask: () => plan(deps, live, deployment, body),
+        difference: upgradeDifference,
+      });
+      return change(deployment, (intent) => upgradeOf(deployment, body, intent));
+    },
     instead: {
       answer: UpgradePlanReply,
       when: ({ params: { deployment }, body, query }) =>
@@ -173,7 +185,7 @@ type UpgradeBody = z.output<typeof Upgrade>;
 
 function upgradeOf(
   deployment: string,
-  { release, env, resources, settings, force, replace, ...given }: UpgradeBody,
+  { release, env, resources, settings, force, replace, expect: _, ...given }: UpgradeBody,
   intent: Intent,
 ): Extract<RolloutCommand, { type: "UpgradeDeployment" }> {
   const state = intent.deployments.get(deployment);

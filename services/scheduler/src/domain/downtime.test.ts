@@ -98,7 +98,9 @@ test("dry runs of all kinds and the first step of a rollout name the same", () =
     ),
   ).toEqual(named);
   const upgrade = { upgrade: id, ...wanted, surge: 1 };
-  expect(of(upgradePlan(world.zone, upgrade, noSignals.elbs)?.risks)).toEqual(named);
+  const planned = upgradePlan(world.zone, upgrade, noSignals.elbs);
+  expect(of(planned?.risks)).toEqual(named);
+  expect(planned).toMatchObject({ release: "v1", from: { release: "v1", seq: expect.any(Number) } });
   world.request({ type: "UpgradeRequested", deployment: id, ...wanted, surge: 1 });
   expect(of(only(world.passes(), "RolloutStepped")[0]?.risks)).toEqual(named);
 });

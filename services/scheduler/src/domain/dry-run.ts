@@ -19,7 +19,16 @@ import { settingsInWords } from "./rollout-step.ts";
 import { setsOf } from "./sets.ts";
 import { byName } from "./strategies/candidate.ts";
 import { turnOf } from "./turn.ts";
-import { contentAt, type Deployment, emptyPod, type Pod, podOf, targetOf, type Zone } from "./zone.ts";
+import {
+  contentAt,
+  type Deployment,
+  emptyPod,
+  type Pod,
+  podOf,
+  targetOf,
+  templateAt,
+  type Zone,
+} from "./zone.ts";
 
 function draftOf(zone: Zone, pod: Pod, elbs: Signals["elbs"]): Draft {
   const draft = new Draft(zone, pod, { ...noSignals, elbs }, { drainDeadlineMs: 0, actionsMax: 0 });
@@ -129,6 +138,8 @@ export function upgradePlan(
     deployment: deployment.id,
     workloads,
     how: settingsInWords({ settings }),
+    release: template.release,
+    from: { release: templateAt(deployment, deployment.version).release, seq: deployment.version },
     placed: placed.map(({ node, count }) => ({ node: node.name, count })),
     waiting: short,
     reasons,
