@@ -2,7 +2,9 @@ import Docker from "dockerode";
 
 /** Seconds between SIGTERM and SIGKILL when an installation goes down: nobody waits for a hanging app. */
 const stopSeconds = 5;
-const callTimeoutMs = 30_000;
+/** A busy engine answers late. A call that is given up is aborted, which Node calls a "socket hang up". */
+const callTimeoutMs = 60_000;
+const attempts = 3;
 
 /**
  * Ends and removes the containers that an agent made on this engine. A label can be copied into an image by anyone, so
@@ -17,18 +19,26 @@ export async function removeContainers(socketPath: string, node: string): Promis
   await Promise.all(
     ours.map(async ({ Id }) => {
       const container = docker.getContainer(Id);
-      await unlessGone(container.stop({ t: stopSeconds }));
-      await unlessGone(container.remove({ force: true }));
+      await unlessGone(() => container.stop({ t: stopSeconds }));
+      await unlessGone(() => container.remove({ force: true }));
     }),
   );
   return ours.length;
 }
 
-/** 304: it had stopped already; 404: it was gone; 409: its removal was already under way. */
-async function unlessGone(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (![304, 404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+/**
+ * 304: it had stopped already; 404: it was gone; 409: its removal was already under way. A connection that broke says
+ * nothing of what the engine did: the call is made again, both kinds may be repeated.
+ */
+async function unlessGone(call: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await call();
+      return;
+    } catch (error) {
+      const { statusCode } = error as { statusCode?: number };
+      if (statusCode !== undefined && [304, 404, 409].includes(statusCode)) return;
+      if (statusCode !== undefined || attempt === attempts) throw error;
+    }
   }
 }
