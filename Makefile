@@ -26,7 +26,7 @@ purge: ## end the demo and remove all its data too
 status: ## what of the demo runs
 	@$(node) infra/local/src/demo-main.ts status
 
-test: ## install what is missing and run every check there is (root, about 14 minutes on 2 cores)
+test: ## install what is missing and run every check there is (root, about 12 minutes on 2 cores)
 	@infra/setup/setup --tests
 	@$(node) test/run.ts
 
