@@ -26,6 +26,7 @@ export * from "./resources.ts";
 export * from "./rollout.ts";
 export * from "./route.ts";
 export * from "./rule.ts";
+export { isWrittenShort } from "./short-form.ts";
 export * from "./spec.ts";
 export * from "./subjects.ts";
 export * from "./turn.ts";

@@ -11,6 +11,15 @@ import { NodeEvent } from "./node.ts";
 import { PodEvent } from "./pod.ts";
 import { QuotaEvent } from "./quota.ts";
 import { ElbEvent, RouteEvent } from "./route.ts";
+import {
+  ordersAlike,
+  ordersText,
+  placedText,
+  readTemplate,
+  shortForms,
+  Templates,
+  unfold,
+} from "./short-form.ts";
 import { type HistoryKind, historyKind } from "./subjects.ts";
 import { upcast } from "./upcasters.ts";
 import { UserEvent } from "./user.ts";
@@ -84,6 +93,8 @@ export type RecordedEvent<E extends EruEvent = EruEvent> = {
 
 const Body = z.strictObject({
   ...MessageMeta.shape,
+  /** What entries in short form name by its place. */
+  templates: z.array(z.unknown()).optional(),
   events: z
     .array(
       z.strictObject({
@@ -104,14 +115,25 @@ const versions: Partial<Record<EruEvent["type"], number>> = { RouteDeclared: 2 }
  * The body of a message. Every event is checked against the schema of its history, so what cannot be read is never
  * written. Throws a ZodError for a bug in the writer.
  */
-export function encodeMessage(subject: string, message: NewMessage): string {
+export function encodeMessage(subject: string, { meta, events }: NewMessage): string {
   const kind = historyKind(subject);
   if (!kind) throw new RangeError(`not a subject of the log: ${subject}`);
-  const events = message.events.map(({ event, cause }) => {
-    const { type, ...payload } = eventSchemas[kind].parse(event);
-    return { type, v: versions[type] ?? 1, ...cause, payload };
-  });
-  return JSON.stringify({ ...message.meta, events });
+  const templates = new Templates();
+  const entries: string[] = [];
+  for (let at = 0; at < events.length; ) {
+    const alike = kind === "assignment" ? ordersAlike(events, at) : 0;
+    if (alike > 0) entries.push(ordersText(events.slice(at, at + alike), templates));
+    else entries.push(entryOf(events[at] as NewEvent, kind));
+    at += Math.max(1, alike);
+  }
+  return `${JSON.stringify(meta).slice(0, -1)}${templates.text()},"events":[${entries.join(",")}]}`;
+}
+
+function entryOf(one: NewEvent, kind: HistoryKind): string {
+  const short = kind === "decision" ? placedText(one) : undefined;
+  if (short !== undefined) return short;
+  const { type, ...payload } = eventSchemas[kind].parse(one.event);
+  return JSON.stringify({ type, v: versions[type] ?? 1, ...one.cause, payload });
 }
 
 /**
@@ -123,16 +145,21 @@ export function decodeMessage(stored: { subject: string; seq: number; body: stri
   const kind = historyKind(subject);
   if (!kind) throw new UnreadableEventError(subject, seq, "not a subject of the log");
   try {
-    const { events, ...meta } = Body.parse(JSON.parse(stored.body));
-    return events.map(({ type, v, correlationId, causationId, payload }, index) => ({
-      subject,
-      seq,
-      index,
-      id: `${meta.id}/${index}`,
-      meta,
-      cause: { correlationId, causationId },
-      event: eventSchemas[kind].parse(upcast(type, v, versions[type as EruEvent["type"]] ?? 1, payload)),
-    }));
+    const { events, templates, ...meta } = Body.parse(JSON.parse(stored.body));
+    const known = (templates ?? []).map(readTemplate);
+    const recorded: RecordedEvent[] = [];
+    for (const entry of events) {
+      const { type, v, correlationId, causationId, payload } = entry;
+      const cause = { correlationId, causationId };
+      const read = shortForms.has(type)
+        ? unfold(entry, kind, known)
+        : [eventSchemas[kind].parse(upcast(type, v, versions[type as EruEvent["type"]] ?? 1, payload))];
+      for (const event of read) {
+        const index = recorded.length;
+        recorded.push({ subject, seq, index, id: `${meta.id}/${index}`, meta, cause, event });
+      }
+    }
+    return recorded;
   } catch (error) {
     throw new UnreadableEventError(subject, seq, explain(error), { cause: error });
   }

@@ -59,9 +59,11 @@ test("what a lost node leads to is caused by its loss, which begins a chain of i
 });
 
 test("what does not fit into one message is split, and one batch still holds it", async () => {
-  const env = { BLOB: "x".repeat(7_000) };
   const world = new World().node("n1", 999, 99_999).node("n2", 999, 99_999);
-  world.deploy("shop-web-a", 800, { template: template("v1", { env }) });
+  for (let n = 0; n < 80; n++) {
+    const env = { BLOB: `${n}`.repeat(10_000) };
+    world.deploy(`shop-web-${n}`, 10, { template: template("v1", { env }) });
+  }
   const pass = world.plan();
   const batch = toBatch(pass, stamp);
   expect(batch.filter(({ subject }) => subject === "eru.assignment.n1").length).toBeGreaterThan(5);

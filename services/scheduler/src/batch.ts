@@ -1,4 +1,12 @@
-import { type Cause, type EruEvent, type NewEvent, subjects } from "@eru/events";
+import {
+  type AssignmentEvent,
+  type Cause,
+  type EruEvent,
+  isWrittenShort,
+  type NewEvent,
+  subjects,
+  type Template,
+} from "@eru/events";
 import { type Append, type Appended, batchMessagesMax, bodyBytesMax } from "@eru/log";
 import type { Order } from "./domain/draft.ts";
 import type { Pass } from "./domain/plan.ts";
@@ -21,8 +29,11 @@ export type Batch = {
   decisionMessages: number;
 };
 
+/** What a message of orders holds, as far as the next order's bytes depend on it. */
+type Contents = { templates: Set<Template>; decision: number | undefined };
+
 /** A message that is being filled. */
-type Open = { id: string; events: NewEvent[]; bytes: number };
+type Open = { id: string; events: NewEvent[]; bytes: number; contents: Contents };
 
 /** A decision and the orders that carry it out: they are never apart. */
 type Unit = { at: number; orders: readonly Order[] };
@@ -53,7 +64,7 @@ export function toBatches(pass: Pass, stamp: Stamp, messagesMax = batchMessagesM
     }
     for (const { orders } of units)
       for (const { event, decision } of orders)
-        messages.add(subjects.assignment(event.node), { event, cause: causedBy(known, decision) });
+        messages.order({ event, decision }, causedBy(known, decision));
     batches.push(messages.take(decisions));
   }
   return batches;
@@ -71,25 +82,28 @@ export const fenceAfter = ({ decisionMessages }: Batch, places: readonly Appende
 function shareOut({ decisions, orders }: Pass, messagesMax: number): Unit[][] {
   const shares: Unit[][] = [];
   const ordersOf = Map.groupBy(orders, ({ decision }) => decision);
-  let nodes = new Set<string>();
-  let messages = 0;
+  let nodes = new Map<string, Contents>();
   let bytes = 0;
   for (const [at, { event }] of decisions.entries()) {
     const own = ordersOf.get(at) ?? [];
-    const ownBytes = own.reduce((sum, order) => sum + bytesOf(order.event), bytesOf(event));
+    const here = new Set<string>();
+    let ownMessages = 0;
+    let ownBytes = bytesOf(event);
+    for (const { event: order } of own) {
+      const known = nodes.get(order.node);
+      ownBytes += orderBytes(order, { templates: known?.templates, repeats: here.has(order.node) });
+      if (!known && !here.has(order.node)) ownMessages++;
+      here.add(order.node);
+    }
     // A history's second message begins when the first is full, so bytes make messages too.
-    const ownMessages = own.filter(({ event: { node } }) => !nodes.has(node)).length;
-    const fits =
-      messages + ownMessages + Math.ceil((bytes + ownBytes) / (bodyBytesMax / 2)) + 1 <= messagesMax &&
-      bytes + ownBytes <= batchBytesMax;
+    const fullMessages = Math.ceil((bytes + ownBytes) / (bodyBytesMax / 2)) + 1;
+    const fits = nodes.size + ownMessages + fullMessages <= messagesMax && bytes + ownBytes <= batchBytesMax;
     if (shares.length === 0 || !fits) {
       shares.push([]);
-      nodes = new Set();
-      messages = 0;
+      nodes = new Map();
       bytes = 0;
     }
-    for (const { event: order } of own) nodes.add(order.node);
-    messages = nodes.size;
+    for (const { event: order } of own) note(order, at, contentsOf(nodes, order.node));
     bytes += ownBytes;
     shares.at(-1)?.push({ at, orders: own });
   }
@@ -130,6 +144,20 @@ class Messages {
     message.bytes += bytes;
   }
 
+  order({ event, decision }: Order, cause: Cause): void {
+    const subject = subjects.assignment(event.node);
+    const before = this.#bySubject.get(subject)?.at(-1);
+    const bytes = orderBytes(event, {
+      templates: before?.contents.templates,
+      repeats: before?.contents.decision === decision,
+    });
+    const message = this.#open(subject, bytes);
+    message.events.push({ event, cause });
+    // A message that begins with it has nothing of it yet.
+    message.bytes += message === before ? bytes : orderBytes(event, { templates: undefined, repeats: false });
+    note(event, decision, message.contents);
+  }
+
   /** What was filled since the last time; the decisions were filled first, so they stand first. */
   take(decisions: string): Batch {
     const filled = [...this.#bySubject];
@@ -150,7 +178,7 @@ class Messages {
     if (last && (last.events.length === 0 || last.bytes + bytes <= bodyBytesMax)) return last;
     const id = this.#count === 0 ? this.#stamp.id : `${this.#stamp.id}.${this.#count}`;
     this.#count++;
-    const message: Open = { id, events: [], bytes: messageOverheadBytes };
+    const message: Open = { id, events: [], bytes: messageOverheadBytes, contents: noContents() };
     messages.push(message);
     return message;
   }
@@ -162,20 +190,49 @@ const eventBytes = new WeakMap<EruEvent, number>();
 function bytesOf(event: EruEvent): number {
   const known = eventBytes.get(event);
   if (known !== undefined) return known;
-  const bytes = weigh(event);
+  const bytes = textBytes(event) + eventOverheadBytes;
   eventBytes.set(event, bytes);
   return bytes;
 }
 
-/** A template is weighed once: thousands of orders carry the same one. */
-function weigh(event: EruEvent): number {
-  if (event.type !== "WorkloadAssigned") return textBytes(event) + eventOverheadBytes;
-  const { template, ...rest } = event;
-  const known = templateBytes.get(template) ?? textBytes(template);
-  templateBytes.set(template, known);
-  return known + textBytes(rest) + eventOverheadBytes;
+/** What an order adds to a message with these templates: in short form only a number, when it `repeats` the one before. */
+function orderBytes(
+  event: AssignmentEvent,
+  { templates, repeats }: { templates: ReadonlySet<Template> | undefined; repeats: boolean },
+): number {
+  if (event.type !== "WorkloadAssigned" || !isWrittenShort(event)) return bytesOf(event);
+  if (repeats) return numberBytes;
+  const { template, resources } = event;
+  const own = templates?.has(template) ? 0 : sharedBytes(template);
+  return own + sharedBytes(resources) + namesBytes + eventOverheadBytes;
 }
 
-const templateBytes = new WeakMap<object, number>();
+function note(event: AssignmentEvent, decision: number, contents: Contents): void {
+  const short = event.type === "WorkloadAssigned" && isWrittenShort(event);
+  contents.decision = short ? decision : undefined;
+  if (short) contents.templates.add(event.template);
+}
+
+/** A workload's number and a comma. */
+const numberBytes = 12;
+/** The names of an order: its node, pod and deployment, and those of the members. */
+const namesBytes = 300;
+
+const noContents = (): Contents => ({ templates: new Set(), decision: undefined });
+
+function contentsOf(nodes: Map<string, Contents>, node: string): Contents {
+  const known = nodes.get(node) ?? noContents();
+  nodes.set(node, known);
+  return known;
+}
+
+const weighed = new WeakMap<object, number>();
+
+/** Of a template or resources: weighed once, because thousands of orders carry the same ones. */
+function sharedBytes(value: object): number {
+  const known = weighed.get(value) ?? textBytes(value);
+  weighed.set(value, known);
+  return known;
+}
 
 const textBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
