@@ -1,5 +1,5 @@
 import { copyFileSync, writeFileSync } from "node:fs";
-import { eventSchemas, subjects, UnreadableEventError } from "@eru/events";
+import { decodeMessage, eventSchemas, subjects, UnreadableEventError } from "@eru/events";
 import type { StoredMessage } from "@eru/log";
 import Database from "better-sqlite3";
 import fc from "fast-check";
@@ -82,8 +82,8 @@ test("a view whose process was killed between pages goes on to the same rows", (
 test("the histories of these tests hold every type of event there is", () => {
   const types = new Set<string>();
   for (const seed of [1, 2, 3, 4])
-    for (const { body } of makeHistory(chooseBySeed(seed), 1_500))
-      for (const event of JSON.parse(body).events) types.add(event.type);
+    for (const stored of makeHistory(chooseBySeed(seed), 1_500))
+      for (const { event } of decodeMessage(stored)) types.add(event.type);
   const all = Object.values(eventSchemas).flatMap((kind) =>
     kind.options.map((option) => option.shape.type.value as string),
   );
