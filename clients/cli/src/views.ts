@@ -152,6 +152,7 @@ export const Deployment = z.looseObject({
   sets: z.object({ perNode: z.int(), nodesChosen: z.int(), nodesLacking: z.int() }).nullish(),
   priority: z.int(),
   waitDeadlineMs: z.int().nullable(),
+  preempt: z.boolean().default(false),
   requestedAt: z.string(),
   requestedBy: z.string(),
 });

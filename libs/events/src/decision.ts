@@ -8,6 +8,7 @@ import {
   ReleaseOrdered,
 } from "./dissociation.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
+import { PreemptionDecided, PreemptionEnded } from "./preempt.ts";
 import { CoreId, Granted, Resources } from "./resources.ts";
 import { DowntimeRisk } from "./rollout.ts";
 
@@ -126,7 +127,11 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "rebalanced",
       "dissociated",
       "replaced",
+      /** In place of what was displaced by another deployment. */
+      "displaced",
     ]),
+    /** The deployment that displaced what these come in place of. */
+    displacedBy: DeploymentId.optional(),
     /** The workload that goes when this one serves: it was asked to move. */
     instead: WorkloadId.optional(),
     /** The sequence of the request whose template runs: two upgrades may name the same release. */
@@ -141,6 +146,8 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     type: z.literal("PlacementDeferred"),
     deployment: DeploymentId,
     waiting: z.int().min(1),
+    /** The deployment that displaced what is missing. */
+    displacedBy: DeploymentId.optional(),
     reasons: Reasons,
   }),
   /** The deployment asked not to wait, or not that long: `refused` workloads will not be placed. */
@@ -187,7 +194,11 @@ export const DecisionEvent = z.discriminatedUnion("type", [
       "replaced",
       /** It was to take another one's place and does not get healthy. */
       "replacement_failed",
+      /** A deployment of a higher priority gets its room. */
+      "preempted",
     ]),
+    /** Of a `preempted`: the deployment that gets its room. */
+    by: DeploymentId.optional(),
     /** ELBs drain the endpoint and report; the stop is assigned when all live ones did, or at the deadline. */
     drain: z.boolean(),
     /** Milliseconds the drain may take. */
@@ -195,6 +206,8 @@ export const DecisionEvent = z.discriminatedUnion("type", [
     /** Of a `drained_node` and a `rebalanced`: the load balancers alive and the table each had applied. It goes behind this barrier. */
     elbs: AppliedTables.optional(),
   }),
+  PreemptionDecided,
+  PreemptionEnded,
   /** The stop was sent to the node. */
   z.strictObject({
     type: z.literal("StopDecided"),

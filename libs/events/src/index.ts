@@ -19,6 +19,7 @@ export * from "./message.ts";
 export * from "./names.ts";
 export * from "./node.ts";
 export * from "./pod.ts";
+export * from "./preempt.ts";
 export * from "./quota.ts";
 export * from "./realloc.ts";
 export * from "./rebalance.ts";

@@ -3,6 +3,7 @@ import { Reasons } from "./decision.ts";
 import { NodeFilter, Strategy, Template } from "./deployment.ts";
 import { ElbStage, ElbStatus, elbStatusListMax } from "./elb-status.ts";
 import { DeploymentId, ElbName, NodeName, PodName, ReleaseName } from "./names.ts";
+import { Preemption } from "./preempt.ts";
 import { Resources } from "./resources.ts";
 import { DowntimeRisk, RolloutSettings } from "./rollout.ts";
 import { ElbGroup } from "./rule.ts";
@@ -48,6 +49,7 @@ export const PlanRequest = z.strictObject({
   nodesLimit: z.int().min(0),
   filter: NodeFilter,
   priority: Priority.optional(),
+  preempt: z.boolean().optional(),
 });
 export type PlanRequest = z.infer<typeof PlanRequest>;
 
@@ -57,6 +59,8 @@ export const PlanReply = z.strictObject({
   placed: z.array(z.strictObject({ node: NodeName, count: z.int().min(1) })),
   waiting: z.int().min(0),
   reasons: Reasons,
+  /** Who would have to go so that some of those that wait get room; absent when nobody would. */
+  preemption: Preemption.optional(),
   /** Why later changes of it may cost requests. */
   risks: z.array(DowntimeRisk).optional(),
   /** What was planned for, also where the request named none. */

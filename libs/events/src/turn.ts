@@ -16,9 +16,11 @@ export const WaitDeadlineMs = z
   .min(1_000, "waitDeadlineMs is 1000 or more: to wait for nothing at all, set onShortage to refuse")
   .max(waitDeadlineMostMs, "waitDeadlineMs is at most thirty days");
 
-/** How a deployment stands to others that want the same room. Absent: priority 50, and it waits without end. */
+/** How a deployment stands to others that want the same room. Absent: priority 50, it waits without end and displaces nobody. */
 export const Turn = z.strictObject({
   priority: Priority.optional(),
   waitDeadlineMs: WaitDeadlineMs.optional(),
+  /** It may displace workloads of a lower priority when it finds no room. */
+  preempt: z.boolean().optional(),
 });
 export type Turn = z.infer<typeof Turn>;

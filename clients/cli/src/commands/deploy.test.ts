@@ -56,3 +56,36 @@ test("a priority and a deadline for waiting are sent with the request, and chang
   const { code, err } = await eru(place, ["deployment", "priority", "hello-web-abc123"]);
   expect([code, err]).toEqual([2, expect.stringContaining("name what shall change")]);
 });
+
+test("whether it may displace others is sent with the request, changed later, and a dry run says whom it would", async () => {
+  const answer = { seq: 12, changed: true, deployment: "hello-web-abc123" };
+  server.on("PUT /v1/deployments/hello-web-abc123/turn", { status: 202, json: answer });
+  await eru(place, ["deployment", "priority", "hello-web-abc123", "--no-preempt"]);
+  expect(server.asked("PUT /v1/deployments/hello-web-abc123/turn").at(-1)?.body).toEqual({ preempt: false });
+  const victim = {
+    workload: "shop-web-aaaaaa-3",
+    deployment: "shop-web-aaaaaa",
+    priority: 40,
+    placedSeq: 17,
+  };
+  const preemption = {
+    ...{ policy: "preempt-1", inputSeq: 30, priority: 80, wanted: 2, freeing: 0 },
+    places: [{ node: "n1", count: 2, victims: [victim] }],
+    runnersUp: [{ node: "n2", victims: 2, highestPriority: 45, oldestSeq: 11 }],
+    ...{ nodesTotal: 9, candidatesTotal: 4, examined: 4 },
+  };
+  const reasons = {
+    ...{ policy: "auto-1", inputSeq: 30, wanted: 2, resources: { cpu: 0.1, memoryMib: 32 }, nodesTotal: 9 },
+    ...{ candidatesTotal: 0, scores: [], rejectedTotals: {}, rejected: [], wouldHelp: [] },
+  };
+  const json = { atSeq: 30, placed: [], waiting: 2, reasons, preemption };
+  server.on("POST /v1/deployments", { status: 200, json });
+  const line = "deploy hello --pod demo --cpu 0.1 --memory 32M --priority 80 --preempt --dry-run".split(" ");
+  const { out } = await eru(place, line);
+  expect(server.asked("POST /v1/deployments").at(-1)?.body).toMatchObject({ priority: 80, preempt: true });
+  expect(out).toContain(
+    "1 workload of a priority below 80 would go, so that 2 of those that wait get their room:",
+  );
+  expect(out).toMatch(/n1 +shop-web-aaaaaa-3 +shop-web-aaaaaa +40 +17/);
+  expect(out).toContain("on n2 instead: 2 workloads, priority up to 45, the oldest placed at 11");
+});

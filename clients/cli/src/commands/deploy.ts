@@ -49,6 +49,7 @@ type DeployOptions = WaitOptions &
     env?: Record<string, string>;
     waitForRoom: boolean;
     priority?: number;
+    preempt?: true;
     waitDeadline?: number;
     dryRun?: true;
     save?: string;
@@ -87,6 +88,7 @@ export function addDeploy(cli: Cli): void {
     .option("--no-wait-for-room", "refuse what fits nowhere now, instead of keeping it waiting for room")
     .addOption(option.waitDeadline())
     .addOption(option.priority())
+    .addOption(option.preempt())
     .option("--dry-run", "show what would be decided now, and why; record nothing")
     .option("--save <file>", "with --dry-run: keep the plan, for `eru plan apply`")
     .addOption(option.wait().conflicts("dryRun"))
@@ -127,6 +129,7 @@ function bodyOf(app: string, options: DeployOptions) {
     },
     onShortage: options.waitForRoom ? "wait" : "refuse",
     ...(options.priority !== undefined && { priority: options.priority }),
+    ...(options.preempt && { preempt: true }),
     ...(options.waitDeadline !== undefined && { waitDeadlineMs: options.waitDeadline }),
   };
 }

@@ -51,10 +51,12 @@ export function addDeployment(cli: Cli): void {
   addRemove(cli, deployment);
 }
 
-const turnText = ({ priority, waitDeadlineMs }: Deployment): string =>
-  waitDeadlineMs === null
-    ? String(priority)
-    : `${priority}, waits for room at most ${showSpan(waitDeadlineMs)}`;
+const turnText = ({ priority, waitDeadlineMs, preempt }: Deployment): string =>
+  [
+    String(priority),
+    ...(preempt ? ["may displace those of a lower one"] : []),
+    ...(waitDeadlineMs === null ? [] : [`waits for room at most ${showSpan(waitDeadlineMs)}`]),
+  ].join(", ");
 
 const tones: Readonly<Record<string, Tone>> = {
   running: "good",

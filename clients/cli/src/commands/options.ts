@@ -85,6 +85,11 @@ export const option = {
       "--priority <n>",
       "0 to 100: of those that want the same room the higher gets it first (default: 50)",
     ).argParser(parseWhole(0, 100)),
+  preempt: () =>
+    new Option(
+      "--preempt",
+      "when nothing fits, displace workloads of deployments with a lower priority: the fewest, the lowest, the youngest",
+    ),
   waitDeadline: () =>
     new Option(
       "--wait-deadline <time>",

@@ -1,4 +1,5 @@
 import type { PlanReply } from "@eru/events";
+import { preemptionText } from "./preempt.ts";
 import { reasonsText } from "./reasons.ts";
 import { risksText } from "./rollout.ts";
 import { setsText } from "./sets.ts";
@@ -13,7 +14,7 @@ export const planColumns = [
 
 /** What a dry run answered: how many would be placed, where, and why. */
 export function planText(
-  { placed, waiting, reasons, risks }: PlanReply,
+  { placed, waiting, reasons, preemption, risks }: PlanReply,
   { onShortage }: { onShortage: string },
   look: Look,
 ): string {
@@ -26,6 +27,7 @@ export function planText(
     // The reasons name a bounded number of nodes; a plan names all it would use.
     placed.length > reasons.scores.length ? `\n${table(planColumns, placed, look)}` : "",
     `\n${reasonsText(reasons, look)}`,
+    preemptionText(preemption, look),
     risksText(risks, "later changes of it would not be without downtime"),
   ].join("");
 }

@@ -29,6 +29,7 @@ export function aDeployment({
     strategy: "auto",
     priority: 50,
     waitDeadlineMs: null,
+    preempt: false,
     requestedAt: "2026-01-01T00:00:00Z",
     requestedBy: "user:admin",
     ...changes,

@@ -24,7 +24,7 @@ import {
 } from "./rollout.ts";
 import { same } from "./same.ts";
 import { freeze, type Wanted } from "./template.ts";
-import { changedTurn, perNodeWaits, type TurnChange, turnIn } from "./turn.ts";
+import { cannotPreempt, changedTurn, perNodeWaits, type TurnChange, turnIn } from "./turn.ts";
 
 type Live = {
   phase: "live";
@@ -32,6 +32,7 @@ type Live = {
   count: number;
   strategy: Strategy;
   nodesLimit: number;
+  onShortage: "wait" | "refuse";
   turn: Turn;
 } & Rollouts;
 
@@ -83,8 +84,8 @@ export const deployment: Decider<Deployment, DeploymentCommand, DeploymentHistor
 
   evolve: (state, event) => {
     if (event.type === "DeploymentRequested") {
-      const { pod, count, strategy, nodesLimit, template, resources } = event;
-      const wish = { pod, count, strategy, nodesLimit, turn: turnIn(event) };
+      const { pod, count, strategy, nodesLimit, onShortage, template, resources } = event;
+      const wish = { pod, count, strategy, nodesLimit, onShortage, turn: turnIn(event) };
       return { phase: "live", ...wish, ...noRollouts({ template, resources }) };
     }
     if (state.phase !== "live") return state;
@@ -188,6 +189,9 @@ function change(
       const turn = changedTurn(state.turn, command);
       if (turn.waitDeadlineMs !== undefined && countsPerNode(state.strategy))
         return refuse({ code: "settings_invalid", message: perNodeWaits, at: "waitDeadlineMs" });
+      const displacing = cannotPreempt(turn, state);
+      if (displacing !== undefined)
+        return refuse({ code: "settings_invalid", message: displacing, at: "preempt" });
       return same(turn, state.turn) ? accept() : accept({ type: "TurnRequested", deployment, ...turn });
     }
     case "RemoveDeployment":

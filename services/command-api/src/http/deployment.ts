@@ -27,7 +27,7 @@ import {
   requestOf,
 } from "../domain/deployment.ts";
 import { planDifference } from "../domain/plan-difference.ts";
-import { perNodeWaits, turnGiven } from "../domain/turn.ts";
+import { cannotPreempt, perNodeWaits, turnGiven } from "../domain/turn.ts";
 import { about, type Command, type Decided, NotCaughtUpError } from "../handle.ts";
 import { deploymentIdOf } from "../idempotency.ts";
 import type { Intent } from "../intent.ts";
@@ -72,6 +72,12 @@ const NewDeployment = z
     waitDeadlineMs: WaitDeadlineMs.optional().describe(
       "How long what is asked for may wait for room; what still waits then is refused. Absent: without end.",
     ),
+    preempt: z
+      .boolean()
+      .optional()
+      .describe(
+        "When nothing fits and nothing is about to become free, workloads of deployments with a lower priority go for it: the fewest, of the lowest priority, the youngest. Absent: nobody does.",
+      ),
     expect: PlanExpectation.optional().describe(
       "Of a dry run's answer: refused with the difference when the placement would be another one now.",
     ),
@@ -91,6 +97,9 @@ const NewDeployment = z
     const endless = neverRefused(strategy, wait);
     if (endless !== undefined)
       addIssue({ code: "custom", path: ["waitDeadlineMs"], message: endless, input: wait.waitDeadlineMs });
+    const alone = cannotPreempt(wait, { strategy, onShortage: wait.onShortage });
+    if (alone !== undefined)
+      addIssue({ code: "custom", path: ["preempt"], message: alone, input: wait.preempt });
     const at = ownAffinity(filter.affinity ?? [], app, entrypoint);
     if (at >= 0)
       addIssue({

@@ -34,8 +34,22 @@ test.each([
   [{ waitDeadlineMs: 10 }, /set onShortage to refuse/],
   [{ waitDeadlineMs: 60_000, onShortage: "refuse" }, /nothing waits: leave one of the two out/],
   [{ waitDeadlineMs: 60_000, strategy: "each" }, /every node is waited for: leave the deadline out/],
+  [{ preempt: true, priority: 0 }, /give a priority above 0, or leave preempt out/],
+  [{ preempt: true, strategy: "fill" }, /leave preempt out, or use auto, global or drained/],
+  [{ preempt: true, onShortage: "refuse" }, /set onShortage to wait/],
 ])("a request with %j is refused with what to do", async (turn, text) => {
   const { status, body } = await deploy(turn);
   expect(status).toBe(400);
   expect(JSON.stringify(body)).toMatch(text);
+});
+
+test("whether it may displace others is asked for, changed, and refused where nothing is lower", async () => {
+  const { body } = await deploy({ priority: 70, preempt: true });
+  expect((await newest(body["deployment"])).payload).toMatchObject({ priority: 70, preempt: true });
+  const ask = (turn: object) => api.send("PUT", `/v1/deployments/${body["deployment"]}/turn`, turn);
+  const lowest = await ask({ priority: 0 });
+  expect(lowest.status).toBe(422);
+  expect(JSON.stringify(lowest.body)).toMatch(/nothing is lower than priority 0/);
+  await ask({ priority: 0, preempt: false });
+  expect((await newest(body["deployment"])).payload).toEqual({ deployment: body["deployment"], priority: 0 });
 });

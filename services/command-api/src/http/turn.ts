@@ -9,8 +9,15 @@ const Body = z
     waitDeadlineMs: WaitDeadlineMs.nullable()
       .optional()
       .describe("How long what a request adds may wait for room; null: without end. Absent: as it is."),
+    preempt: z
+      .boolean()
+      .optional()
+      .describe("Whether it may displace workloads of a lower priority when nothing fits. Absent: as it is."),
   })
-  .refine((body) => Object.keys(body).length > 0, "name what shall change: priority or waitDeadlineMs");
+  .refine(
+    (body) => Object.keys(body).length > 0,
+    "name what shall change: priority, waitDeadlineMs or preempt",
+  );
 
 /** The command that changes whose turn it is when there is not room for all. */
 export function turnRoutes(deps: RouteDeps): void {
@@ -19,9 +26,9 @@ export function turnRoutes(deps: RouteDeps): void {
     method: "PUT",
     url: "/v1/deployments/:deployment/turn",
     tag: "deployments",
-    summary: "Change a deployment's priority, or how long it waits for room",
+    summary: "Change a deployment's priority, how long it waits for room, or whether it may displace others",
     description:
-      "Absolute values. Nothing that runs is touched: it decides who gets room next. A deadline counts from when the deployment began to wait.",
+      "Absolute values. It decides who gets room next; what runs is touched only when the deployment may displace others, and waits. A deadline counts from when the deployment began to wait.",
     params: z.strictObject({ deployment: DeploymentId }),
     body: Body,
     ids: { deployment: DeploymentId },

@@ -49,6 +49,7 @@ export type Deployment = {
   priority: number;
   /** How long what is asked for may wait; null: without end. */
   waitDeadlineMs: number | null;
+  preempt: number;
   /** Workloads that wait for room, as the last decision said. */
   waiting: number;
   /** Workloads that were refused and will not be placed. */

@@ -1,4 +1,4 @@
-import type { RecordedEvent } from "@eru/events";
+import type { DisplacedPlace, RecordedEvent } from "@eru/events";
 import { selectorsOf } from "@eru/routing";
 
 /** Kinds of things an event can be about; `<kind>:<name>` is an object. */
@@ -31,6 +31,13 @@ export function objectsOf(
   const add = (kind: (typeof objectKinds)[number], name: string | undefined) => {
     if (name !== undefined) objects.add(`${kind}:${name}`);
   };
+  const aboutPlace = ({ node, victims }: DisplacedPlace) => {
+    add("node", node);
+    for (const { workload, deployment } of victims) {
+      add("workload", workload);
+      add("deployment", deployment);
+    }
+  };
   if ("workload" in event) add("workload", event.workload);
   const deployment =
     "deployment" in event ? event.deployment : "workload" in event ? deploymentOf(event.workload) : undefined;
@@ -44,6 +51,8 @@ export function objectsOf(
       add("workload", workload);
       add("node", node);
     }
+  if (event.type === "PreemptionDecided") for (const place of event.places) aboutPlace(place);
+  if (event.type === "PreemptionEnded") for (const { node } of event.ended) add("node", node);
   if ("nodes" in event) for (const node of event.nodes) add("node", node);
   if ("app" in event) add("app", event.app);
   if ("app" in event && "release" in event) add("release", `${event.app}/${event.release}`);

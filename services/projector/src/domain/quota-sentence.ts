@@ -18,6 +18,6 @@ export function ofQuota(event: QuotaEvent): string {
 
 /** What a change of turn says. */
 export function ofTurn(event: Extract<EruEvent, { type: "TurnRequested" }>): string {
-  const { deployment, priority = priorityDefault, waitDeadlineMs: most } = event;
-  return `${deployment}: priority ${priority} wanted${most === undefined ? "" : `, waits at most ${Math.round(most / 100) / 10} s`}`;
+  const { deployment, priority = priorityDefault, waitDeadlineMs: most, preempt } = event;
+  return `${deployment}: priority ${priority} wanted${most === undefined ? "" : `, waits at most ${Math.round(most / 100) / 10} s`}${preempt ? ", may displace others" : ""}`;
 }

@@ -1,6 +1,7 @@
 import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
 import { commandFault, unreachable } from "@eru/events";
 import { type AboutDissociation, ofDissociation } from "./dissociation-sentence.ts";
+import { ofPreemption } from "./preempt-sentence.ts";
 import { ofQuota, ofTurn } from "./quota-sentence.ts";
 import { ofRealloc } from "./realloc-sentence.ts";
 import { rolloutSentence, stepSentence } from "./rollout-sentence.ts";
@@ -52,6 +53,8 @@ function words(event: EruEvent): string {
     case "SetsDecided":
     case "RemovalDecided":
     case "MoveDropped":
+    case "PreemptionDecided":
+    case "PreemptionEnded":
     case "StopDecided":
     case "ChangeDecided":
     case "ChangeOrdered":
@@ -135,6 +138,9 @@ function ofFact(event: Fact): string {
   }
 }
 
+/** The deployment whose doing it is. */
+const by = (deployment: string | undefined): string => (deployment === undefined ? "" : ` by ${deployment}`);
+
 /** What the load balancers still counted at a drain's deadline. */
 const inFlight = (count: number | undefined): string => (count === undefined ? "" : `, ${count} in flight`);
 
@@ -149,16 +155,19 @@ function ofDecision(event: Decision): string {
     case "PlacementDecided": {
       const nodes = new Set(event.placed.map(({ node }) => node)).size;
       const rest = event.waiting > 0 ? `; ${shortage(event.waiting, "wait", event.reasons)}` : "";
-      return `${event.deployment}: placed ${many(event.placed.length, "workload")} on ${many(nodes, "node")} (${event.because})${rest}`;
+      return `${event.deployment}: placed ${many(event.placed.length, "workload")} on ${many(nodes, "node")} (${event.because}${by(event.displacedBy)})${rest}`;
     }
     case "PlacementDeferred":
-      return `${event.deployment}: ${shortage(event.waiting, "wait", event.reasons)}`;
+      return `${event.deployment}: ${shortage(event.waiting, "wait", event.reasons, event.displacedBy)}`;
     case "PlacementRefused":
       return `${event.deployment}: ${waitedFor(event.waitedMs)}${shortage(event.refused, "refused", event.reasons)}`;
     case "SetsDecided":
       return `${event.deployment}: ${setsText(event)}`;
     case "RemovalDecided":
-      return `${event.workload} shall go from ${event.node} (${event.because})${event.drain ? ", drains first" : ""}`;
+      return `${event.workload} shall go from ${event.node} (${event.because}${by(event.by)})${event.drain ? ", drains first" : ""}`;
+    case "PreemptionDecided":
+    case "PreemptionEnded":
+      return ofPreemption(event);
     case "StopDecided":
       return `${event.workload} shall stop on ${event.node} (${event.because}${inFlight(event.inFlight)})`;
     case "ChangeDecided":

@@ -64,11 +64,16 @@ export function request(
 }
 
 /** Whose turn it is, as a row says it. */
-const turned = ({ priority = priorityDefault, waitDeadlineMs = null }: TurnGiven) => ({
+const turned = ({ priority = priorityDefault, waitDeadlineMs = null, preempt = false }: TurnGiven) => ({
   priority,
   waitDeadlineMs,
+  preempt: preempt ? 1 : 0,
 });
-type TurnGiven = { priority?: number | undefined; waitDeadlineMs?: number | null | undefined };
+type TurnGiven = {
+  priority?: number | undefined;
+  waitDeadlineMs?: number | null | undefined;
+  preempt?: boolean | undefined;
+};
 
 /** A new wish: what was in the way of the one before is over. */
 const noReason = { reason: null, reasonSeq: null };
@@ -111,11 +116,16 @@ export function evolve(
       return { ...next, ...noReason, wanted: 0, removal: 1, halted: 0, waiting: 0, refused: 0 };
     case "PlacementDecided":
       return {
-        ...(event.waiting > 0 ? because(shortage(event.waiting, "wait", event.reasons)) : next),
+        ...(event.waiting > 0
+          ? because(shortage(event.waiting, "wait", event.reasons, event.displacedBy))
+          : next),
         waiting: event.waiting,
       };
     case "PlacementDeferred":
-      return { ...because(shortage(event.waiting, "wait", event.reasons)), waiting: event.waiting };
+      return {
+        ...because(shortage(event.waiting, "wait", event.reasons, event.displacedBy)),
+        waiting: event.waiting,
+      };
     case "PlacementRefused":
       return {
         ...because(`${waitedFor(event.waitedMs)}${shortage(event.refused, "refused", event.reasons)}`),
@@ -186,12 +196,18 @@ export const waitedFor = (ms: number | undefined): string =>
   ms === undefined ? "" : `no room within ${Math.round(ms / 1_000)} s of waiting, which is all it may: `;
 
 /** Why there is no room, in one line: who rejected, and the smallest change that would help. */
-export function shortage(count: number, how: "wait" | "refused", reasons: Reasons): string {
+export function shortage(
+  count: number,
+  how: "wait" | "refused",
+  reasons: Reasons,
+  displacedBy?: string,
+): string {
   const rejected = Object.entries(reasons.rejectedTotals)
     .filter(([, nodes]) => nodes > 0)
     .map(([filter, nodes]) => `${filter} on ${nodes}`);
   const why = reasons.nodesTotal === 0 ? "the pod has no nodes" : rejected.join(", ") || "no room is left";
   const help = reasons.wouldHelp[0];
   const who = how === "wait" ? `${count} ${count === 1 ? "waits" : "wait"}` : `${count} refused`;
-  return `${who}, ${reasons.nodesTotal} nodes: ${why}${help === undefined ? "" : `; would help: ${help}`}`;
+  const by = displacedBy === undefined ? "" : `, displaced by ${displacedBy}`;
+  return `${who}${by}, ${reasons.nodesTotal} nodes: ${why}${help === undefined ? "" : `; would help: ${help}`}`;
 }

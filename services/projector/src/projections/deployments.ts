@@ -25,6 +25,7 @@ const columns = [
   "onShortage text not null",
   "priority integer not null",
   "waitDeadlineMs integer",
+  "preempt integer not null",
   "waiting integer not null",
   "refused integer not null",
   "removal integer not null",

@@ -60,6 +60,7 @@ export const DeploymentView = z.object({
     .int()
     .nullable()
     .describe("How long what is asked for may wait for room; null: without end"),
+  preempt: z.boolean().describe("Whether it may displace workloads of a lower priority"),
   rollout: Rollout.nullable().describe("The last step of the last upgrade"),
   requestedSeq: z.int(),
   requestedAt: z.string(),
@@ -98,6 +99,7 @@ export function showDeployment(
     onShortage,
     priority,
     waitDeadlineMs,
+    preempt,
     requestedSeq,
     requestedAt,
     requestedBy,
@@ -107,7 +109,7 @@ export function showDeployment(
     ...{ deployment, pod, app, entrypoint, release, image, state, reason, reasonSeq },
     counts: { wanted, waiting, refused, ...totalsOf(counts) },
     resources: wished(row),
-    ...{ strategy, nodesLimit, onShortage, priority, waitDeadlineMs },
+    ...{ strategy, nodesLimit, onShortage, priority, waitDeadlineMs, preempt: preempt === 1 },
     ...{ requestedSeq, requestedAt, requestedBy, changedSeq, changedAt },
     sets: row.sets === null ? null : parsed<DeploymentSets>(row.sets),
     filter: parsed(row.filter),

@@ -62,11 +62,40 @@ function chainOf(view: View, workload: string): { chain: EventView[]; chainCut: 
   const shown = about.slice(0, chainMax).toReversed();
   const placement = shown.find((row) => row.type === "PlacementDecided");
   const command = placement ? commandOf(view, placement, deploymentOf(workload)) : [];
+  const displaced = placement ? displacedFor(view, placement, workload) : [];
   return {
-    chain: [...command, ...shown].map(eventShower(view)),
+    chain: [...command, ...displaced, ...shown].map(eventShower(view)),
     chainCut: about.length > chainMax,
   };
 }
+
+/** The newest decision to displace others from the node of a workload, that it might be placed there. */
+function displacedFor(view: View, placement: EventRow, workload: string): EventRow[] {
+  const { placed } = eventShower(view)(placement).payload as Payload;
+  const node = placed.find((one) => one.workload === workload)?.node ?? "";
+  const row = view.first(
+    eventsAbout(`deployment:${deploymentOf(workload)}`)
+      .where("e.type", "=", "PreemptionDecided")
+      .where("e.position", "<", placement.position)
+      .limit(1),
+  );
+  if (!row) return [];
+  const { deployment, places } = eventShower(view)(row).payload as Displacing;
+  if (deployment !== deploymentOf(workload) || !places.some((place) => place.node === node)) return [];
+  // What was placed there in between had the place.
+  const between = view.all(
+    eventsAbout(`deployment:${deployment}`)
+      .where("e.type", "=", "PlacementDecided")
+      .where("e.position", ">", row.position)
+      .where("e.position", "<", placement.position),
+  );
+  const had = between.some((one) =>
+    (eventShower(view)(one).payload as Payload).placed.some((place) => place.node === node),
+  );
+  return had ? [] : [row];
+}
+
+type Displacing = { deployment: string; places: { node: string }[] };
 
 /** What users ordered in the chain of a decision, about its deployment. */
 const commandOf = (view: View, { correlationId }: EventRow, deployment: string): EventRow[] =>

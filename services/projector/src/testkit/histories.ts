@@ -5,6 +5,7 @@ import { changeStep } from "./change-histories.ts";
 import { dissociationStep } from "./dissociation-histories.ts";
 import { elbReportsStep, elbWordStep, stageStep } from "./elb-histories.ts";
 import { factStep } from "./facts.ts";
+import { preemptStep } from "./preempt-histories.ts";
 import { quotaStep, turnStep } from "./quota-histories.ts";
 import { reallocStep } from "./realloc-histories.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
@@ -335,7 +336,7 @@ const removeWorkload = withOne(
     const removal: EruEvent = {
       type: "RemovalDecided",
       ...of,
-      because: "scaled",
+      ...(choose(4) === 0 ? { because: "preempted", by: "shop-web-zzzzzz" } : { because: "scaled" }),
       drain,
       drainDeadlineMs: drain ? 30_000 : 0,
     };
@@ -382,13 +383,14 @@ const realloc: Step = withOne(staying, reallocStep);
 const dissociation: Step = withOne(staying, dissociationStep);
 const turn: Step = withOne((world) => world.deployments.filter(({ removed }) => !removed), turnStep);
 const quota: Step = withOne((world) => world.deployments, quotaStep);
+const preempt: Step = withOne(staying, preemptStep);
 const facts: Step = withOne((world) => world.workloads, factStep);
 
 // A step that is listed twice is taken twice as often.
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReportsStep, addUser],
-  ...[certificateStep, realloc, dissociation, elbWordStep, stageStep, turn, quota],
+  ...[certificateStep, realloc, dissociation, elbWordStep, stageStep, turn, quota, preempt],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

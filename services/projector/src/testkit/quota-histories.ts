@@ -12,6 +12,7 @@ export function turnStep(world: World, { id, pod }: Deployment, choose: Choose):
       deployment: id,
       ...(choose(2) === 0 && { priority: choose(101) }),
       ...(choose(2) === 0 && { waitDeadlineMs: 1_000 * (1 + choose(60)) }),
+      ...(choose(2) === 0 && { preempt: true }),
     },
   ]);
 }

@@ -3,6 +3,7 @@ import { addWorkload, numberOf } from "./add-workload.ts";
 import { amountsOf, grantedOf } from "./amounts.ts";
 import { beginBeside, beginChange, dropChange, orderChange, refuseChange } from "./apply-change.ts";
 import { applyDissociation, isAboutDissociation } from "./apply-dissociation.ts";
+import { keepRoom, settleKept } from "./apply-preemption.ts";
 import { beginRealloc, refuseRealloc, wishAnew } from "./apply-realloc.ts";
 import { applyStep } from "./apply-rollout.ts";
 import { dropMove, placedInstead } from "./asked-move.ts";
@@ -52,6 +53,13 @@ export function applyDecision(zone: Zone, recorded: RecordedEvent<DecisionEvent>
   switch (event.type) {
     case "PlacementDecided":
       placed(zone, recorded, deployment, event);
+      settleKept(pod, deployment, event);
+      break;
+    case "PreemptionDecided":
+      keepRoom(pod, deployment, event);
+      break;
+    case "PreemptionEnded":
+      settleKept(pod, deployment, event);
       break;
     case "PlacementDeferred":
       recordWaiting(zone, deployment, event);
@@ -141,6 +149,7 @@ function forgetDeployment(zone: Zone, pod: Pod, deployment: Deployment): void {
   pod.deployments.delete(deployment.id);
   pod.waiting.delete(deployment);
   pod.touched.delete(deployment.id);
+  pod.kept.delete(deployment.id);
 }
 
 function placed(
@@ -205,9 +214,17 @@ function going(zone: Zone, recorded: RecordedEvent, workload: Workload, event: O
     deployment.provingAboveN = deployment.lastN;
     deployment.why = "failed";
   } else {
+    if (event.because === "preempted") displaced(deployment, event, recorded);
     // A failed one counts until it is gone, so that its replacement tries another node first.
     uncount(zone, workload);
   }
+}
+
+/** What comes in its place says why it had to go. */
+function displaced(deployment: Deployment, { by }: Of<"RemovalDecided">, recorded: RecordedEvent): void {
+  deployment.why = "displaced";
+  deployment.displacedBy = by;
+  deployment.cause = causeOf(recorded);
 }
 
 type LivenessEvent = Of<"NodeSuspected" | "NodeLost" | "NodeRecovered" | "NodeLossHeld">;

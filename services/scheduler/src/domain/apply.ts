@@ -243,6 +243,7 @@ function addDeployment(
     waiting: 0,
     deferral: undefined,
     why: "deployed",
+    displacedBy: undefined,
     cause: causeOf(recorded),
   };
   zone.deployments.set(deployment.id, deployment);

@@ -1,7 +1,7 @@
 import type { AssignmentEvent, Cause, DecisionEvent, Granted } from "@eru/events";
 import type { Books } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
-import type { Hold } from "./held.ts";
+import { addHold, type Hold, type Holds } from "./held.ts";
 import { decisionActionsMax } from "./limits.ts";
 import { noteChange } from "./standings.ts";
 import type { Deployment, Liveness, Node, Pod, Workload, Zone } from "./zone.ts";
@@ -76,7 +76,9 @@ export class Draft {
   /** A node that is looked at as if it were being drained: a forecast. */
   drainedNode: string | undefined;
   /** Nodes that are held for somebody who waits. */
-  holds: ReadonlyMap<Node, Hold> = new Map();
+  holds: Holds = new Map();
+  /** Deployments that may displace others and have found no room: for how many, of which template. */
+  readonly short = new Map<Deployment, { waiting: number; version: number }>();
   /** Room, counts or nodes are other ones than at the beginning: those that wait are worth a look. */
   stirred = false;
   /** The NodeLost decisions of this pass. */
@@ -106,6 +108,18 @@ export class Draft {
     for (const [key, nodes] of this.#spread) draft.#spread.set(key, new Map(nodes));
     for (const [key, nodes] of this.#placed) draft.#placed.set(key, new Map(nodes));
     return draft;
+  }
+
+  /** Holds a node for somebody from now on. */
+  hold(node: Node, hold: Hold): void {
+    const holds = new Map([...this.holds].map(([held, by]) => [held, [...by]]));
+    addHold(holds, node, hold);
+    this.holds = holds;
+  }
+
+  /** Holds nodes no longer for those who are named. */
+  dropHolds(named: (hold: Hold, node: Node) => boolean): void {
+    this.holds = new Map([...this.holds].map(([node, by]) => [node, by.filter((one) => !named(one, node))]));
   }
 
   /** How many more actions of this cost the pass, and one decision of it, can hold. */

@@ -10,11 +10,12 @@ import { amountsOf } from "./amounts.ts";
 import { rolloutSettings } from "./apply-rollout.ts";
 import { risksOf } from "./downtime.ts";
 import { Draft, noSignals, type Signals } from "./draft.ts";
-import { holdFor } from "./hold.ts";
-import { forecastMax } from "./limits.ts";
+import { holdsOf } from "./hold.ts";
+import { forecastMax, victimsMax } from "./limits.ts";
 import { missingOf, needsOf, setsNow, wishedSets } from "./per-node-needs.ts";
 import { place } from "./place.ts";
 import { wishOf } from "./place-missing.ts";
+import { displacementFor } from "./preempt.ts";
 import { settingsInWords } from "./rollout-step.ts";
 import { setsOf } from "./sets.ts";
 import { byName } from "./strategies/candidate.ts";
@@ -32,7 +33,7 @@ import {
 
 function draftOf(zone: Zone, pod: Pod, elbs: Signals["elbs"]): Draft {
   const draft = new Draft(zone, pod, { ...noSignals, elbs }, { drainDeadlineMs: 0, actionsMax: 0 });
-  draft.holds = holdFor(draft);
+  draft.holds = holdsOf(draft);
   return draft;
 }
 
@@ -51,11 +52,15 @@ export function dryRun(zone: Zone, request: PlanRequest, elbs = noSignals.elbs):
   const wish = wishOf(asked, amounts, [], sets && needs && wishedSets(sets, needs));
   const wanted = sets && needs ? missingOf(sets, needs) : count;
   const { placed, short, reasons } = place(draft, wish, { wanted, now: wanted, resources });
+  const found = request.preempt
+    ? displacementFor(draft, wish, { wanted: short, most: victimsMax })
+    : undefined;
   return {
     atSeq: zone.seq,
     placed: placed.map(({ node, count: many }) => ({ node: node.name, count: many })),
     waiting: short,
     reasons,
+    ...(found && { preemption: found.preemption }),
     risks: risksOf(draft, { key, pod: request.pod, template, resources, count, order: "start-first" }),
     release: template.release,
   };

@@ -13,7 +13,7 @@ import { kindNames } from "@eru/resources";
 import { affinityText, type Nearness, nearness } from "./affinity.ts";
 import type { Amounts } from "./amounts.ts";
 import type { Draft } from "./draft.ts";
-import { isHeldFrom } from "./held.ts";
+import { holderOf } from "./held.ts";
 import { capacityMax } from "./limits.ts";
 import type { WeighedCandidate } from "./share-out.ts";
 import { untolerated } from "./taints.ts";
@@ -226,10 +226,10 @@ const filters: readonly Filter[] = [
   },
   {
     name: "held",
-    fails: (node, wish, draft) => isHeldFrom(draft.holds.get(node), wish),
-    detail: (node, _wish, draft) => {
-      const hold = draft.holds.get(node);
-      return `held for ${hold?.deployment}, priority ${hold?.rank.priority}: it waits and comes first`;
+    fails: (node, wish, draft) => holderOf(draft.holds.get(node), wish) !== undefined,
+    detail: (node, wish, draft) => {
+      const hold = holderOf(draft.holds.get(node), wish);
+      return `held for ${hold?.deployment}, priority ${hold?.rank.priority}: ${hold?.from === "rest" ? "others go from there for it" : "it waits and comes first"}`;
     },
   },
 ];
@@ -299,7 +299,7 @@ export function rejectionOf(
   if (full) return full;
   if (limited) return "nodes_limit";
   if (unset) return "set";
-  return isHeldFrom(draft.holds.get(node), wish) ? "held" : undefined;
+  return holderOf(draft.holds.get(node), wish) ? "held" : undefined;
 }
 
 /** The first filter that rejects the node, or how many more of the wished fit. */

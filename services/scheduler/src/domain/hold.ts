@@ -1,26 +1,33 @@
 import { Books, kindNames } from "@eru/resources";
 import type { Draft } from "./draft.ts";
 import { allRejectionsOf, type Wish } from "./filters.ts";
-import type { Hold } from "./held.ts";
+import { addHold, type Hold, type Holds } from "./held.ts";
+import { holdKept } from "./kept-room.ts";
 import { passedOverMax } from "./limits.ts";
 import { wishOf } from "./place-missing.ts";
 import { orderly, rankOf } from "./turn.ts";
 import { capacityOf, contentAt, type Node, type Pod } from "./zone.ts";
 
+/** Nodes that are held: for those that were passed over too often, and for those for whom others were displaced. */
+export function holdsOf(draft: Draft): Holds {
+  const holds = new Map<Node, Hold[]>();
+  holdFor(draft, holds);
+  holdKept(draft.pod, holds);
+  return holds;
+}
+
 /**
  * Of those that wait, the first whom others have passed over too often has a node held for it: the one where the least
  * must become free. What becomes free there is left for it, so that small ones cannot keep it waiting for ever.
  */
-export function holdFor(draft: Draft): Map<Node, Hold> {
-  const holds = new Map<Node, Hold>();
+function holdFor(draft: Draft, holds: Map<Node, Hold[]>): void {
   for (const deployment of orderly(passedOver(draft.pod))) {
     const { amounts } = contentAt(deployment, deployment.version);
     const node = closest(draft, wishOf(deployment, amounts, []));
     if (!node) continue;
-    holds.set(node, { deployment: deployment.id, rank: rankOf(deployment) });
+    addHold(holds, node, { deployment: deployment.id, rank: rankOf(deployment), from: "after" });
     break;
   }
-  return holds;
 }
 
 const passedOver = ({ waiting, placed }: Pod) =>

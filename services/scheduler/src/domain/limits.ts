@@ -13,6 +13,19 @@ export const forecastMax = 50;
 /** Most one node is said to hold of a request that books nothing: no deployment can ask for more. */
 export const capacityMax = 1_000_000;
 
+/** Nodes that one deployment displaces others from in one pass, and workloads that it displaces; what lacks more waits for the next. */
+export const placesMax = 50;
+export const victimsMax = 100;
+
+/** Nodes on which victims are looked for at a time: where there are more, those on which the least must become free. */
+export const examinedMax = 200;
+
+/** Sets of victims that are tried on one node, before it is good enough that none of them is needless. */
+export const subsetsMax = 500;
+
+/** Nodes that are told beside those on which somebody is displaced. */
+export const displacedOthersMax = 5;
+
 /** Entries of the lists a decision keeps; the totals count all. */
 export const scoresMax = 20;
 export const runnersUpMax = 5;

@@ -26,6 +26,8 @@ export type Missing = {
   move?: { instead: string; to: string };
   /** How many of them are refused when they do not fit, because they have waited as long as they may. */
   overdue?: number;
+  /** Others may be displaced for them. */
+  displaces?: boolean;
 };
 
 /** Why a template that fits into no message is not placed. */
@@ -93,6 +95,8 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
   const placed = placement.placed.reduce((sum, { count }) => sum + count, 0);
   const overdue = isShort(placement.reasons) ? Math.min(wanted - placed, missing.overdue ?? 0) : 0;
   const waiting = wanted - placed - overdue;
+  if (missing.displaces && waiting > 0 && isShort(placement.reasons))
+    draft.short.set(deployment, { waiting, version: missing.version });
   if (overdue > 0) refuseOverdue(draft, deployment, missing, { overdue, reasons: placement.reasons });
   if (placed > 0) {
     draft.spend(placed * cost);
@@ -109,6 +113,7 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
         type: "PlacementDeferred",
         deployment: id,
         waiting,
+        ...displacedBy(deployment),
         reasons: withTables(draft, deployment, placement.reasons),
       },
       missing.cause,
@@ -116,6 +121,10 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
   }
   return placed;
 }
+
+/** Who displaced what is missing, when that is why. */
+const displacedBy = ({ why, displacedBy: by }: Deployment): { displacedBy?: string } =>
+  why === "displaced" && by !== undefined ? { displacedBy: by } : {};
 
 /** How many fit into the message of one decision, with the parts that each gets. */
 function portionOf({ pieces, volumes, gpus, ports }: Amounts): number {
@@ -223,6 +232,7 @@ function record(
       release: template.release,
       because: missing.because,
       ...(missing.move && { instead: missing.move.instead }),
+      ...(missing.because === "displaced" && displacedBy(deployment)),
       templateSeq: missing.version,
       placed,
       waiting,

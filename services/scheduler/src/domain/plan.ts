@@ -1,9 +1,11 @@
 import { adopt, undoAdoptions } from "./adopt.ts";
 import { concerned } from "./concerned.ts";
+import { displace, holdAhead } from "./displace.ts";
 import { dissociate } from "./dissociate.ts";
 import { type Decided, Draft, type Order, type PassOptions, type Signals } from "./draft.ts";
-import { holdFor } from "./hold.ts";
+import { holdsOf } from "./hold.ts";
 import { keep } from "./keep.ts";
+import { endKept } from "./kept-room.ts";
 import { reallocate } from "./realloc.ts";
 import { graceSecondsDefault, remove, stop } from "./remove.ts";
 import { withoutSuccessors } from "./replace.ts";
@@ -62,13 +64,18 @@ export function plan(
   pauseOverdue(draft);
   takeBackOrphans(draft);
   stopDrained(draft);
-  draft.holds = holdFor(draft);
+  draft.holds = holdsOf(draft);
   for (const deployment of orderly(new Set([...focus, ...pod.waiting]))) {
     if (given.still && !draft.stirred && !focus.has(deployment)) continue;
     if (deployment.failures > 0 && steady.has(deployment.id))
       draft.decide({ type: "DeploymentSteady", deployment: deployment.id }, deployment.cause);
+    // Of one that is removed the end is the last word.
+    if (deployment.removed) endKept(draft, deployment);
     follow(draft, deployment);
+    if (!deployment.removed) endKept(draft, deployment);
+    holdAhead(draft, deployment);
   }
+  displace(draft);
   shareCores(draft);
   return {
     pod: pod.name,

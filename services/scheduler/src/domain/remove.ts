@@ -16,7 +16,12 @@ export const graceSecondsDefault = 10;
  * Decides that a workload goes: its endpoint drains first when requests may reach it, otherwise it is stopped at once.
  * False when the pass has no room left.
  */
-export function remove(draft: Draft, workload: Workload, because: Removal): boolean {
+export function remove(
+  draft: Draft,
+  workload: Workload,
+  because: Removal,
+  given?: { cause: Decided["cause"]; by: string },
+): boolean {
   const { deployment, node } = workload;
   if (draft.affordable(1) < 1) {
     draft.unfinished.add(deployment);
@@ -32,11 +37,12 @@ export function remove(draft: Draft, workload: Workload, because: Removal): bool
       workload: workload.id,
       node: node.name,
       because,
+      ...(given && { by: given.by }),
       drain,
       drainDeadlineMs: drain ? draft.options.drainDeadlineMs : 0,
       ...((because === "drained_node" || because === "rebalanced") && { elbs: barrier(draft) }),
     },
-    causeOf(draft, workload, because),
+    given?.cause ?? causeOf(draft, workload, because),
   );
   draft.going.add(workload);
   // A failed one still counts on its node, so that its replacement tries another node first.

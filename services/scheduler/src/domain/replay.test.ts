@@ -1,4 +1,5 @@
 import {
+  countsPerNode,
   type DecisionEvent,
   type DeploymentEvent,
   type NodeEvent,
@@ -73,9 +74,10 @@ const request = fc.oneof(
         { ports: [{ hostPort: 80, port: 8080 }] },
       ),
       fc.constantFrom(undefined, 40, 60),
+      fc.boolean(),
     )
     .map(
-      ([deployment, count, nodesLimit, onShortage, cpu, strategy, more, priority]): Step =>
+      ([deployment, count, nodesLimit, onShortage, cpu, strategy, more, priority, preempt]): Step =>
         (world) => {
           if (isUsed(world, deployment)) return;
           const resources = { cpu, memoryMib: 100, ...more };
@@ -85,6 +87,7 @@ const request = fc.oneof(
             resources,
             strategy,
             ...(priority !== undefined && { priority }),
+            ...(preempt && !countsPerNode(strategy) && { preempt }),
           });
         },
     ),
@@ -110,10 +113,14 @@ const request = fc.oneof(
       (world) =>
         void (isUsed(world, deployment) && world.request({ type: "RemovalRequested", deployment })),
   ),
-  fc.tuple(id, fc.constantFrom(30, 70)).map(
-    ([deployment, priority]): Step =>
-      (world) =>
-        void (isUsed(world, deployment) && world.request({ type: "TurnRequested", deployment, priority })),
+  fc.tuple(id, fc.constantFrom(30, 70), fc.boolean()).map(
+    ([deployment, priority, preempts]): Step =>
+      (world) => {
+        const preempt =
+          preempts && !countsPerNode(world.zone.deployments.get(deployment)?.strategy ?? "auto");
+        if (isUsed(world, deployment))
+          world.request({ type: "TurnRequested", deployment, priority, preempt });
+      },
   ),
 );
 
@@ -309,6 +316,7 @@ const foldTo = (log: readonly RecordedEvent[], seq: number): Zone => {
   return zone;
 };
 
+const inputOf = (event: DecisionEvent) => ("inputSeq" in event ? event.inputSeq : reasonsOf(event)?.inputSeq);
 const reasonsOf = (event: DecisionEvent) => ("reasons" in event ? event.reasons : undefined);
 
 test("replaying a decision with its recorded inputs gives the same decision", { timeout }, () => {
@@ -320,7 +328,7 @@ test("replaying a decision with its recorded inputs gives the same decision", { 
       for (const { pass, recorded } of world.log) {
         if (pass === undefined || !recorded[0]?.subject.startsWith("eru.decision.")) continue;
         const decided = recorded.map(({ event }) => event as DecisionEvent);
-        const inputSeq = decided.map(reasonsOf).find((reasons) => reasons)?.inputSeq;
+        const inputSeq = decided.map(inputOf).find((seq) => seq !== undefined);
         if (inputSeq === undefined) continue;
         const zone = foldTo(log, inputSeq);
         const again = plan(zone, podOf(zone, "p"), {

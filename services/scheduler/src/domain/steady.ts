@@ -40,6 +40,7 @@ export function keepCount(draft: Draft, deployment: Deployment, staying: readonl
       because: becauseOf(deployment, { lost: lost.size > 0, failed: replaced.size > 0 }),
       cause: lost.size > 0 ? (draft.nodeLost ?? deployment.cause) : deployment.cause,
       retiring: [],
+      displaces: deployment.turn.preempt,
     });
   else if (!placeMoves(draft, deployment, { ...rest, target, version }))
     endWaiting(draft, deployment, version);

@@ -7,6 +7,8 @@ export type Turn = {
   priority: number;
   /** How long what a request adds may wait; undefined: without end. */
   waitDeadlineMs: number | undefined;
+  /** It may displace those of a lower priority. */
+  preempt: boolean;
   /** The decision by which it began to wait. */
   since: Moment | undefined;
   /** Workloads placed in its pod when it began to wait or last got room itself. */
@@ -14,9 +16,10 @@ export type Turn = {
 };
 
 /** The turn of a deployment that has not waited yet. */
-export const turnOf = ({ priority = priorityDefault, waitDeadlineMs }: Wished): Turn => ({
+export const turnOf = ({ priority = priorityDefault, waitDeadlineMs, preempt = false }: Wished): Turn => ({
   priority,
   waitDeadlineMs,
+  preempt,
   since: undefined,
   placedBefore: 0,
 });

@@ -8,7 +8,7 @@ import {
 import { kindNames } from "@eru/resources";
 import { Draft, noSignals } from "./draft.ts";
 import { allRejectionsOf, detailOf, type FilterName, type Wish } from "./filters.ts";
-import { holdFor } from "./hold.ts";
+import { holdsOf } from "./hold.ts";
 import { helpMax, rankMax } from "./limits.ts";
 import { setsNow } from "./per-node-needs.ts";
 import { scoreOf, sharesOf, verdicts } from "./place.ts";
@@ -26,7 +26,7 @@ export function whyNot(zone: Zone, asked: WhyNotRequest["whyNot"]): WhyNotReply 
   if (!node) return { error: `at sequence ${zone.seq} there is no node ${asked.node}`, code: "node_unknown" };
   const pod = podOf(zone, deployment.pod);
   const draft = new Draft(zone, pod, noSignals, { drainDeadlineMs: 0, actionsMax: 0 });
-  draft.holds = holdFor(draft);
+  draft.holds = holdsOf(draft);
   const staying = draft.staying(deployment);
   const { amounts } = contentAt(deployment, deployment.version);
   // An upgrade looks past what it is about to retire.

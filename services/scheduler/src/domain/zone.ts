@@ -16,6 +16,7 @@ import type { AskedMove } from "./asked-move.ts";
 import type { Carrier, Carries, Claim } from "./carriers.ts";
 import type { AskedChange, Change } from "./change.ts";
 import type { Adopting, Asked, Dissociated } from "./dissociated.ts";
+import type { KeptRoom } from "./kept-room.ts";
 import type { Moment } from "./moment.ts";
 import type { NodeDrain } from "./node-drain.ts";
 import type { Rollout } from "./rollout-state.ts";
@@ -213,7 +214,9 @@ export type Deployment = {
   /** The reason recorded for waiting: the same one is not recorded again. */
   deferral: string | undefined;
   /** Why workloads are missing, when neither an upgrade nor a lost node says it. */
-  why: "deployed" | "scaled" | "failed" | "node_lost" | "dissociated";
+  why: "deployed" | "scaled" | "failed" | "node_lost" | "dissociated" | "displaced";
+  /** Who displaced what is missing, when that is why. */
+  displacedBy: string | undefined;
   /** The request or fact that made it act. */
   cause: Cause;
 };
@@ -250,6 +253,8 @@ export type Pod = {
   changed: boolean;
   /** Workloads ever placed. */
   placed: number;
+  /** By deployment, the places that it gets when others have gone who were displaced for it; the oldest first. */
+  readonly kept: Map<string, readonly KeptRoom[]>;
 };
 
 /** Everything the scheduler decides from: a fold of the log, the same for the same log. */
@@ -320,6 +325,7 @@ export const emptyPod = (name: string): Pod => ({
   touched: new Set(),
   changed: false,
   placed: 0,
+  kept: new Map(),
 });
 
 /** The pod of the name; pods come into being with their first node, deployment or decision. */

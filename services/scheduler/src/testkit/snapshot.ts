@@ -24,8 +24,9 @@ export function snapshot(zone: Zone): unknown {
       drainedBy: [...drainedBy],
       pastDrains: [...pastDrains],
     })),
-    pods: sorted(zone.pods, ({ name, decisionSeq, held, waiting, draining, bound, orphans }) => ({
+    pods: sorted(zone.pods, ({ name, decisionSeq, held, waiting, draining, bound, orphans, kept }) => ({
       ...{ name, decisionSeq, held, orphans: [...orphans.values()] },
+      kept: sorted(kept, (rooms) => rooms),
       bound: [...bound].map((node) => node.name).sort(),
       waiting: [...waiting].map(({ id }) => id).sort(),
       draining: [...draining].map(({ id }) => id).sort(),
