@@ -43,7 +43,7 @@ export class Books {
 
   private constructor(free: unknown[], shared: boolean) {
     this.#free = free;
-    this.#shared = free.map(() => shared);
+    this.#shared = kinds.map(() => shared);
   }
 
   /** A node on which nothing is booked. */
@@ -52,6 +52,16 @@ export class Books {
       kinds.map((kind) => kind.open(node)),
       false,
     );
+  }
+
+  /** What is booked of each kind, as plain values, arrays, maps and sets: all that `Books.from` needs. */
+  kept(): unknown[] {
+    return kinds.map((kind, at) => (kind.kept ? kind.kept(this.#free[at]) : this.#free[at]));
+  }
+
+  /** The books of which `kept` told. The array is theirs from now on; it may still be filled. */
+  static from(kept: unknown[]): Books {
+    return new Books(kept, false);
   }
 
   /** The same, to try something in. */

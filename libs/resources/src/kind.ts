@@ -34,6 +34,8 @@ export interface ResourceKind<Free> {
   /** A node on which nothing is booked. */
   open(node: NodeResources): Free;
   copy(free: Free): Free;
+  /** What must be kept of it when it is written down; absent where that is all: plain values, arrays, maps and sets. */
+  kept?(free: Free): Free;
   /** How many more workloads of the demand fit, up to `most`. Computed from amounts where the kind allows it. */
   room(free: Free, demand: Demand, most: number): number;
   /** Why not one more fits, with the amounts: "memory: 512 MiB wanted, 100 of 2048 MiB free". */

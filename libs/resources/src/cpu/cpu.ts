@@ -15,6 +15,7 @@ export const cpu: ResourceKind<CpuFree> = {
   asks: ({ milli }) => milli > 0,
   open,
   copy: copyOf,
+  kept: (free) => ({ ...free, alike: undefined }),
   room: (free, demand, most) => {
     const byNumber = times(free.size - free.booked, demand.milli, most);
     return demand.pieces === 0 || byNumber === 0

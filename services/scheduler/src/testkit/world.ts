@@ -42,13 +42,16 @@ type Of<T extends DecisionEvent["type"]> = Extract<DecisionEvent, { type: T }>;
 
 /** A log in memory with one pod `p`, as deciders see it: every event is encoded, decoded and folded like a real one. */
 export class World {
-  readonly zone: Zone = emptyZone();
+  readonly zone: Zone;
   readonly log: { pass: number | undefined; recorded: RecordedEvent[] }[] = [];
   readonly options: PassOptions;
   #seq = 0;
 
-  constructor(options: Partial<PassOptions> = {}) {
+  /** A zone that is given was folded from a log of before. */
+  constructor(options: Partial<PassOptions> = {}, zone: Zone = emptyZone()) {
     this.options = { ...defaults, ...options };
+    this.zone = zone;
+    this.#seq = zone.seq;
   }
 
   get seq(): number {
