@@ -15,7 +15,7 @@ const docker = async (socket: string, ...args: string[]) => {
   return stdout.trim();
 };
 
-const until = async <T>(ask: () => Promise<T>, withinMs = 10_000): Promise<T> => {
+const until = async <T>(ask: () => Promise<T>, withinMs = 30_000): Promise<T> => {
   for (const end = Date.now() + withinMs; ; ) {
     try {
       return await ask();

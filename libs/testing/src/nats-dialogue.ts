@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 
-const answerLimitMs = 2_000;
+const answerLimitMs = 10_000;
 
 /**
  * Speaks the broker's text protocol by hand, so that a test can try what no client of ours would do. Every command is

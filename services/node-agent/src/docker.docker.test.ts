@@ -50,7 +50,7 @@ async function run(parts: OrderParts = {}, advertise: "container" | "node" = "co
 }
 
 const hello = async (address: string | undefined, path = "/") =>
-  await (await fetch(`http://${address}:8080${path}`, { signal: AbortSignal.timeout(2_000) })).json();
+  await (await fetch(`http://${address}:8080${path}`, { signal: AbortSignal.timeout(10_000) })).json();
 
 test("the engine describes itself and its machine", async () => {
   await engine.ping();

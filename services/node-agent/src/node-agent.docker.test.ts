@@ -48,7 +48,7 @@ const begin = () => {
 };
 const facts = async (of: Broker = broker) =>
   (await reported(of)).map(summary).filter((fact) => fact !== "NodeObserved");
-const factsAre = (expected: unknown[], limitMs = 20_000) =>
+const factsAre = (expected: unknown[], limitMs = 40_000) =>
   eventually(async () => expect(await facts()).toEqual(expected), limitMs);
 const order = (parts: OrderParts = {}) => giveOrders(broker, assigned({ healthcheck, ...parts }));
 
@@ -58,7 +58,7 @@ async function url(path = "/"): Promise<string> {
   const [endpoint] = start?.type === "ContainerStarted" ? start.endpoints : [];
   return `http://${endpoint?.ip}:${endpoint?.hostPort}${path}`;
 }
-const ask = async (path = "/") => await fetch(await url(path), { signal: AbortSignal.timeout(2_000) });
+const ask = async (path = "/") => await fetch(await url(path), { signal: AbortSignal.timeout(10_000) });
 
 test("a workload becomes healthy, answers where its facts say, and stops with its grace and exit status", async () => {
   begin();
@@ -232,7 +232,7 @@ test("a container removed by hand is a fact and comes back, at another address i
   await order();
   await factsAre(running);
   await docker("rm", "-f", name);
-  await eventually(async () => expect((await facts()).at(-1)).toBe("g1 healthy #2"), 20_000);
+  await eventually(async () => expect((await facts()).at(-1)).toBe("g1 healthy #2"), 40_000);
   const said = (await facts()).slice(3);
   expect(said.filter((fact) => !fact.includes("exited"))).toEqual([
     "g1 removed - by hand",
@@ -279,7 +279,7 @@ test("an engine that is killed and comes back gets its containers started again,
   await factsAre([...running, "EngineUnreachable"]);
   expect((await ask()).status).toBe(200); // The container goes on without its engine.
   await node.start();
-  await eventually(async () => expect((await facts()).at(-1)).toBe("g1 healthy #2"), 20_000);
+  await eventually(async () => expect((await facts()).at(-1)).toBe("g1 healthy #2"), 40_000);
   const said = (await facts()).slice(3);
   expect(said).toEqual([
     "EngineUnreachable",
@@ -372,13 +372,13 @@ describe("as a process", () => {
     const first = main();
     const [one, two] = [workload, "shop-web-abc123-2"];
     await giveOrders(nats, assigned({ workload: one, healthcheck }));
-    await eventually(async () => expect(await docker("ps", "-aq")).not.toBe(""), 20_000);
+    await eventually(async () => expect(await docker("ps", "-aq")).not.toBe(""), 40_000);
     first.kill("SIGKILL"); // Somewhere between create and the last report.
     await giveOrders(nats, assigned({ workload: two, healthcheck }));
     const second = main();
     const text = said(second);
     const healthy = (all: FactEvent[]) => all.filter((fact) => fact.type === "ContainerHealthy");
-    await eventually(async () => expect(healthy(await reported(nats))).toHaveLength(2), 20_000);
+    await eventually(async () => expect(healthy(await reported(nats))).toHaveLength(2), 40_000);
     const created = (await reported(nats)).filter((fact) => fact.type === "ContainerCreated");
     expect(created.map((fact) => "workload" in fact && fact.workload).toSorted()).toEqual([one, two]);
     await eventually(() => expect(beats.length).toBeGreaterThan(0));

@@ -150,6 +150,9 @@ test("a port of the node leads into the container", async () => {
   const ports = [{ hostPort: 18_080, port: 8_080 }];
   await giveOrders(broker, assigned({ workload: bound, resources: { ports }, granted: { ports: [18_080] } }));
   await healthy(bound);
-  const answer = await fetch(`http://${node.address}:18080/`, { signal: AbortSignal.timeout(5_000) });
-  expect(await answer.json()).toMatchObject({ id: bound });
+  // Started is all that healthy means here: the program may not listen yet.
+  await eventually(async () => {
+    const answer = await fetch(`http://${node.address}:18080/`, { signal: AbortSignal.timeout(5_000) });
+    expect(await answer.json()).toMatchObject({ id: bound });
+  });
 });

@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 afterAll(() => rig.stop());
 
-const until = <T>(check: () => Promise<T>) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const until = <T>(check: () => Promise<T>) => vi.waitFor(check, { timeout: 30_000, interval: 20 });
 
 /** A container of the built image, as an agent makes it, that answers. */
 async function start(environment: Record<string, string> = {}, memoryMib = 32) {

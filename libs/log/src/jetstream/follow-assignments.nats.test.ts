@@ -31,7 +31,7 @@ const republish = async (on: boolean): Promise<void> => {
     subject: `STREAM.UPDATE.${streamName}`,
     body: on ? { ...rest, republish: rule } : rest,
     doing: "changing republish",
-    limitMs: 5_000,
+    limitMs: 20_000,
   });
   expect(reply).toMatchObject({ ok: true });
 };
@@ -67,7 +67,7 @@ const consumerCount = async (): Promise<number> => {
   const reply = await api<{ state: { consumer_count: number } }>(admin, {
     subject: `STREAM.INFO.${streamName}`,
     doing: "counting consumers",
-    limitMs: 5_000,
+    limitMs: 20_000,
   });
   return reply.ok ? reply.value.state.consumer_count : Number.NaN;
 };
@@ -155,7 +155,7 @@ test("agents that follow leave no consumers on the server", async () => {
   for (const node of nodes) await writer.log.append(toNode(node, "a"));
   const followers = nodes.map((node) => following(admin, node, never));
   await waitFor(() => followers.every((follower) => follower.ids.length === 1));
-  await expect.poll(consumerCount, { timeout: 15_000, interval: 500 }).toBe(0);
+  await expect.poll(consumerCount, { timeout: 30_000, interval: 500 }).toBe(0);
   await writer.log.appendBatch(nodes.map((node) => toNode(node, "b")));
   await waitFor(() => followers.every((follower) => follower.ids.length === 2));
   expect(await consumerCount()).toBe(0);

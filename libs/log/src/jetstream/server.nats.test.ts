@@ -26,7 +26,7 @@ afterAll(async () => {
 const connect = (more: Partial<BrokerOptions> = {}) =>
   connectBroker({ servers: [server.url], name: "test", ...more });
 const request = async (subject: string, body: unknown = {}) =>
-  api(admin, { subject, body, doing: subject, limitMs: 5_000 });
+  api(admin, { subject, body, doing: subject, limitMs: 20_000 });
 /** The stream anew, with settings changed. */
 const stream = async (change: object = {}): Promise<void> => {
   await request(`STREAM.DELETE.${streamName}`);
