@@ -1,14 +1,19 @@
 // How fast and how well the scheduler plans, without a log: Eru's own cases, Nomad's grid, kube-scheduler's shapes, and how
 // the time grows with nodes and with what runs already, and how many nodes each strategy needs.
-//   node test/bench/scheduler.ts [eru,nomad,kube,scaling,packing]
+//   node test/bench/scheduler.ts [eru,nomad,kube,scaling,packing,saturation] [--openb <folder with the openb trace>]
 import { availableParallelism, loadavg } from "node:os";
+import { parseArgs } from "node:util";
 import { kubeShapes, kubeSource } from "./scheduler/kube-shapes.ts";
 import { fullGrid, gridSource, nomadGrid } from "./scheduler/nomad-grid.ts";
-import { packing, packingSource } from "./scheduler/packing.ts";
+import { openbSets } from "./scheduler/openb.ts";
+import { packing, packingSource, seededSets } from "./scheduler/packing.ts";
 import { eruSource, plannerCases } from "./scheduler/planner-cases.ts";
+import { saturate, saturationSource } from "./scheduler/saturation.ts";
 import { scaling } from "./scheduler/scaling.ts";
 
-const parts = (process.argv[2] ?? "eru,nomad,kube,scaling,packing").split(",");
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { openb: { type: "string" } } });
+const parts = (positionals[0] ?? "eru,nomad,kube,scaling,packing,saturation").split(",");
+const sharing = ["pack", "drained", "global", "auto"] as const;
 const loadBefore = loadavg();
 const figures: Record<string, unknown> = {};
 
@@ -54,9 +59,10 @@ if (parts.includes("scaling"))
 if (parts.includes("packing"))
   show(
     "packing",
-    `Nodes for 10,000 workloads one by one, against the least that could hold them; ${packingSource}`,
-    packing(10_000, ["drained", "global", "auto"]),
+    `Nodes for workloads that come one by one, against the least that could hold them; ${packingSource}`,
+    packing([...seededSets(10_000), ...(values.openb ? openbSets(values.openb) : [])], sharing),
   );
+if (parts.includes("saturation")) show("saturation", saturationSource, saturate(600, sharing));
 console.log(
   JSON.stringify({
     processors: availableParallelism(),

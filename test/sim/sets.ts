@@ -11,7 +11,7 @@ export const ssd = { disk: "ssd" };
 export function strategyWish(
   chance: Chance,
 ): Pick<Requested, "count" | "strategy" | "nodesLimit" | "filter" | "onShortage"> {
-  const strategy = chance.pick(["auto", "global", "drained", "fill", "each"] as const) ?? "auto";
+  const strategy = chance.pick(["auto", "global", "drained", "pack", "fill", "each"] as const) ?? "auto";
   const perNode = countsPerNode(strategy);
   return {
     count: chance.between(0, perNode ? 2 : 4),

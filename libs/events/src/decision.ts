@@ -53,6 +53,8 @@ export const NodeScore = z.strictObject({
   placed: z.int(),
   /** The part of its cores and memory that is booked, on average, where the strategy looks at it: 0.5 is half full. */
   usage: z.number().optional(),
+  /** How much alike in proportion what is free there and what is asked for are, where the strategy looks at it: 1 is the same. */
+  alike: z.number().optional(),
   /** The weights of the preferences it meets, less those of what it should avoid; only when there are any. */
   preference: z.int().optional(),
   /** Its value of the label that the workloads are spread over. */

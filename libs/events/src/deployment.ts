@@ -47,10 +47,10 @@ export type NodeFilter = z.infer<typeof NodeFilter>;
 
 /**
  * How the missing workloads of a deployment are shared out over the nodes: AUTO evens out the workloads of an entrypoint,
- * GLOBAL evens out how full the nodes are, DRAINED uses up the fullest node first. FILL and EACH put `count` workloads on
- * every chosen node. See docs/scheduling.md.
+ * GLOBAL evens out how full the nodes are, DRAINED uses up the fullest node first, PACK needs the fewest nodes. FILL and
+ * EACH put `count` workloads on every chosen node. See docs/scheduling.md.
  */
-export const Strategy = z.enum(["auto", "global", "drained", "fill", "each"]);
+export const Strategy = z.enum(["auto", "global", "drained", "pack", "fill", "each"]);
 export type Strategy = z.infer<typeof Strategy>;
 
 /** The strategies whose `count` is the number on each chosen node, and whose `nodesLimit` is the number of nodes. */

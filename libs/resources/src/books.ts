@@ -5,6 +5,7 @@ import type { Demand } from "./demand.ts";
 import type { EngineOrder, EngineSettings } from "./engine.ts";
 import { gpu } from "./gpu/gpu.ts";
 import type { KindName, Lack, Line, ResourceKind } from "./kind.ts";
+import { type Likeness, likenessOf } from "./likeness.ts";
 import { type MemoryFree, memory } from "./memory/memory.ts";
 import { port } from "./port/port.ts";
 import { storage } from "./storage/storage.ts";
@@ -197,6 +198,14 @@ export class Books {
         const part = size > 0 ? Math.max(0, booked + each * (more - leaving)) / size : 1;
         return sum + weight * part;
       }, 0) / weights;
+  }
+
+  /** How what is free stands to the demand once `leaving` of it are gone; every kind counts alike. */
+  likeness(demand: Demand, leaving: number): Likeness {
+    return likenessOf(
+      kinds.map((kind, at) => kind.load(this.#free[at], demand)),
+      leaving,
+    );
   }
 
   /** Cores and memory that are booked, in whole numbers. */

@@ -123,6 +123,19 @@ export class Fleet {
     return this.zone.nodes.values().reduce((sum, { workloads }) => sum + (workloads.size > 0 ? 1 : 0), 0);
   }
 
+  /** The parts of all cores and all memory that are booked, to a tenth of a per cent. */
+  bookedParts(): { cpu: number; memory: number } {
+    const sums = { cpu: { size: 0, booked: 0 }, memory: { size: 0, booked: 0 } };
+    for (const node of this.zone.nodes.values())
+      for (const { kind, size, booked } of node.books.lines()) {
+        if (kind !== "cpu" && kind !== "memory") continue;
+        sums[kind].size += size;
+        sums[kind].booked += booked;
+      }
+    const part = ({ size, booked }: { size: number; booked: number }) => Number((booked / size).toFixed(3));
+    return { cpu: part(sums.cpu), memory: part(sums.memory) };
+  }
+
   #record(subject: string, event: EruEvent): void {
     const seq = this.zone.seq + 1;
     apply(this.zone, { subject, seq, index: 0, id: `bench/${seq}`, meta, cause, event });

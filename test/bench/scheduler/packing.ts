@@ -1,5 +1,6 @@
 import type { Resources, Strategy } from "@eru/events";
 import { Fleet } from "./fleet.ts";
+import { mulberry32 } from "./mulberry32.ts";
 
 /** How many nodes a strategy needs for workloads that come one by one, against the least that could hold them. */
 export type Packing = {
@@ -16,23 +17,21 @@ export type Packing = {
 
 /** Where the sets and the ratios beside ours come from. */
 export const packingSource =
-  "seeded synthetic sets (mulberry32), measured beside first fit, best fit, dot product, L2 norm and the scores of Nomad and Kubernetes; sets made from recorded traces are not in this repository and are not measured";
+  "seeded synthetic sets (mulberry32), measured beside first fit, best fit, dot product, L2 norm and the scores of Nomad and Kubernetes; recorded traces are not in this repository: --openb <folder> reads one";
 
-/** Cores in thousandths, memory and storage in MiB: parts of a node that has 1,000 of each. */
-type Item = readonly [milli: number, memoryMib: number, storageMib: number];
+/** Cores in thousandths, memory and storage in MiB. */
+export type Item = readonly [milli: number, memoryMib: number, storageMib: number];
 
-const machine = { cpu: 1, memoryMib: 1_000, storageMib: 1_000 };
+/** What comes one by one, and the node it is packed on. */
+export type PackingSet = {
+  set: string;
+  items: readonly Item[];
+  machine: Item;
+  /** The best ratio of the known online heuristics. */
+  best: number;
+};
 
-/** The generator that the published sets were made with. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+const machine: Item = [1_000, 1_000, 1_000];
 
 /** Three amounts of 1 to 500 each. */
 export function uniform(items: number, seed: number): Item[] {
@@ -54,44 +53,51 @@ export function complementary(items: number, seed: number): Item[] {
 }
 
 /** The larger of what the sums need and of the items that share a node with no other like them. */
-export function lowerBound(items: readonly Item[]): number {
+export function lowerBound(items: readonly Item[], on: Item = machine): number {
   const by = [0, 1, 2].map((kind) => {
+    const size = on[kind] ?? 0;
+    if (size === 0) return 0;
     const amounts = items.map((item) => item[kind] ?? 0);
     const sum = amounts.reduce((all, one) => all + one, 0);
-    return Math.max(Math.ceil(sum / 1_000), amounts.filter((one) => one > 500).length);
+    return Math.max(Math.ceil(sum / size), amounts.filter((one) => one > size / 2).length);
   });
   return Math.max(...by);
 }
 
-const sets = [
-  { set: "uniform, 3 kinds", make: uniform, seed: 42, best: 1.0647 },
-  { set: "complementary, 2 kinds", make: complementary, seed: 7, best: 1.0866 },
+/** The two published sets that are made from a seed. */
+export const seededSets = (items: number): PackingSet[] => [
+  { set: "uniform, 3 kinds", items: uniform(items, 42), machine, best: 1.0647 },
+  { set: "complementary, 2 kinds", items: complementary(items, 7), machine, best: 1.0866 },
 ];
 
 /** Packs each set with each strategy; a node is added when nothing fits any more. */
-export function packing(items: number, strategies: readonly Strategy[]): Packing[] {
-  return sets.flatMap(({ set, make, seed, best }) => {
-    const all = make(items, seed);
-    const bound = lowerBound(all);
+export function packing(sets: readonly PackingSet[], strategies: readonly Strategy[]): Packing[] {
+  return sets.flatMap((one) => {
+    const { set, items, best } = one;
+    const bound = lowerBound(items, one.machine);
     return strategies.map((strategy) => {
-      const nodes = nodesFor(all, strategy);
-      return { set, strategy, items, nodes, bound, ratio: Number((nodes / bound).toFixed(4)), best };
+      const nodes = nodesFor(one, strategy);
+      const ratio = Number((nodes / bound).toFixed(4));
+      return { set, strategy, items: items.length, nodes, bound, ratio, best };
     });
   });
 }
 
 /** Requests item after item, each placed by a whole pass. */
-function nodesFor(items: readonly Item[], strategy: Strategy): number {
+function nodesFor({ items, machine: of }: PackingSet, strategy: Strategy): number {
+  const [milli, memoryMib, storageMib] = of;
+  const node = { cpu: milli / 1_000, memoryMib, storageMib };
   const fleet = new Fleet();
   for (const item of items) {
     const wanted = { count: 1, resources: resourcesOf(item), strategy };
-    if (!fleet.hasRoom(wanted)) fleet.nodes(1, machine);
+    if (!fleet.hasRoom(wanted)) fleet.nodes(1, node);
     fleet.request(wanted);
     if (fleet.passes() !== 1) throw new Error("an item fits on no node");
   }
   return fleet.zone.nodes.size;
 }
 
+/** What an item asks for. */
 const resourcesOf = ([milli, memoryMib, storageMib]: Item): Resources => ({
   cpu: milli / 1_000,
   memoryMib,

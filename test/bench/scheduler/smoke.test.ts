@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { kubeShapes } from "./kube-shapes.ts";
 import { nomadGrid } from "./nomad-grid.ts";
-import { complementary, lowerBound, packing, uniform } from "./packing.ts";
+import { complementary, lowerBound, packing, seededSets, uniform } from "./packing.ts";
 import { plannerCases } from "./planner-cases.ts";
+import { saturate } from "./saturation.ts";
 import { scaling } from "./scaling.ts";
 
 // The benchmark is not part of the tests; that each of its cases still runs and places everything is.
@@ -34,7 +35,15 @@ test("the sets to be packed are the published ones: their lower bounds are", () 
 });
 
 test("each strategy packs each set on no fewer nodes than can hold it", () => {
-  const packed = packing(40, ["drained", "global", "auto"]);
-  expect(packed).toHaveLength(6);
+  const packed = packing(seededSets(40), ["pack", "drained", "global", "auto"]);
+  expect(packed).toHaveLength(8);
   for (const { nodes, bound } of packed) expect(nodes).toBeGreaterThanOrEqual(bound);
+});
+
+test("a fleet that is asked for more than it has refuses some, and never books more than it has", () => {
+  for (const { strategy, requests, refused, cpu, memory } of saturate(20, ["pack", "auto"])) {
+    expect(requests, strategy).toBeGreaterThan(refused);
+    expect(refused, strategy).toBeGreaterThan(0);
+    for (const part of [cpu, memory]) expect(part, strategy).toBeLessThanOrEqual(1);
+  }
 });

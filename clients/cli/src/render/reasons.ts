@@ -43,6 +43,9 @@ const usageColumn = {
   align: "right",
 } as const;
 
+/** For strategies that look at proportions. */
+const alikeColumn = { title: "alike", cell: ({ alike }: Score) => alike, align: "right" } as const;
+
 const preferenceColumn = {
   title: "preferred",
   cell: ({ preference }: Score) => preference,
@@ -54,10 +57,12 @@ function scoresText({ scores, candidatesTotal }: Reasons, look: Look): string {
   if (scores.length === 0) return "";
   const chosen = scores.filter(({ placed }) => placed > 0).length;
   const shown = scores.slice(0, chosen + runnersUpMax);
-  const has = (name: "usage" | "preference" | "spread") => scores.some((score) => score[name] !== undefined);
+  const has = (name: "usage" | "alike" | "preference" | "spread") =>
+    scores.some((score) => score[name] !== undefined);
   const columns = [
     ...scoreColumns,
     ...(has("usage") ? [usageColumn] : []),
+    ...(has("alike") ? [alikeColumn] : []),
     ...(has("preference") ? [preferenceColumn] : []),
     ...(has("spread") ? [spreadColumn] : []),
   ];

@@ -42,11 +42,12 @@ const firstText = ({ first, candidatesTotal }: WhyNotReply): string =>
       ? "no other node can take one either\n"
       : "";
 
-function scoreText({ count, capacity, usage, preference, spread }: NodeScore): string {
+function scoreText({ count, capacity, usage, alike, preference, spread }: NodeScore): string {
   return [
     `it has ${count} of this entrypoint`,
     `room for ${capacity}`,
     usage === undefined ? "" : `is ${Number((usage * 100).toFixed(1))}% full`,
+    alike === undefined ? "" : `what is free is ${alike} like what is asked for`,
     preference === undefined ? "" : `is preferred by ${preference}`,
     spread === undefined ? "" : `is in ${spread || "no place"}`,
   ]

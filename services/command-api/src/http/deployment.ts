@@ -52,7 +52,7 @@ const NewDeployment = z
     ),
     resources: WishedResources.describe("What each workload books, and its bounds."),
     strategy: Strategy.default("auto").describe(
-      "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first; fill: bring every chosen node up to `count` workloads of the entrypoint; each: `count` of this deployment on every chosen node.",
+      "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first; pack: need the fewest nodes, also for unlike requests; fill: bring every chosen node up to `count` workloads of the entrypoint; each: `count` of this deployment on every chosen node.",
     ),
     nodesLimit: requested.nodesLimit
       .default(0)

@@ -211,7 +211,7 @@ test("the description of a body says its fields, defaults and limits", async () 
     additionalProperties: false,
     properties: {
       count: { type: "integer", minimum: 0, maximum: 1_000_000 },
-      strategy: { enum: ["auto", "global", "drained", "fill", "each"], default: "auto" },
+      strategy: { enum: ["auto", "global", "drained", "pack", "fill", "each"], default: "auto" },
       onShortage: { default: "wait" },
     },
   });

@@ -61,14 +61,16 @@ function candidateOf(
   { capacity }: Standing,
   { count, wish, draft }: { count: number; wish: Wish; draft: Draft },
 ): NodeCandidate {
-  const { byUsage } = rules[wish.strategy];
+  const { byUsage, byLikeness } = rules[wish.strategy];
+  // What an upgrade is about to retire is as good as gone.
+  const leaving = wish.retiring.get(at.name) ?? 0;
   return {
     at,
     node: at.name,
     count,
     capacity,
-    // What an upgrade is about to retire is as good as gone.
-    usage: byUsage ? draft.booksOf(at).usage(wish.amounts, wish.retiring.get(at.name) ?? 0) : unseen,
+    usage: byUsage ? draft.booksOf(at).usage(wish.amounts, leaving) : unseen,
+    ...(byLikeness && { likeness: draft.booksOf(at).likeness(wish.amounts, leaving) }),
     preference: weighs(wish) ? preferenceOf(at, wish.prefer, affinitiesOf(wish, draft)) : 0,
     place: placeOf(at, wish),
   };
@@ -217,23 +219,28 @@ function scoresOf(
 
 /** A candidate as the strategy sees it, for people. */
 export function scoreOf(wish: Wish, { candidate, placed }: Share<NodeCandidate>): NodeScore {
-  const { node, count, capacity, usage, preference, place: at } = candidate;
+  const { node, count, capacity, usage, likeness, preference, place: at } = candidate;
   return {
     node,
     count,
     capacity,
     placed,
     ...(rules[wish.strategy].byUsage && { usage: Number(usage(0).toFixed(usageDecimals)) }),
+    ...(likeness && { alike: cosineOf(likeness.alike(0)) }),
     ...(weighs(wish) && { preference }),
     ...(wish.spread && { spread: at }),
   };
 }
 
+/** The cosine of an angle whose cotangent is given: 1 is the same proportions. */
+const cosineOf = (cotangent: number): number =>
+  Number((cotangent / Math.sqrt(1 + cotangent * cotangent)).toFixed(usageDecimals));
+
 /** Whether the wish likes some nodes better than others. */
 const weighs = ({ prefer, affinity }: Wish): boolean =>
   prefer.length > 0 || affinity.some(({ rule: of }) => of === "prefer" || of === "avoid");
 
-/** Decimals of the usage that reasons show; the strategy compares it in full. */
+/** Decimals of what reasons show; the strategy compares it in full. */
 const usageDecimals = 4;
 
 const order = new Map(filterNames.map((name, index) => [name, index]));

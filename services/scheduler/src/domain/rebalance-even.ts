@@ -107,6 +107,9 @@ function level(plan: Relocation): boolean {
   return false;
 }
 
+/** Strategies that fill some nodes so that others stay free. */
+const packs: ReadonlySet<string> = new Set(["drained", "pack"]);
+
 type Full = { node: Node; full: number };
 
 /** Of what is on a full node, the workload whose move to one of the takers levels most. */
@@ -121,7 +124,7 @@ function levelling(
   for (const workload of plan.movable(giver.node).toReversed()) {
     const { deployment } = workload;
     // What fills its nodes up shall not be evened out, and one of a deployment is like the other.
-    if (deployment.strategy === "drained" || seen.has(deployment)) continue;
+    if (packs.has(deployment.strategy) || seen.has(deployment)) continue;
     seen.add(deployment);
     const wish = plan.wish(deployment);
     plan.looked(takers.length);

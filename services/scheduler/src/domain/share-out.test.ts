@@ -83,7 +83,7 @@ const thereOf = (all: readonly Given[]) => {
   return there;
 };
 
-test.each(["auto", "global", "drained"] as const)(
+test.each(["auto", "global", "drained", "pack"] as const)(
   "with %s it is what one after the other would be",
   (strategy) => {
     const rule = sharingRules[strategy];

@@ -78,17 +78,65 @@ describe("DRAINED", () => {
   });
 });
 
-test.each(["global", "drained"] as const)("%s places a large request in portions as at once", (strategy) => {
-  const layoutOf = (actionsMax: number) => {
-    const world = new World({ actionsMax }).node("n1", 3).node("n2", 5).node("n3", 7, 500);
-    return world.deploy("shop-web-a", 9, { strategy }).now().layout;
-  };
-  expect(layoutOf(2)).toEqual(layoutOf(800));
+describe("PACK", () => {
+  const mixed = () =>
+    new World()
+      .node("n1", 10, 1_000)
+      .node("n2", 10, 1_000)
+      .node("n3", 10, 1_000)
+      .deploy("shop-web-a", 1, { resources: { cpu: 2, memoryMib: 800 } })
+      .now();
+  const cores = { cpu: 7, memoryMib: 200 };
+
+  test("goes where what is free is like what is asked for, and says how alike it saw the nodes", () => {
+    const world = mixed();
+    const [decided] = only(
+      world.deploy("shop-web-b", 2, { strategy: "pack", resources: cores }).passes(),
+      "PlacementDecided",
+    );
+    expect(decided?.placed.map(({ node }) => node).sort()).toEqual(["n1", "n2"]);
+    expect(decided?.reasons).toMatchObject({
+      policy: "pack-1",
+      scores: [
+        { node: "n1", count: 1, capacity: 1, placed: 1, usage: 0.5, alike: 0.9994 },
+        { node: "n2", count: 0, capacity: 1, placed: 1, usage: 0, alike: 0.8742 },
+        { node: "n3", count: 0, capacity: 1, placed: 0, usage: 0, alike: 0.8742 },
+      ],
+    });
+  });
+
+  test("what an upgrade will retire counts as gone, and what was packed stays on as few nodes", () => {
+    const world = mixed();
+    const small = { cpu: 1, memoryMib: 100 };
+    world.deploy("shop-web-b", 4, { strategy: "pack", resources: small }).settle();
+    expect(world.layout).toEqual({ n1: 3, n2: 2 });
+    world.upgrade("shop-web-b", "v2").settle();
+    expect(Object.keys(world.layout)).toEqual(["n1", "n2"]);
+  });
+
+  test("honours the most workloads on one node, and what fits nowhere waits", () => {
+    const world = new World().node("n1", 4).node("n2", 9);
+    world.deploy("shop-web-a", 5, { strategy: "pack", nodesLimit: 2 });
+    const [decided] = only(world.passes(), "PlacementDecided");
+    expect(world.layout).toEqual({ n1: 2, n2: 2 });
+    expect(decided).toMatchObject({ waiting: 1, reasons: { rejectedTotals: { nodes_limit: 2 } } });
+  });
 });
+
+test.each(["global", "drained", "pack"] as const)(
+  "%s places a large request in portions as at once",
+  (strategy) => {
+    const layoutOf = (actionsMax: number) => {
+      const world = new World({ actionsMax }).node("n1", 3).node("n2", 5).node("n3", 7, 500);
+      return world.deploy("shop-web-a", 9, { strategy }).now().layout;
+    };
+    expect(layoutOf(2)).toEqual(layoutOf(800));
+  },
+);
 
 test("a dry run uses the strategy it is asked for", () => {
   const world = busy();
-  const asked = (strategy: "auto" | "global" | "drained") => {
+  const asked = (strategy: "auto" | "global" | "drained" | "pack") => {
     const { type: _, onShortage: __, ...request } = world.requestFor("shop-web-x", 4, { strategy });
     return dryRun(world.zone, request).placed;
   };
@@ -101,6 +149,7 @@ test("a dry run uses the strategy it is asked for", () => {
     { node: "n3", count: 1 },
   ]);
   expect(asked("drained")).toEqual([{ node: "n3", count: 4 }]);
+  expect(asked("pack")).toEqual([{ node: "n1", count: 4 }]);
 });
 
 describe("constraints", () => {

@@ -53,7 +53,7 @@ test("a node that can take one more is told with its score and its rank, by the 
   });
 });
 
-test.each(["auto", "global", "drained"] as const)(
+test.each(["auto", "global", "drained", "pack"] as const)(
   "with %s the first in rank is the one that gets the next",
   (strategy) => {
     const world = new World().node("n1", 4).node("n2", 9).node("n3", 6);

@@ -1,3 +1,5 @@
+import type { Likeness } from "@eru/resources";
+
 /** A node as a strategy sees it. */
 export type Candidate = {
   node: string;
@@ -7,6 +9,8 @@ export type Candidate = {
   capacity: number;
   /** The part of the node that is booked once `more` of the workloads are on it; never falls as `more` grows. */
   usage: (more: number) => number;
+  /** How what is free there stands to what is asked for; only for a strategy that goes by it. */
+  likeness?: Likeness;
 };
 
 /** One candidate's share. */
@@ -24,6 +28,8 @@ export type Rule = {
   compare: (a: Candidate, b: Candidate) => number;
   /** True when usage decides, so that reasons show it. */
   byUsage: boolean;
+  /** True when likeness decides, so that reasons show it as well. */
+  byLikeness?: true;
 };
 
 export const byName = (a: { node: string }, b: { node: string }): number =>

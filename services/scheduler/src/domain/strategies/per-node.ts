@@ -12,6 +12,7 @@ export type PerNodeRule = {
   /** Who is chosen first; no two nodes are equal. */
   compare: (a: Candidate, b: Candidate) => number;
   byUsage: false;
+  byLikeness?: never;
 };
 
 /** The nodes that get, or have, a whole set. */
