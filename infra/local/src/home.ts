@@ -44,6 +44,10 @@ export class Home {
   get database(): string {
     return join(this.path, "projector", "eru.sqlite");
   }
+  /** The scheduler's snapshots of the zone: it reads the log from there on when it starts. */
+  get snapshots(): string {
+    return join(this.path, "scheduler");
+  }
   get elb(): string {
     return this.elbOf(0);
   }
@@ -63,7 +67,9 @@ export class Home {
   }
   /** Everything of an installation. */
   get parts(): string[] {
-    const directories = ["nats", "projector", "rig", "run", "log"].map((name) => join(this.path, name));
+    const directories = ["nats", "projector", "scheduler", "rig", "run", "log"].map((name) =>
+      join(this.path, name),
+    );
     for (let at = 0; at < elbsMax; at++) directories.push(this.elbOf(at));
     const files = [this.plan, this.secrets, this.sealKeys, this.context, this.state, this.natsConf];
     return [...files, ...files.map((file) => `${file}.new`), ...directories];
@@ -76,7 +82,7 @@ export class Home {
     // nginx's workers are not root and pass through to their own directory.
     mkdirSync(this.path, { recursive: true, mode: 0o711 });
     for (let at = 0; at < elbs; at++) mkdirSync(this.elbOf(at), { recursive: true, mode: 0o711 });
-    for (const part of ["run", "log", "nats", "projector", "rig"])
+    for (const part of ["run", "log", "nats", "projector", "scheduler", "rig"])
       mkdirSync(join(this.path, part), { recursive: true, mode: 0o700 });
   }
 }

@@ -131,7 +131,7 @@ function ownVariables(
         ERU_DATABASE: "/var/lib/eru/projector/views.sqlite",
       };
     case "scheduler":
-      return { ERU_HTTP_PORT: "7372" };
+      return { ERU_HTTP_PORT: "7372", SCHEDULER_SNAPSHOT_DIR: "/var/lib/eru/scheduler" };
     case "router-sync":
       return {
         ERU_ELB_NAME: user.elb,

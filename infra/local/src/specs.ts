@@ -145,7 +145,7 @@ function serviceUnits(
       ERU_SEAL_KEY_FILE: home.sealKeys,
       ...acme,
     }),
-    service("scheduler", plan.ports.scheduler),
+    service("scheduler", plan.ports.scheduler, { SCHEDULER_SNAPSHOT_DIR: home.snapshots }),
     service("projector", plan.ports.query, { ERU_DATABASE: home.database }),
     ...elbsOf(home, plan).map(({ name, user, directory, port, tlsPort, routerSync }) =>
       service(

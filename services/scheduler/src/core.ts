@@ -59,7 +59,7 @@ export type Answer = Reply | { past: number; tell: (zone: Zone) => Reply };
  * answers which pass to record. The loop runs it on a broker and a clock, the simulation on its own.
  */
 export class SchedulerCore {
-  readonly zone: Zone = emptyZone();
+  #zone: Zone = emptyZone();
   readonly heartbeats: Heartbeats;
   readonly #options: CoreOptions;
   readonly #stopwatch = new Stopwatch();
@@ -72,6 +72,15 @@ export class SchedulerCore {
     this.#options = options;
     this.heartbeats = new Heartbeats(now);
     this.#fullAt = now + fullEveryMs;
+  }
+
+  get zone(): Zone {
+    return this.#zone;
+  }
+
+  /** Begins with what was folded before. Only before anything else is folded. */
+  begin(zone: Zone): void {
+    this.#zone = zone;
   }
 
   /**

@@ -4,6 +4,7 @@ import { ulid } from "ulid";
 import { schedulerConfig } from "./config.ts";
 import { actionsMax } from "./domain/limits.ts";
 import { Scheduler } from "./scheduler.ts";
+import { SnapshotKeeper } from "./snapshot/keeper.ts";
 
 const name = "scheduler";
 
@@ -18,6 +19,9 @@ await runMain(name, async (signal) => {
     name,
     streamReplicas: config.ERU_STREAM_REPLICAS,
   });
+  const now = () => performance.now();
+  const folder = config.SCHEDULER_SNAPSHOT_DIR;
+  const everyMessages = config.SCHEDULER_SNAPSHOT_MESSAGES;
   try {
     const scheduler = new Scheduler({
       broker,
@@ -29,8 +33,9 @@ await runMain(name, async (signal) => {
       metrics,
       log,
       newId: ulid,
-      now: () => performance.now(),
+      now,
       time: () => new Date().toISOString(),
+      snapshots: folder === undefined ? undefined : new SnapshotKeeper({ folder, everyMessages, log, now }),
     });
     const http = createHttp({ log, metrics, notReady: () => scheduler.notReady() });
     try {

@@ -2,6 +2,7 @@ import { liveSubjects } from "@eru/events";
 import type { Page } from "@eru/log";
 import { MemoryBroker } from "@eru/log/memory";
 import { afterEach, expect, test, vi } from "vitest";
+import { emptyZone } from "./domain/zone.ts";
 import { Past } from "./past.ts";
 import { addNode, append, deploy, start } from "./testkit/running.ts";
 
@@ -49,10 +50,23 @@ const slowLog = (upTo: () => number, froms: number[]) => ({
   },
 });
 
+const restore = async () => undefined;
+
+test("a question begins at a snapshot from before its time, and never at one from after it", async () => {
+  const froms: number[] = [];
+  const snapshot = async (seqMax: number) => (seqMax < 4 ? undefined : { ...emptyZone(), seq: 4 });
+  const past = new Past({ log: slowLog(() => 9, froms), now: () => 0, restore: snapshot });
+  const seqOf = (at: number) => past.at(at, never, ({ seq }) => seq);
+  expect(await seqOf(6)).toBe(6);
+  expect(await seqOf(3)).toBe(3);
+  expect(await seqOf(4)).toBe(4);
+  expect(froms).toEqual([5, 1, 4]);
+});
+
 test("a log too long for one question is read on by the next, from where it got to", async () => {
   let most = 3;
   const froms: number[] = [];
-  const past = new Past({ log: slowLog(() => most, froms), now: () => 0 });
+  const past = new Past({ log: slowLog(() => most, froms), now: () => 0, restore });
   const seqOf = (at: number) => past.at(at, never, ({ seq }) => seq, 50);
   expect(await seqOf(6)).toMatchObject({ error: expect.stringContaining("up to sequence 3 of 6 (50 %)") });
   most = 9;
@@ -65,7 +79,7 @@ test("a log too long for one question is read on by the next, from where it got 
 test("one question about the past is read for at a time, and a zone nobody asks about is forgotten", async () => {
   let now = 0;
   const froms: number[] = [];
-  const past = new Past({ log: slowLog(() => 5, froms), now: () => now });
+  const past = new Past({ log: slowLog(() => 5, froms), now: () => now, restore });
   const seqOf = (at: number) => past.at(at, never, ({ seq }) => seq, 5_000);
   const first = seqOf(5);
   expect(await seqOf(5)).toMatchObject({ error: expect.stringContaining("another question") });

@@ -9,7 +9,12 @@ const pastReadMs = 20_000;
 /** Milliseconds after which a zone that nobody asked about again is forgotten. */
 const keptMs = 60_000;
 
-type PastDeps = { log: Pick<Log, "follow">; now: () => number };
+type PastDeps = {
+  log: Pick<Log, "follow">;
+  now: () => number;
+  /** A zone to go on from, not newer than that; undefined when there is none. */
+  restore: (seqMax: number, signal: AbortSignal) => Promise<Zone | undefined>;
+};
 
 /**
  * Zones as they were: read from the log into a zone of their own, so that the live one is not touched. One question at a
@@ -36,7 +41,7 @@ export class Past {
       return { error: "another question about the past is being read for: ask again when it is answered" };
     this.#busy = true;
     try {
-      const zone = this.#zone && this.#zone.seq <= seq ? this.#zone : emptyZone();
+      const zone = await this.#from(seq, signal);
       this.#zone = zone;
       const whole = await this.#read(zone, seq, signal, readMs);
       if (whole) return tell(zone);
@@ -57,6 +62,12 @@ export class Past {
   /** To be called now and then: gives back the memory of a zone that nobody asks about any more. */
   forget(): void {
     if (!this.#busy && this.#deps.now() - this.#usedAt > keptMs) this.#zone = undefined;
+  }
+
+  /** What is kept, a snapshot, or nothing. */
+  async #from(seq: number, signal: AbortSignal): Promise<Zone> {
+    if (this.#zone && this.#zone.seq <= seq) return this.#zone;
+    return (await this.#deps.restore(seq, signal)) ?? emptyZone();
   }
 
   /** Folds up to the sequence; false when the time or the process ended before. */

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { decodeMessage, type EruEvent } from "@eru/events";
@@ -65,13 +67,16 @@ test("two active schedulers over JetStream place everything once, within the nod
 });
 
 /** The scheduler as it is deployed: a process of its own. Resolves when it is caught up. */
-async function spawnScheduler(): Promise<{ child: ChildProcess; said: (text: string) => boolean }> {
+async function spawnScheduler(
+  own: Record<string, string> = {},
+): Promise<{ child: ChildProcess; said: (text: string) => boolean }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts")], {
     env: {
       PATH: process.env["PATH"],
       ERU_NATS_URL: server.url,
       ERU_NATS_USER: "scheduler",
       ERU_NATS_PASSWORD: "not-asked-for",
+      ...own,
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -106,4 +111,22 @@ test("one of two scheduler processes is killed mid-way: the other goes on, every
   const ended = once(second.child, "exit");
   second.child.kill("SIGTERM");
   expect(await ended).toEqual([0, null]);
+});
+
+test("a scheduler has snapshots made, and the next one begins with the newest and goes on", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "eru-snapshot-"));
+  closing.push(() => rm(folder, { recursive: true }));
+  const snapshots = { SCHEDULER_SNAPSHOT_DIR: folder, SCHEDULER_SNAPSHOT_MESSAGES: "5" };
+  await addNode(broker.log, "n1", 100);
+  for (let n = 0; n < 5; n++) await deploy(broker.log, `shop-web-${n}`, 2);
+  const first = await spawnScheduler(snapshots);
+  await until(() => expect(first.said("snapshot written")).toBe(true), 60_000);
+  await until(async () => expect((await placed(broker.log, ["n1"])).decided).toHaveLength(10), 60_000);
+  const ended = once(first.child, "exit");
+  first.child.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+  const second = await spawnScheduler({ ...snapshots, SCHEDULER_SNAPSHOT_MESSAGES: "100000" });
+  expect(second.said("begins with a snapshot")).toBe(true);
+  await deploy(broker.log, "shop-web-5", 2);
+  await until(async () => expect((await placed(broker.log, ["n1"])).decided).toHaveLength(12), 60_000);
 });

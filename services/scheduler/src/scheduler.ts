@@ -5,6 +5,7 @@ import { behind, fenceAfter, toBatches } from "./batch.ts";
 import { type Attempt, type CoreOptions, lookEveryMs, SchedulerCore } from "./core.ts";
 import { Measures } from "./measures.ts";
 import { Past } from "./past.ts";
+import type { SnapshotKeeper } from "./snapshot/keeper.ts";
 
 /** Milliseconds to wait for more before deciding: what comes together is decided together. */
 const debounceMs = 10;
@@ -29,6 +30,8 @@ export type SchedulerDeps = {
   now: () => number;
   /** For people only. */
   time: () => string;
+  /** Absent: every start reads the whole log. */
+  snapshots?: SnapshotKeeper | undefined;
 };
 
 /** The scheduler as a process: follows the log, hears heartbeats, decides, records. */
@@ -51,7 +54,11 @@ export class Scheduler {
     this.#deps = deps;
     this.core = new SchedulerCore(deps.options, deps.now());
     this.#measures = new Measures(deps.metrics, this.core);
-    this.#past = new Past({ log: deps.broker.log, now: deps.now });
+    const { log } = deps.broker;
+    this.#past = new Past({
+      ...{ log, now: deps.now },
+      restore: async (seqMax, signal) => await deps.snapshots?.restore(log, signal, seqMax),
+    });
   }
 
   /** Why it cannot do its work; undefined when it can. */
@@ -75,6 +82,7 @@ export class Scheduler {
       this.#lead(all),
       this.#decide(all),
       this.#measureLag(all),
+      this.#keepSnapshots(all),
     ];
     try {
       await Promise.all(parts);
@@ -85,12 +93,18 @@ export class Scheduler {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    for await (const page of this.#deps.broker.log.follow({ fromSeq: 1, signal })) {
+    const { broker, snapshots, log } = this.#deps;
+    const snapshot = await snapshots?.restore(broker.log, signal);
+    if (snapshot) {
+      this.core.begin(snapshot);
+      log.info({ seq: snapshot.seq }, "begins with a snapshot");
+    }
+    for await (const page of broker.log.follow({ fromSeq: this.core.zone.seq + 1, signal })) {
       this.core.fold(page.messages);
       this.#behindSince = page.head ? undefined : (this.#behindSince ?? this.#deps.now());
       if (page.head && !this.#caughtUp) {
         this.#caughtUp = true;
-        this.#deps.log.info({ seq: this.core.zone.seq }, "caught up");
+        log.info({ seq: this.core.zone.seq }, "caught up");
       }
       this.#wake.raise();
     }
@@ -228,6 +242,10 @@ export class Scheduler {
       throw fault;
     });
     this.core.notRecorded(attempt, { untilSeq: last?.seq ?? 0, restUntil: now() + restMs });
+  }
+
+  async #keepSnapshots(signal: AbortSignal): Promise<void> {
+    await this.#deps.snapshots?.run(() => (this.#caughtUp ? this.core.zone.seq : undefined), signal);
   }
 
   async #measureLag(signal: AbortSignal): Promise<void> {

@@ -3,11 +3,18 @@ import { MemoryLog } from "@eru/log/memory";
 import { expect, test } from "vitest";
 import { toBatches } from "./batch.ts";
 import { SchedulerCore } from "./core.ts";
+import { SnapshotReader } from "./domain/snapshot-read.ts";
+import { snapshotBlocks } from "./domain/snapshot-write.ts";
+import { emptyZone, type Zone } from "./domain/zone.ts";
+import { foldInto } from "./fold.ts";
 import { watchedMs } from "./log-clock.ts";
 import { addNode, append, coreOptions, deploy, request } from "./testkit/running.ts";
 import { template } from "./testkit/world.ts";
 
 const deadlineMs = 60_000;
+
+/** What a scheduler reads when it starts. */
+type StartsFrom = "the whole log" | "a snapshot";
 
 /** A log with a clock that a test turns, and schedulers with clocks of their own, one after the other. */
 class Succession {
@@ -16,6 +23,11 @@ class Succession {
   #core = new SchedulerCore(coreOptions, 0);
   #ownMs = 0;
   #batches = 0;
+  readonly #startsFrom: StartsFrom;
+
+  constructor(startsFrom: StartsFrom = "the whole log") {
+    this.#startsFrom = startsFrom;
+  }
 
   async say(subject: string, ...events: EruEvent[]): Promise<void> {
     await append(this.log, subject, ...events);
@@ -25,6 +37,7 @@ class Succession {
   async successor(): Promise<this> {
     this.#ownMs = Math.round(this.#ownMs / 2) + 7_654_321;
     this.#core = new SchedulerCore(coreOptions, this.#ownMs);
+    if (this.#startsFrom === "a snapshot") this.#core.begin(await this.#snapshot());
     await this.#read();
     this.#core.takeOver(await this.log.clock(), this.#ownMs);
     return await this.pass(0);
@@ -58,8 +71,27 @@ class Succession {
     return (await this.log.read(subject, 1)).flatMap((message) => decodeMessage(message));
   }
 
+  /** The zone as it was before the newest two messages, written down and read back. */
+  async #snapshot(): Promise<Zone> {
+    const zone = emptyZone();
+    const most = (await this.log.lastSeq()) - 2;
+    for await (const { messages } of this.log.follow({ fromSeq: 1, signal: AbortSignal.any([]) })) {
+      foldInto(
+        zone,
+        messages.filter(({ seq }) => seq <= most),
+      );
+      break;
+    }
+    const reader = new SnapshotReader();
+    for (const block of snapshotBlocks(zone)) reader.take(block);
+    return reader.zone();
+  }
+
   async #read(): Promise<void> {
-    for await (const page of this.log.follow({ fromSeq: 1, signal: AbortSignal.any([]) })) {
+    for await (const page of this.log.follow({
+      fromSeq: this.#core.zone.seq + 1,
+      signal: AbortSignal.any([]),
+    })) {
       this.#core.fold(page.messages);
       if (page.head) return;
     }
@@ -67,8 +99,8 @@ class Succession {
 }
 
 /** A rollout of one workload whose new one says nothing. */
-async function rollout(): Promise<Succession> {
-  const zone = new Succession();
+async function rollout(startsFrom?: StartsFrom): Promise<Succession> {
+  const zone = new Succession(startsFrom);
   await addNode(zone.log, "n1", 9);
   await deploy(zone.log, "shop-web-a", 1);
   await (await zone.successor()).pass(1_000);
@@ -82,8 +114,8 @@ async function rollout(): Promise<Succession> {
 }
 
 /** A drain with a deadline of a node whose workload fits nowhere else. */
-async function drain(): Promise<Succession> {
-  const zone = new Succession();
+async function drain(startsFrom?: StartsFrom): Promise<Succession> {
+  const zone = new Succession(startsFrom);
   await addNode(zone.log, "n1", 9);
   await deploy(zone.log, "shop-web-a", 1);
   await zone.successor();
@@ -92,8 +124,8 @@ async function drain(): Promise<Succession> {
 }
 
 /** A deployment that waits for room, with a deadline for that. */
-async function wait(): Promise<Succession> {
-  const zone = new Succession();
+async function wait(startsFrom?: StartsFrom): Promise<Succession> {
+  const zone = new Succession(startsFrom);
   await addNode(zone.log, "n1", 1);
   await zone.successor();
   const wished = { ...request("shop-web-a", 2), waitDeadlineMs: deadlineMs };
@@ -101,11 +133,11 @@ async function wait(): Promise<Succession> {
   return await zone.pass(0);
 }
 
-const cases = [
-  ["the health deadline of a rollout", rollout, "halted"],
-  ["the deadline of a node's drain", drain, "DrainOverdue"],
-  ["the deadline of waiting for room", wait, "PlacementRefused"],
-] as const;
+const cases = (["the whole log", "a snapshot"] as const).flatMap((from) => [
+  [`the health deadline of a rollout, from ${from},`, () => rollout(from), "halted"] as const,
+  [`the deadline of a node's drain, from ${from},`, () => drain(from), "DrainOverdue"] as const,
+  [`the deadline of waiting for room, from ${from},`, () => wait(from), "PlacementRefused"] as const,
+]);
 
 test.each(cases)("%s passes when it would have, whoever decides by then", async (_, begin, passed) => {
   const zone = await begin();
