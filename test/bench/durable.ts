@@ -1,28 +1,39 @@
 // Durable placements per second: from the first of the deployments' requests until the decisions and orders of all are
-// acknowledged by a log that flushes every append. The nodes are simulated and run the real agent. They receive their orders
-// meanwhile; how long their containers take to start is a parameter, because what agents report later is not in the figure.
-//   node test/bench/durable.ts [nodes] [deployments] [size] [start, in ms, as 60000-120000]
+// acknowledged by a log that flushes every append. The nodes are simulated and run the real agent, all in one process; how
+// long their containers take to start is a parameter, because what agents report later is not in the figure.
+//   node test/bench/durable.ts [nodes] [deployments] [size] [start, in ms, as 60000-120000] [working | resting]
+// working: the agents take their orders in meanwhile, on the same processors.
+// resting: they register, then their process is halted until all is acknowledged, and the bench sends their heartbeats: on
+// real machines the agents' work is not the broker's and the scheduler's.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EruEvent, subjects } from "@eru/events";
-import { type Append, type Broker, connectBroker } from "@eru/log";
+import { type EruEvent, liveSubjects, subjects } from "@eru/events";
+import { type Append, type Broker, connectBroker, largeBatchMessagesMax } from "@eru/log";
 import { startNatsServer } from "@eru/testing";
 import { ulid } from "ulid";
 import { freePort } from "./free-port.ts";
 
 const [nodes = 5_000, deployments = 1_000, size = 1_000] = process.argv.slice(2, 5).map(Number);
 const startMs = process.argv[5] ?? "60000-120000";
+const agents = process.argv[6] ?? "working";
 const root = join(import.meta.dirname, "../..");
 const pod = "bench";
 const batchMessages = 500;
+/** As agents do. */
+const heartbeatEveryMs = 1_000;
+/** Asking more often would be work of its own. */
+const lookEveryMs = 250;
 /** Of the kernel's clock in a second. */
 const clockTicks = 100;
 
-const server = await startNatsServer();
+// As `eru up` sets a broker up. One that drops what a halted process does not read would make the agents read it back.
+const server = await startNatsServer({
+  jetstream: `limits { batch { max_msgs: ${largeBatchMessagesMax} } }`,
+});
 const broker = await connectBroker({ servers: [server.url], name: "bench", ensureStreams: true });
 const children: ChildProcess[] = [];
 try {
@@ -55,6 +66,7 @@ try {
     "sim-nodes": sim.pid,
     bench: process.pid,
   };
+  const beating = agents === "resting" ? rest(sim.pid) : undefined;
   const cpuBefore = cpuOf(processes);
   const wanted = deployments * size;
   const placed = async () => (await figures()).get("eru_scheduler_placements_total") ?? 0;
@@ -76,10 +88,14 @@ try {
     [...cpuOf(processes)].map(([name, total]) => [name, Math.round(total - (cpuBefore.get(name) ?? 0))]),
   );
   console.log(`processor seconds: ${[...spent].map(([name, each]) => `${name} ${each}`).join(", ")}`);
+  if (beating) {
+    clearInterval(beating);
+    process.kill(sim.pid, "SIGCONT");
+  }
   const memory = { scheduler: memoryMib(scheduler.pid), "sim-nodes": memoryMib(sim.pid) };
   console.log(
     JSON.stringify({
-      ...{ nodes, deployments, size, startMs, placements: wanted },
+      ...{ nodes, deployments, size, startMs, agents, placements: wanted },
       ...{ seconds: Number(took.toFixed(1)), perSecond: Math.round(wanted / took) },
       ...{
         cpuSeconds: Object.fromEntries(spent),
@@ -96,6 +112,20 @@ try {
   }
   await broker.close();
   await server.stop();
+}
+
+/** Halts the process of the agents and says for them that they are alive. */
+function rest(pid: number): NodeJS.Timeout {
+  process.kill(pid, "SIGSTOP");
+  const beat = (): void => {
+    for (let at = 1; at <= nodes; at++)
+      broker.live.publish(
+        liveSubjects.nodeHeartbeat(`sim-${at}`),
+        JSON.stringify({ node: `sim-${at}`, bootId: "halted", engineReachable: true }),
+      );
+  };
+  beat();
+  return setInterval(beat, heartbeatEveryMs);
 }
 
 function request(deployment: string): EruEvent {
@@ -182,7 +212,7 @@ async function until(
   now: () => Promise<string>,
 ): Promise<void> {
   const end = performance.now() + limitMs;
-  for (let told = performance.now(); !(await done()); await sleep(100)) {
+  for (let told = performance.now(); !(await done()); await sleep(lookEveryMs)) {
     if (performance.now() > end) throw new Error(`not after ${limitMs / 1000} s: ${await now()}`);
     if (performance.now() - told > 5_000) {
       console.log(await now());

@@ -1,4 +1,5 @@
 import { liveSubjects, subjects } from "@eru/events";
+import { largeBatchMessagesMax } from "@eru/log";
 
 /** What a user of the broker is for; its permissions follow from it. */
 export type NatsRole =
@@ -45,6 +46,8 @@ jetstream {
   # An acknowledgement means that the disk has it. By default the server flushes every two minutes, and a power cut
   # then loses whole streams.
   sync_interval: always
+  # What one pass of the scheduler decides for thousands of nodes is stored at once: a message for each node.
+  limits { batch { max_msgs: ${largeBatchMessagesMax} } }
 }
 
 authorization {

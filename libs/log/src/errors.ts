@@ -45,6 +45,17 @@ export class MessageTooLargeError extends AppError {
   }
 }
 
+/** The server's limit for one batch is lower: nothing was stored. Write several, or raise `jetstream.limits.batch.max_msgs`. */
+export class BatchTooLargeError extends AppError {
+  readonly code = "batch_too_large";
+  readonly retryable = true;
+  constructor(messages: number, detail: string) {
+    super(
+      `the broker takes no batch of ${messages} messages: ${detail}; raise jetstream.limits.batch.max_msgs in its configuration`,
+    );
+  }
+}
+
 /** One setting of a stream that is not what this program needs. */
 export type SettingDifference = { setting: string; wanted: string; actual: string };
 

@@ -54,9 +54,11 @@ export interface Log {
    */
   append(append: Append): Promise<Appended>;
   /**
-   * Stores messages of one or more subjects, all or none, in order and next to each other; at most `batchMessagesMax`.
-   * Of several messages for one subject only the first may name an `expectedLastSeq`. Errors as `append`; a ConflictError
-   * names the subject that moved when that can be told.
+   * Stores messages of one or more subjects, all or none, in order and next to each other; `batchMessagesMax` of them
+   * everywhere, up to `largeBatchMessagesMax` where the server is set up for it. Of several messages for one subject only the
+   * first may name an `expectedLastSeq`. Errors as `append`; a ConflictError names the subject that moved when that can be
+   * told.
+   * @throws BatchTooLargeError the server takes no more than `batchMessagesMax`: nothing was stored
    * @returns the place of each message
    */
   appendBatch(appends: readonly Append[]): Promise<readonly Appended[]>;
@@ -119,8 +121,10 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-/** Messages in one atomic batch, the server's limit. */
+/** Messages in one atomic batch that every server takes. */
 export const batchMessagesMax = 1_000;
+/** The same of a server that is set up as ours are, with `jetstream.limits.batch.max_msgs`. */
+export const largeBatchMessagesMax = 10_000;
 
 /** Bytes of one message's body: the stream's limit less room for headers. */
 export const bodyBytesMax = messageBytesMax - 1_024;

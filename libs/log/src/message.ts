@@ -1,6 +1,6 @@
 import { encodeMessage, historyKind } from "@eru/events";
 import { MessageTooLargeError } from "./errors.ts";
-import { type Append, batchMessagesMax, bodyBytesMax } from "./log.ts";
+import { type Append, bodyBytesMax, largeBatchMessagesMax } from "./log.ts";
 
 /** An append that passed every check a log makes before it stores. */
 export type Prepared = {
@@ -31,9 +31,9 @@ export function prepare(append: Append): Prepared {
 
 /** Checks a batch: its size, and that only the first message of a subject names an expectation. */
 export function prepareBatch(appends: readonly Append[]): Prepared[] {
-  if (appends.length > batchMessagesMax)
+  if (appends.length > largeBatchMessagesMax)
     throw new RangeError(
-      `a batch of ${appends.length} messages: at most ${batchMessagesMax} are stored at once`,
+      `a batch of ${appends.length} messages: at most ${largeBatchMessagesMax} are stored at once`,
     );
   const ids = new Set<string>();
   const subjects = new Set<string>();

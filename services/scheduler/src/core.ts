@@ -137,9 +137,9 @@ export class SchedulerCore {
     }
   }
 
-  /** The batch is recorded, its last message at this sequence. */
-  recorded({ pass }: Attempt, lastSeq: number): void {
-    this.#held.set(pass.pod, { untilSeq: lastSeq, restUntil: 0 });
+  /** The pass is recorded, its last decision at this sequence: orders after it say nothing that decisions did not. */
+  recorded({ pass }: Attempt, decidedSeq: number): void {
+    this.#held.set(pass.pod, { untilSeq: decidedSeq, restUntil: 0 });
   }
 
   /** The batch is not recorded, or nobody knows: what it was about is looked at again, not before both are reached. */

@@ -1,5 +1,12 @@
 import { decodeMessage, liveSubjects, rulesFrom, subjects, UnreadableEventError } from "@eru/events";
-import { type Broker, ConflictError, type Log, LogUnavailableError } from "@eru/log";
+import {
+  BatchTooLargeError,
+  type Broker,
+  batchMessagesMax,
+  ConflictError,
+  type Log,
+  LogUnavailableError,
+} from "@eru/log";
 import { MemoryBroker } from "@eru/log/memory";
 import { afterEach, expect, test, vi } from "vitest";
 import { behind, toBatches } from "./batch.ts";
@@ -236,6 +243,29 @@ test("a batch whose answer is lost is not placed a second time", async () => {
   await deploy(broker.log, "shop-web-b", 1);
   await until(() => expect(core.zone.workloads.size).toBe(2));
   expect(await events(broker.log, "eru.assignment.n1")).toHaveLength(2);
+});
+
+test("a broker that takes no large batches gets small ones", async () => {
+  const broker = new MemoryBroker();
+  const sizes: number[] = [];
+  const log = new Proxy(broker.log, {
+    get: (target, key) => {
+      if (key === "appendBatch")
+        return async (batch: Parameters<Log["appendBatch"]>[0]) => {
+          sizes.push(batch.length);
+          if (batch.length > batchMessagesMax) throw new BatchTooLargeError(batch.length, "too large");
+          return await target.appendBatch(batch);
+        };
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  for (let n = 0; n < batchMessagesMax + 10; n++) await addNode(broker.log, `node-${n}`, 1);
+  await deploy(broker.log, "shop-web-a", 500);
+  await deploy(broker.log, "shop-web-b", 510);
+  const { core } = run({ ...alone(broker), log });
+  await until(() => expect(core.zone.workloads.size).toBe(1_010));
+  expect(sizes.filter((size) => size > batchMessagesMax)).toHaveLength(1);
 });
 
 test("a message that cannot be read stops the scheduler by name", async () => {

@@ -1,5 +1,11 @@
 import { AppError, liveSubjects, subjects } from "@eru/events";
-import { type Broker, ConflictError } from "@eru/log";
+import {
+  BatchTooLargeError,
+  type Broker,
+  batchMessagesMax,
+  ConflictError,
+  largeBatchMessagesMax,
+} from "@eru/log";
 import { backOffMs, type Logger, type Metrics, pause, Wake } from "@eru/service";
 import { behind, fenceAfter, toBatches } from "./batch.ts";
 import { type Attempt, type CoreOptions, lookEveryMs, SchedulerCore } from "./core.ts";
@@ -47,6 +53,8 @@ export class Scheduler {
   #leads: AbortSignal = AbortSignal.abort();
   /** The lease that it has taken over with. */
   #tookOver: AbortSignal | undefined;
+  /** Messages of one batch, until the broker says that it takes no more than every broker does. */
+  #batchMax = largeBatchMessagesMax;
   /** Per pod, passes in a row that were not recorded. */
   readonly #failures = new Map<string, number>();
 
@@ -198,22 +206,22 @@ export class Scheduler {
     const from = now();
     try {
       let fence = pass.expectedLastSeq;
-      let lastSeq = 0;
-      for (const batch of toBatches(pass, { id: newId(), time: time() })) {
-        const places = await broker.log.appendBatch(behind(batch, fence));
-        fence = fenceAfter(batch, places);
-        lastSeq = places.at(-1)?.seq ?? 0;
-      }
-      this.core.recorded(attempt, lastSeq);
+      for (const batch of toBatches(pass, { id: newId(), time: time() }, this.#batchMax))
+        fence = fenceAfter(batch, await broker.log.appendBatch(behind(batch, fence)));
+      this.core.recorded(attempt, fence);
       this.#failures.delete(pass.pod);
       this.#measures.recorded(pass, (now() - from) / 1_000);
       const { pod, inputSeq } = pass;
       log.info(
-        { pod, inputSeq, lastSeq, decisions: pass.decisions.length, orders: pass.orders.length },
+        { pod, inputSeq, lastSeq: fence, decisions: pass.decisions.length, orders: pass.orders.length },
         "decided",
       );
     } catch (error) {
       if (!(error instanceof AppError && error.retryable)) throw error;
+      if (error instanceof BatchTooLargeError) {
+        this.#batchMax = batchMessagesMax;
+        log.info({ err: error }, "passes over many nodes are stored in several batches");
+      }
       await this.#notRecorded(attempt, error);
     }
   }

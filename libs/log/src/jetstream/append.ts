@@ -39,6 +39,7 @@ export async function appendMessage(
       case "staged":
       case "repeated":
       case "unsupported":
+      case "too_large":
         throw failureOf(connection, doing, {
           is: "refused",
           code: 0,

@@ -1,5 +1,5 @@
-import { ConflictError, ServerTooOldError, StreamMismatchError } from "../errors.ts";
-import type { Appended } from "../log.ts";
+import { BatchTooLargeError, ConflictError, ServerTooOldError, StreamMismatchError } from "../errors.ts";
+import { type Appended, batchMessagesMax } from "../log.ts";
 import type { Prepared } from "../message.ts";
 import type { Connection } from "./connection.ts";
 import { failureOf, messageHeaders, Retry } from "./publish.ts";
@@ -40,6 +40,8 @@ export async function appendMessages(
         throw new StreamMismatchError(streamName, [
           { setting: "allow_atomic", wanted: "true", actual: said.detail },
         ]);
+      case "too_large":
+        throw new BatchTooLargeError(batch.length, said.detail);
       case "full":
       case "forbidden":
       case "refused":
@@ -56,7 +58,10 @@ export async function appendMessages(
   }
 }
 
-/** One try under a batch id of its own. Only the first and the last message are answered; the rest is written unasked. */
+/**
+ * One try under a batch id of its own. Only the first and the last message are answered, and the first that not every
+ * server takes; the rest is written unasked.
+ */
 async function publishBatch(
   connection: Connection,
   batch: readonly Prepared[],
@@ -78,6 +83,12 @@ async function publishBatch(
   if (first.is !== "staged") return first;
   for (const [index, message] of batch.entries()) {
     if (index === 0 || index === batch.length - 1) continue;
+    if (index === batchMessagesMax) {
+      // Of what comes after its limit a server only says, at the end, that the batch is incomplete.
+      const taken = await send(index);
+      if (taken.is !== "staged") return taken;
+      continue;
+    }
     const headers = messageHeaders(message, { id, place: index + 1, commit: false });
     connection.send(message.subject, message.body, headers);
   }

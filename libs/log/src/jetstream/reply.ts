@@ -17,6 +17,8 @@ export type Verdict =
   | { is: "forbidden"; error: Error }
   /** The stream has no atomic batches. */
   | { is: "unsupported"; detail: string }
+  /** The batch has more messages than the server is set up for. */
+  | { is: "too_large"; detail: string }
   | { is: "refused"; code: number; detail: string };
 
 /** An answer of the JetStream API to a publish. */
@@ -28,23 +30,25 @@ type PublishReply = {
   error?: { code?: number; err_code?: number; description?: string };
 };
 
-const codes: Record<number, "moved" | "busy" | "repeated" | "full" | "silent" | "unsupported"> = {
-  10071: "moved", // wrong last sequence
-  10164: "busy", // wrong last sequence, while another append is in process
-  10158: "busy", // the same message id is in process
-  10201: "repeated", // the batch contains a duplicate message id
-  10176: "busy", // the batch is incomplete: the server gave it up
-  10174: "unsupported", // atomic publish is disabled
-  10002: "full", // resource limits of the account
-  10023: "full", // insufficient resources
-  10028: "full", // insufficient memory
-  10047: "full", // insufficient storage
-  10077: "full", // the store failed: limits reached, disk full
-  10008: "silent", // JetStream temporarily unavailable
-  10009: "silent", // not the leader any more
-  10039: "silent", // JetStream is off for the account, as during a fail-over
-  10076: "silent", // JetStream is off, as after a full disk or during start
-};
+const codes: Record<number, "moved" | "busy" | "repeated" | "full" | "silent" | "unsupported" | "too_large"> =
+  {
+    10071: "moved", // wrong last sequence
+    10164: "busy", // wrong last sequence, while another append is in process
+    10158: "busy", // the same message id is in process
+    10201: "repeated", // the batch contains a duplicate message id
+    10176: "busy", // the batch is incomplete: the server gave it up
+    10174: "unsupported", // atomic publish is disabled
+    10199: "too_large", // the batch exceeds the limit of the server
+    10002: "full", // resource limits of the account
+    10023: "full", // insufficient resources
+    10028: "full", // insufficient memory
+    10047: "full", // insufficient storage
+    10077: "full", // the store failed: limits reached, disk full
+    10008: "silent", // JetStream temporarily unavailable
+    10009: "silent", // not the leader any more
+    10039: "silent", // JetStream is off for the account, as during a fail-over
+    10076: "silent", // JetStream is off, as after a full disk or during start
+  };
 
 /** Reads the answer to a publish. */
 export function verdict(answer: Answer): Verdict {
@@ -74,6 +78,7 @@ function fromReply(reply: PublishReply): Verdict {
     case "moved":
     case "busy":
     case "unsupported":
+    case "too_large":
       return { is, detail };
     case "repeated":
       return { is };

@@ -3,7 +3,7 @@ import { subjects } from "@eru/events";
 import { type NatsServer, startNatsServer, startTcpProxy } from "@eru/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fresh, toPod } from "../contract/kit.ts";
-import { LogFullError, LogUnavailableError, StreamMismatchError } from "../errors.ts";
+import { BatchTooLargeError, LogFullError, LogUnavailableError, StreamMismatchError } from "../errors.ts";
 import { prepare } from "../message.ts";
 import { api } from "./api.ts";
 import { type BrokerOptions, connectBroker } from "./broker.ts";
@@ -38,6 +38,22 @@ const publish = async (id: string, place: number, commit: boolean, subject = fre
   const headers = messageHeaders(message, { id, place, commit });
   return verdict(await admin.ask(message.subject, message.body, { timeoutMs: 2_000, headers }));
 };
+
+test("a batch of more messages than the server is set up for is told apart, and nothing of it is stored", async () => {
+  await stream();
+  const broker = await connect();
+  const prefix = fresh("pod");
+  const batch = Array.from({ length: 1_300 }, (_, index) => toPod(`${prefix}-${index}`, "a"));
+  await expect(broker.log.appendBatch(batch)).rejects.toThrow(BatchTooLargeError);
+  expect(await broker.log.lastSeq()).toBe(0);
+  await broker.close();
+  const large = await startNatsServer({ jetstream: "limits { batch { max_msgs: 10000 } }" });
+  const there = await connectBroker({ servers: [large.url], name: "test", ensureStreams: true });
+  expect(await there.log.appendBatch(batch)).toHaveLength(1_300);
+  expect(await there.log.lastSeq()).toBe(1_300);
+  await there.close();
+  await large.stop();
+});
 
 describe("at the start", () => {
   test("a missing stream is refused, and made by the one who may", async () => {

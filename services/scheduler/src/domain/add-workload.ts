@@ -31,10 +31,20 @@ export const numberOf = (deployment: Deployment, id: string): number =>
 /** Takes a workload into the zone and books its resources: the only place that does. */
 export function addWorkload(zone: Zone, arriving: Arriving): Workload {
   const { id, deployment, node } = arriving;
+  // Member by member: of a million of them, a spread would make objects of the slow kind.
   const workload: Workload = {
-    ...arriving,
+    id,
     n: numberOf(deployment, id),
+    deployment,
+    node,
+    version: arriving.version,
+    placedSeq: arriving.placedSeq,
+    amounts: arriving.amounts,
+    resources: arriving.resources,
+    revision: arriving.revision,
+    granted: arriving.granted,
     booked: arriving.granted,
+    generation: arriving.generation,
     replaces: arriving.replaces,
     wished: undefined,
     realloc: undefined,

@@ -230,8 +230,9 @@ export class Draft {
   countsOf(key: string): (node: string) => number {
     const recorded = this.zone.spread.get(key);
     const drafted = this.#spread.get(key);
-    if (!recorded && !drafted) return () => 0;
-    return (node) => (recorded?.get(node) ?? 0) + (drafted?.get(node) ?? 0);
+    if (!drafted) return recorded ? (node) => recorded.get(node) ?? 0 : () => 0;
+    if (!recorded) return (node) => drafted.get(node) ?? 0;
+    return (node) => (recorded.get(node) ?? 0) + (drafted.get(node) ?? 0);
   }
 
   /** Every `<app>/<entrypoint>` of which workloads may be somewhere. */

@@ -51,7 +51,7 @@ export const templateBytesMax = 240 * 1024;
 export const decisionActionsMax = 900;
 
 /** Actions in one pass: what is planned before the next look at the log. */
-export const actionsMax = 20_000;
+export const actionsMax = 40_000;
 
 /** Places in the order of candidates that are told: each costs a look at all of them. */
 export const rankMax = 100;

@@ -39,18 +39,21 @@ export function verdicts(draft: Draft, wish: Wish): Verdicts {
   const plain = !weighs(wish) && !wish.spread && !rules[wish.strategy].byUsage;
   const counts = draft.countsOf(wish.key);
   const known = standingsOf(draft);
-  const { nodes } = known;
+  const { nodes, orders } = known;
   const standings = known.of(wish, draft);
   for (let index = 0; index < nodes.length; index++) {
     const at = nodes[index] as Node;
     const standing = standings[index] as Standing;
     const retiring = wish.retiring.size > 0 ? (wish.retiring.get(at.name) ?? 0) : 0;
     const count = Math.max(0, counts(at.name) - retiring);
+    const order = orders[index] as number;
     const filter = rejectionOf(standing, { node: at, count, wish, draft });
     if (filter) rejected.push({ node: at, filter });
     else
       open.push(
-        plain ? plainCandidate(at, standing, count) : candidateOf(at, standing, { count, wish, draft }),
+        plain
+          ? plainCandidate(at, standing, { count, order })
+          : candidateOf(at, standing, { count, order, wish, draft }),
       );
   }
   return { open, rejected };
@@ -59,7 +62,7 @@ export function verdicts(draft: Draft, wish: Wish): Verdicts {
 function candidateOf(
   at: Node,
   { capacity }: Standing,
-  { count, wish, draft }: { count: number; wish: Wish; draft: Draft },
+  { count, order, wish, draft }: { count: number; order: number; wish: Wish; draft: Draft },
 ): NodeCandidate {
   const { byUsage, byLikeness } = rules[wish.strategy];
   // What an upgrade is about to retire is as good as gone.
@@ -67,6 +70,7 @@ function candidateOf(
   return {
     at,
     node: at.name,
+    order,
     count,
     capacity,
     usage: byUsage ? draft.booksOf(at).usage(wish.amounts, leaving) : unseen,
@@ -77,11 +81,18 @@ function candidateOf(
 }
 
 /** A candidate of which nothing counts but its room and who is there: most are the same for one request after the other. */
-function plainCandidate(at: Node, standing: Standing, count: number): NodeCandidate {
+function plainCandidate(
+  at: Node,
+  standing: Standing,
+  { count, order }: { count: number; order: number },
+): NodeCandidate {
   const { last } = standing;
   if (last && last.count === count) return last;
   const { capacity } = standing;
-  const made: NodeCandidate = { at, node: at.name, count, capacity, usage: unseen, preference: 0, place: "" };
+  const made: NodeCandidate = {
+    ...{ at, node: at.name, order, count, capacity },
+    ...{ usage: unseen, preference: 0, place: "" },
+  };
   standing.last = made;
   return made;
 }

@@ -33,6 +33,7 @@ type Column = { seen: Uint32Array; standings: Standing[] };
 class Standings {
   #rows: Row[] = [];
   #nodes: Node[] = [];
+  #orders = new Uint32Array();
   readonly #at = new Map<string, number>();
   readonly #columns = new Map<string, Column>();
   /** Whose view the rows show. */
@@ -64,6 +65,11 @@ class Standings {
     return this.#nodes;
   }
 
+  /** The place of each of the nodes among all by name. */
+  get orders(): Uint32Array {
+    return this.#orders;
+  }
+
   /** The standing of each of the nodes. An object that is the same as before says that nothing of it is another. */
   of(wish: Wish, draft: Draft): readonly Standing[] {
     const { seen, standings } = this.#column(wish);
@@ -93,6 +99,11 @@ class Standings {
     this.#columns.clear();
     this.#at.clear();
     this.#nodes = [...draft.pod.nodes.values()];
+    this.#orders = new Uint32Array(this.#nodes.length);
+    const byName = this.#nodes
+      .map(({ name }, at) => ({ name, at }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const [order, { at }] of byName.entries()) this.#orders[at] = order;
     this.#rows = this.#nodes.map((node, at) => {
       this.#at.set(node.name, at);
       return { node, ...viewOf(node, draft), version: 1 };

@@ -19,8 +19,13 @@ function waterLevel<C extends Candidate>(
   need: number,
   nodesLimit: number,
 ): Share<C>[] {
-  const most = Float64Array.from(candidates, (candidate) => limited(candidate, nodesLimit));
-  const count = Float64Array.from(candidates, (candidate) => candidate.count);
+  const most = new Float64Array(candidates.length);
+  const count = new Float64Array(candidates.length);
+  for (let at = 0; at < candidates.length; at++) {
+    const candidate = candidates[at] as C;
+    most[at] = limited(candidate, nodesLimit);
+    count[at] = candidate.count;
+  }
   const filledTo = (level: number): number => {
     let sum = 0;
     for (let at = 0; at < most.length; at++) sum += fill(count[at] as number, most[at] as number, level);
@@ -40,14 +45,28 @@ function waterLevel<C extends Candidate>(
   const atLevel = shares.filter(
     ({ candidate, placed }, at) => candidate.count + placed === level && placed < (most[at] as number),
   );
-  const better = (a: Share<C>, b: Share<C>): number => left(b) - left(a) || byName(a.candidate, b.candidate);
-  const more = wanted - filledTo(level);
-  // A few of many are found without putting all in order.
-  const best =
-    more < fewMax ? firstOf(atLevel, more, { compare: better }) : atLevel.sort(better).slice(0, more);
-  for (const share of best) share.placed++;
+  for (const share of bestOf(atLevel, wanted - filledTo(level))) share.placed++;
   return shares;
 }
+
+/** The first by room that is left and name, in any order. */
+function bestOf<C extends Candidate>(shares: Share<C>[], many: number): Share<C>[] {
+  const better = (a: Share<C>, b: Share<C>): number => left(b) - left(a) || byName(a.candidate, b.candidate);
+  // A few of many are found without putting all in order.
+  if (many < fewMax) return firstOf(shares, many, { compare: better });
+  if (many >= shares.length) return shares;
+  const ranks = new Float64Array(shares.length);
+  for (let at = 0; at < shares.length; at++) {
+    const share = shares[at] as Share<C>;
+    if (share.candidate.order === undefined) return shares.sort(better).slice(0, many);
+    ranks[at] = share.candidate.order - left(share) * ordersMax;
+  }
+  const last = ranks.toSorted()[many - 1] as number;
+  return shares.filter((_, at) => (ranks[at] as number) <= last);
+}
+
+/** More nodes than there can be: capacity comes before the name. */
+const ordersMax = 1_000_000;
 
 /** As many of a list are found faster one by one. */
 const fewMax = 16;

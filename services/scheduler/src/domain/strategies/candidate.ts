@@ -3,6 +3,8 @@ import type { Likeness } from "@eru/resources";
 /** A node as a strategy sees it. */
 export type Candidate = {
   node: string;
+  /** Its place among all nodes by name, where that is known: quicker to compare than names. */
+  order?: number;
   /** Workloads of the same app and entrypoint already there. */
   count: number;
   /** How many more fit. */
@@ -32,8 +34,12 @@ export type Rule = {
   byLikeness?: true;
 };
 
-export const byName = (a: { node: string }, b: { node: string }): number =>
-  a.node < b.node ? -1 : a.node > b.node ? 1 : 0;
+type Named = { node: string; order?: number };
+
+export const byName = (a: Named, b: Named): number => {
+  if (a.order !== undefined && b.order !== undefined) return a.order - b.order;
+  return a.node < b.node ? -1 : a.node > b.node ? 1 : 0;
+};
 
 /** How many more a node may take: nodes_limit counts the workloads that are there already; 0 is no limit. */
 export const limited = (
