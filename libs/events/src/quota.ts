@@ -100,6 +100,22 @@ export function chargeOf({ count, resources, strategy, nodesLimit }: Wish, nodes
   };
 }
 
+/**
+ * What workloads that were given resources by themselves have above what their deployment wishes for each. What is below it
+ * gives nothing back: the wish stands.
+ */
+export function chargeAbove(wish: Resources, own: Iterable<Resources>): Charge {
+  const one = (resources: Resources) => chargeOf({ count: 1, resources, strategy: "auto", nodesLimit: 0 }, 0);
+  const wished = one(wish);
+  let sum = noCharge;
+  for (const resources of own) {
+    const has = one(resources);
+    const above = chargeKinds.map((kind) => [kind, Math.max(0, has[kind] - wished[kind])]);
+    sum = plusCharge(sum, Object.fromEntries(above) as Charge);
+  }
+  return sum;
+}
+
 /** The limits in the same numbers. */
 export const limitsIn = ({ cpu, ...limits }: QuotaLimits): Partial<Charge> =>
   Object.fromEntries(

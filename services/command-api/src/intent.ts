@@ -96,7 +96,10 @@ export class Intent {
         this.#countSeq.set(event.deployment, seq);
       if (isCountEvent(event)) this.#count(event);
       else if ("quota" in event) this.quotas.apply(event.quota, event);
-      else this.#evolve(event);
+      else {
+        this.#evolve(event);
+        this.#evolveWorkloads(event);
+      }
     }
     if (kind === "assignment" || kind === "fact" || kind === "decision") return;
     this.#lastSeq.set(message.subject, message.seq);
@@ -151,6 +154,28 @@ export class Intent {
   #count(event: CountEvent): void {
     if ((this.#countSeq.get(event.deployment) ?? 0) <= event.requestSeq)
       this.deployments.apply(event.deployment, event);
+  }
+
+  #evolveWorkloads(event: EruEvent): void {
+    switch (event.type) {
+      case "WorkloadAssigned":
+      case "WorkloadStopAssigned":
+      case "WorkloadReleaseAssigned":
+      case "ContainerReleased":
+      case "ContainerRemoved":
+        this.occupancy.apply(event);
+        this.workloads.apply(event);
+        break;
+      case "WorkloadChangeRequested":
+      case "WorkloadReallocRequested":
+      case "ReallocRequested":
+      case "WorkloadReallocAssigned":
+      case "ReallocDecided":
+      case "ReallocRefused":
+        this.workloads.apply(event);
+        break;
+      default: // Nothing that a command about a workload depends on.
+    }
   }
 
   #evolve(event: EruEvent): void {
@@ -209,25 +234,14 @@ export class Intent {
         this.tokens.apply(event);
         this.users.apply(event.user, event);
         break;
-      case "WorkloadAssigned":
-      case "WorkloadStopAssigned":
-      case "WorkloadReleaseAssigned":
-      case "ContainerReleased":
-      case "ContainerRemoved":
-        this.occupancy.apply(event);
-        this.workloads.apply(event);
-        break;
-      case "WorkloadChangeRequested":
-      case "WorkloadReallocAssigned":
-        this.workloads.apply(event);
-        break;
       default: // What the scheduler, the agents and the load balancers tell each other.
     }
   }
 }
 
-/** Steps of rollouts, and what changes a count. Looked for in the text: reading every decision takes most of a start. */
-const decisionsOfConcern = /"(RolloutStepped|DissociationDecided|AdoptionDecided|AdoptionRefused)"/;
+/** Steps of rollouts, what changes a count, and what a workload keeps or gets back. Looked for in the text: reading every decision takes most of a start. */
+const decisionsOfConcern =
+  /"(RolloutStepped|DissociationDecided|AdoptionDecided|AdoptionRefused|ReallocRefused)"|"not_done"/;
 
 const isCountEvent = (event: EruEvent): event is CountEvent =>
   event.type === "DissociationDecided" ||

@@ -1,4 +1,14 @@
-import { type Charge, chargeKinds, chargeOf, isInScope, limitsIn, noCharge, plusCharge } from "@eru/events";
+import {
+  type Charge,
+  chargeAbove,
+  chargeKinds,
+  chargeOf,
+  isInScope,
+  limitsIn,
+  noCharge,
+  plusCharge,
+  type Resources,
+} from "@eru/events";
 import type { Deployment } from "./deployment.ts";
 import type { Quota } from "./quota.ts";
 import type { Refusal } from "./refusal.ts";
@@ -8,10 +18,18 @@ export type Ground = {
   quotas: Iterable<[string, Quota]>;
   deployments: Iterable<[string, Deployment]>;
   nodesIn: (pod: string) => number;
+  /** What workloads of a deployment were given by themselves. */
+  ownOf: (deployment: string) => Iterable<Resources>;
 };
 
 /** A deployment before and after what is asked. */
-export type Asked = { deployment: string; before: Deployment; after: Deployment };
+export type Asked = {
+  deployment: string;
+  before: Deployment;
+  after: Deployment;
+  /** What its workloads will have been given by themselves. */
+  ownAfter: Iterable<Resources>;
+};
 
 /** The quotas that a wish is charged to; or the first that it would exceed. */
 export type Admission = { ok: true; quotas: readonly string[] } | { ok: false; refusal: Refusal };
@@ -21,11 +39,13 @@ export type Admission = { ok: true; quotas: readonly string[] } | { ok: false; r
  * this one wishes more than before; what an upgrade has in addition while it goes on is not counted. What wishes less is
  * admitted always.
  */
-export function admit(ground: Ground, { deployment, before, after }: Asked): Admission {
+export function admit(ground: Ground, { deployment, before, after, ownAfter }: Asked): Admission {
   if (after.phase !== "live") return { ok: true, quotas: [] };
-  const charge = (one: Deployment): Charge =>
-    one.phase === "live" ? chargeOf(one, ground.nodesIn(one.pod)) : noCharge;
-  const [had, wants] = [charge(before), charge(after)];
+  const charge = (one: Deployment, own: Iterable<Resources>): Charge =>
+    one.phase === "live"
+      ? plusCharge(chargeOf(one, ground.nodesIn(one.pod)), chargeAbove(one.resources, own))
+      : noCharge;
+  const [had, wants] = [charge(before, ground.ownOf(deployment)), charge(after, ownAfter)];
   const more = chargeKinds.filter((kind) => wants[kind] > had[kind]);
   if (more.length === 0) return { ok: true, quotas: [] };
   const of = { app: after.template.app, pod: after.pod };
@@ -44,15 +64,16 @@ export function admit(ground: Ground, { deployment, before, after }: Asked): Adm
 }
 
 function usedBesides(
-  { deployments }: Ground,
+  { deployments, ownOf }: Ground,
   quota: Extract<Quota, { phase: "present" }>,
   besides: string,
-  charge: (one: Deployment) => Charge,
+  charge: (one: Deployment, own: Iterable<Resources>) => Charge,
 ): Charge {
   let sum = noCharge;
   for (const [id, one] of deployments) {
     if (id === besides || one.phase !== "live") continue;
-    if (isInScope(quota, { app: one.template.app, pod: one.pod })) sum = plusCharge(sum, charge(one));
+    if (isInScope(quota, { app: one.template.app, pod: one.pod }))
+      sum = plusCharge(sum, charge(one, ownOf(id)));
   }
   return sum;
 }

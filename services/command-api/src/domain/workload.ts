@@ -2,6 +2,7 @@ import {
   type AssignmentEvent,
   accept,
   type Decision,
+  type DecisionEvent,
   type DeploymentEvent,
   type FactEvent,
   type Inherit,
@@ -9,10 +10,15 @@ import {
   refuse,
   type WorkloadChange,
 } from "@eru/events";
+import { reallocated } from "@eru/resources";
 import type { Deployment } from "./deployment.ts";
 import { names, type Refusal } from "./refusal.ts";
 
-type Asked = Extract<DeploymentEvent, { type: "WorkloadChangeRequested" }>;
+type Asked = Extract<
+  DeploymentEvent,
+  { type: "WorkloadChangeRequested" | "WorkloadReallocRequested" | "ReallocRequested" }
+>;
+type Answered = Extract<DecisionEvent, { type: "ReallocDecided" | "ReallocRefused" }>;
 /** What a node was told to let go of. */
 type Dissociated = { generation: number };
 type Held = {
@@ -21,6 +27,8 @@ type Held = {
   stopped: boolean;
   /** As its newest order says. */
   resources: Resources;
+  /** What was asked for it by itself, whatever its deployment wishes; absent: nothing. */
+  own?: Resources | undefined;
 };
 
 /** The deployment of a workload: its id without the counter at the end. */
@@ -36,7 +44,12 @@ export class Workloads {
   readonly #lastN = new Map<string, number>();
 
   /** Takes in what users asked, the scheduler ordered and agents saw. */
-  apply(event: AssignmentEvent | FactEvent | Asked): void {
+  apply(event: AssignmentEvent | FactEvent | Asked | Answered): void {
+    if (event.type === "ReallocRequested") {
+      const all = this.#held.get(event.deployment) ?? new Map<string, Held>();
+      for (const [workload, held] of all) all.set(workload, { ...held, own: undefined });
+      return;
+    }
     if (!("workload" in event)) return;
     const { workload } = event;
     const deployment = deploymentOf(workload);
@@ -52,6 +65,8 @@ export class Workloads {
           leaving: false,
           stopped: event.keep === "stopped",
           resources: event.resources,
+          // One that was let go of and is taken back says by its revision that its resources are its own.
+          own: known ? known.own : event.revision === undefined ? undefined : event.resources,
         });
         this.#lastN.set(deployment, Math.max(this.#lastN.get(deployment) ?? 0, numberOf(workload)));
         return;
@@ -63,6 +78,15 @@ export class Workloads {
         return;
       case "WorkloadReallocAssigned":
         if (known) there.set(workload, { ...known, resources: event.resources });
+        return;
+      case "WorkloadReallocRequested":
+        if (known) there.set(workload, { ...known, own: ownAfter(known, event) });
+        return;
+      case "ReallocRefused":
+        if (known) there.set(workload, { ...known, own: known.resources });
+        return;
+      case "ReallocDecided":
+        if (known && event.because === "not_done") there.set(workload, { ...known, own: event.resources });
         return;
       case "WorkloadReleaseAssigned":
         if (!known || known.generation >= event.generation) return;
@@ -102,6 +126,27 @@ export class Workloads {
     return [...(this.#held.get(deployment)?.keys() ?? [])];
   }
 
+  /** What workloads of a deployment that stay were given by themselves. */
+  ownOf(deployment: string): ReadonlyMap<string, Resources> {
+    const own = new Map<string, Resources>();
+    for (const [workload, held] of this.#held.get(deployment) ?? [])
+      if (held.own && !held.leaving) own.set(workload, held.own);
+    return own;
+  }
+
+  /** The same after what is asked now. */
+  ownAfterAll(deployment: string, events: readonly { type: string }[]): ReadonlyMap<string, Resources> {
+    const own = new Map(this.ownOf(deployment));
+    for (const event of events as readonly Asked[]) {
+      if (event.type === "ReallocRequested") own.clear();
+      const known = event.type === "WorkloadReallocRequested" && this.get(event.workload);
+      if (!known) continue;
+      const after = ownAfter(known, event);
+      if (after) own.set(event.workload, after);
+    }
+    return own;
+  }
+
   get(workload: string): Held | undefined {
     return this.#held.get(deploymentOf(workload))?.get(workload);
   }
@@ -110,6 +155,15 @@ export class Workloads {
   wasThere(workload: string): boolean {
     return numberOf(workload) <= (this.#lastN.get(deploymentOf(workload)) ?? 0);
   }
+}
+
+/** Amounts that are not named stay as they were asked for. */
+function ownAfter(
+  { own, resources }: Held,
+  { amounts }: Extract<Asked, { type: "WorkloadReallocRequested" }>,
+): Resources | undefined {
+  const settled = reallocated(own ?? resources, amounts);
+  return settled.ok ? settled.resources : own;
 }
 
 /** What may be asked of one workload. */

@@ -16,10 +16,15 @@ export function withQuotas(intent: Intent, deployment: string, decided: Decided)
     (state, event) => decider.evolve(state, event as DeploymentHistory),
     before,
   );
-  const { quotas, deployments } = intent;
+  const { quotas, deployments, workloads } = intent;
+  const ownAfter = workloads.ownAfterAll(deployment, decided.events).values();
   const admission = admit(
-    { quotas, deployments, nodesIn: (pod) => intent.nodesIn(pod) },
-    { deployment, before, after },
+    {
+      ...{ quotas, deployments },
+      nodesIn: (pod) => intent.nodesIn(pod),
+      ownOf: (id) => workloads.ownOf(id).values(),
+    },
+    { deployment, before, after, ownAfter },
   );
   if (!admission.ok) return admission;
   if (admission.quotas.length === 0) return decided;

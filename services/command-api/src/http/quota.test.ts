@@ -1,7 +1,7 @@
 import { subjects } from "@eru/events";
 import type { Broker } from "@eru/log";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { furnish, type Running, start, wish } from "../fixture.ts";
+import { furnish, type Running, record, start, wish } from "../fixture.ts";
 
 let api: Running<Broker>;
 
@@ -107,4 +107,44 @@ test("setting what is set records nothing, removing what never was is refused", 
   await set({ cpu: 2 });
   expect((await set({ cpu: 2 })).body).toMatchObject({ changed: false });
   expect((await api.send("DELETE", "/v1/quotas/pod_demo")).status).toBe(404);
+});
+
+test("what one workload is given by itself is charged above its deployment's wish, and no longer once it was refused", async () => {
+  const id = await deployed({ count: 2 });
+  const { resources } = wish;
+  const state = api.follower.intent.deployments.get(id);
+  if (state.phase !== "live") throw new Error("the deployment is not there");
+  for (const n of [1, 2])
+    await record(api.broker, subjects.assignment("n1"), {
+      ...{ type: "WorkloadAssigned", node: "n1", pod: "demo", workload: `${id}-${n}`, deployment: id },
+      ...{ generation: 1, template: state.template, resources },
+    });
+  await api.follower.catchUp();
+  await set({ memoryMib: 3 * resources.memoryMib });
+  const give = (n: number, memoryMib: number) =>
+    api.send("POST", `/v1/workloads/${id}-${n}/realloc`, { memoryMib });
+  const { body, status } = await give(1, 3 * resources.memoryMib);
+  expect(status).toBe(409);
+  expect(body["detail"]).toMatch(
+    /allows 96 MiB of memory.* this one 64 MiB .* now and 128 MiB of memory with/,
+  );
+  expect((await give(1, 2 * resources.memoryMib)).status).toBe(202);
+  expect(await give(2, 2 * resources.memoryMib)).toMatchObject(over);
+  expect(await deploy({ count: 1 })).toMatchObject(over);
+  expect((await give(2, 16)).status).toBe(202); // Less is admitted, and gives nothing back.
+  expect(await deploy({ count: 1 })).toMatchObject(over);
+  // Refused by the scheduler: it has what it had.
+  await record(api.broker, subjects.decision("demo"), {
+    ...{
+      type: "ReallocRefused",
+      deployment: id,
+      workload: `${id}-1`,
+      node: "n1",
+      requestSeq: 1,
+      detail: "no room",
+    },
+    resources: { ...resources, memoryMib: 2 * resources.memoryMib },
+  });
+  await api.follower.catchUp();
+  expect((await deploy({ count: 1 })).status).toBe(202);
 });

@@ -102,6 +102,7 @@ export const workloads: Projection = {
     create index workloadsByDeployment on workloads (deployment, workload);
     create index workloadsByNode on workloads (node, workload) where state <> 'removed';
     create index workloadsByApp on workloads (app, workload) where state <> 'removed';
+    create index workloadsChanged on workloads (deployment) where change is not null;
     create index workloadsThere on workloads (workload) where state <> 'removed';
   `,
   prepare: (store) => {

@@ -12,13 +12,14 @@ import {
 } from "@eru/events";
 import { sql } from "kysely";
 import { z } from "zod";
+import { type Deployment, isUpgraded } from "../domain/deployment.ts";
 import type { QuotaRow } from "../tables.ts";
 import { kysely, type View } from "../view.ts";
 import { parsed, wished } from "./json.ts";
 import { notFound } from "./not-found.ts";
 import { pageBy, pageOf, pageQuery } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
-import { there } from "./there.ts";
+import { kept, there } from "./there.ts";
 
 const Amounts = z.object({
   instances: z.int(),
@@ -48,9 +49,32 @@ const wishes = () =>
   kysely
     .selectFrom("deployments as d")
     .select(["d.deployment", "d.wanted", "d.sets", "d.asked", "d.cpuMilli", "d.memoryMib"])
-    .select(["d.strategy", "d.nodesLimit", "d.pod"])
+    .select(["d.strategy", "d.nodesLimit", "d.pod", "d.rolloutStep"])
     .where(there("d"))
     .where("d.removal", "=", 0);
+
+/**
+ * What workloads that were reallocated by themselves have above their deployment's wish. While a deployment is upgraded,
+ * what is old is not told from what is its own, and nothing is counted.
+ */
+function aboveWish(view: View, wishing: readonly Wishing[]): Charge {
+  const steady = JSON.stringify(
+    wishing.filter((one) => !isUpgraded(one)).map(({ deployment }) => deployment),
+  );
+  const above = (column: "cpuMilli" | "memoryMib") =>
+    sql<number>`coalesce(sum(max(0, ${sql.ref(`w.${column}`)} - ${sql.ref(`d.${column}`)})), 0)`.as(column);
+  const rows = kysely
+    .selectFrom("workloads as w")
+    .innerJoin("deployments as d", "d.deployment", "w.deployment")
+    .select([above("cpuMilli"), above("memoryMib")])
+    .where(sql<boolean>`w.deployment in (select value from json_each(${steady}))`)
+    .where("w.change", "is not", null)
+    .where("w.leaving", "is", null)
+    .where(kept("w"));
+  return { ...noCharge, ...view.first(rows) };
+}
+
+type Wishing = Pick<Deployment, "deployment" | "rolloutStep">;
 
 function nodesIn(view: View): ReadonlyMap<string, number> {
   const rows = kysely
@@ -67,16 +91,19 @@ function showQuota(view: View, { limits: json, app, pod, ...row }: QuotaRow): z.
   if (pod !== null) rows = rows.where("d.pod", "=", pod);
   const nodes = nodesIn(view);
   const found = view.all(rows);
-  const used = found.reduce((sum, one) => {
-    const count = one.sets === null ? one.wanted : parsed<{ perNode: number }>(one.sets).perNode;
-    const wish = {
-      count,
-      resources: wished(one),
-      strategy: one.strategy as Strategy,
-      nodesLimit: one.nodesLimit,
-    };
-    return plusCharge(sum, chargeOf(wish, nodes.get(one.pod) ?? 0));
-  }, noCharge);
+  const used = found.reduce(
+    (sum, one) => {
+      const count = one.sets === null ? one.wanted : parsed<{ perNode: number }>(one.sets).perNode;
+      const wish = {
+        count,
+        resources: wished(one),
+        strategy: one.strategy as Strategy,
+        nodesLimit: one.nodesLimit,
+      };
+      return plusCharge(sum, chargeOf(wish, nodes.get(one.pod) ?? 0));
+    },
+    aboveWish(view, found),
+  );
   const limits = parsed<QuotaLimits>(json);
   const { cpuMilli, ...others } = used;
   return {
