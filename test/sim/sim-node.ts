@@ -1,10 +1,11 @@
-import type { AssignmentEvent, Cause, FactEvent } from "@eru/events";
+import type { AssignmentEvent, Cause, FactEvent, InventoryReply } from "@eru/events";
 import { subjects } from "@eru/events";
 import { act } from "../../services/node-agent/src/act.ts";
 import { commandFault } from "../../services/node-agent/src/command.ts";
 import { Agent } from "../../services/node-agent/src/domain/agent.ts";
 import type { Container } from "../../services/node-agent/src/domain/container.ts";
 import type { ProbeResult } from "../../services/node-agent/src/domain/health.ts";
+import { inventory } from "../../services/node-agent/src/domain/inventory.ts";
 import { SimEngine, type SimStep } from "../../services/node-agent/test/sim-engine.ts";
 import type { Chance } from "./chance.ts";
 import { answerOf, isEndless } from "./commands.ts";
@@ -19,7 +20,7 @@ type Report = Work["facts"][number] & { time: string };
 const addressing = { advertise: "container", address: "127.0.0.1" } as const;
 const lookEveryMs = 10_000;
 const beatEveryMs = 1_000;
-/** What every container uses of its memory. */
+/** What every container uses of its memory, where it may. */
 const usedBytes = 40 * 1024 * 1024;
 
 export type NodeDeps = {
@@ -52,7 +53,7 @@ export class SimNode {
     this.#deps = deps;
     const now = () => deps.log.nowMs;
     this.engine = new SimEngine({ node: name, now, images, registry: images });
-    this.engine.usedBytes = () => usedBytes;
+    this.engine.usedBytes = ({ bounds }) => Math.min(usedBytes, bounds?.Memory || usedBytes);
     this.engine.command = (_container, command) => answerOf(command);
     this.engine.before = async (step, name) => deps.before?.(step, name);
     this.engine.fileBytes = (path) => (path === stateFile ? 10 : undefined);
@@ -93,6 +94,13 @@ export class SimNode {
   async powerOff(): Promise<void> {
     await this.crashAgent();
     this.engine.restart();
+  }
+
+  /** What the agent answers when it is asked what its engine has. */
+  async inventory(): Promise<InventoryReply> {
+    if (!this.#agent) return { error: "the agent is down" };
+    const found = inventory(this.#agent.picture, await this.engine.list());
+    return { node: this.name, atSeq: this.#cursor.at, ...found, others: 0 };
   }
 
   async step(rough: boolean): Promise<void> {

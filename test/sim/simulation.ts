@@ -11,6 +11,7 @@ import { SimLog } from "./sim-log.ts";
 import { SimNode } from "./sim-node.ts";
 import { SimScheduler } from "./sim-scheduler.ts";
 import { turnOf, turnWish } from "./turns.ts";
+import { agree, tamper, usage } from "./usage.ts";
 import {
   apps,
   asks,
@@ -80,6 +81,19 @@ export class Simulation {
       await this.#step(stepMs, true);
     }
     await this.#heal();
+    await this.#comeToRest();
+    const { truth } = this.#checks;
+    agree(await usage(this.#nodes, truth));
+    const correction = await tamper(this.#nodes, truth, this.#chance);
+    if (correction) {
+      await this.#say(correction.subject, correction.event);
+      await this.#comeToRest();
+      agree(await usage(this.#nodes, truth));
+    }
+    replay(this.#log, this.#schedulers, options);
+  }
+
+  async #comeToRest(): Promise<void> {
     const endMs = this.#log.nowMs + calmMs;
     let unrest: string | undefined = "begun";
     while (unrest !== undefined && this.#log.nowMs < endMs) {
@@ -89,7 +103,6 @@ export class Simulation {
     }
     if (unrest !== undefined)
       throw new Error(`not at rest after ${calmMs / 1_000} s without faults: ${unrest}`);
-    replay(this.#log, this.#schedulers, options);
   }
 
   async #begin(): Promise<void> {

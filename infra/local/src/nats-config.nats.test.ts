@@ -94,6 +94,26 @@ describe("each role can do its work", () => {
       }),
     ));
 
+  test("command-api asks the scheduler what is used, and that the agents", () =>
+    as("agent-n1", (agent) =>
+      as("scheduler", (scheduler) =>
+        as("command-api", async ({ live }) => {
+          const stop = new AbortController();
+          const of = { group: "g", signal: stop.signal };
+          const subject = liveSubjects.inventory("n1");
+          const ask = () => scheduler.live.request(subject, "?", 30_000);
+          const answering = [
+            agent.live.respond({ ...of, subject, answer: () => "two" }),
+            scheduler.live.respond({ ...of, subject: liveSubjects.usage, answer: ask }),
+          ];
+          await Promise.all([agent.log.lastSeq(), scheduler.log.lastSeq()]);
+          expect(await live.request(liveSubjects.usage, "?", 30_000)).toBe("two");
+          stop.abort();
+          await Promise.all(answering);
+        }),
+      ),
+    ));
+
   test("the scheduler decides, assigns, holds its lease and hears heartbeats", () =>
     as("agent-n1", (agent) =>
       as("router-sync", (router) =>
@@ -226,6 +246,8 @@ describe("what is not a user's work is refused", () => {
     ["agent-n1", "eru-live.heartbeat.elb.e1"],
     ["agent-n1", "eru-live.assignment.n1"],
     ["agent-n1", "eru-live.plan"],
+    ["agent-n1", "eru-live.inventory.n2"],
+    ["command-api", "eru-live.inventory.n1"],
     ["agent-n1", "eru-lease.scheduler"],
     ["agent-n1", "$JS.API.STREAM.MSG.GET.ERU"],
     ["agent-n1", "$JS.API.DIRECT.GET.ERU"],
@@ -267,7 +289,8 @@ describe("what is not a user's work is refused", () => {
 
   test("an agent cannot subscribe another node's assignments or heartbeats", async () => {
     const raw = await dialogue("agent-n1");
-    for (const subject of ["eru-live.assignment.n2", "eru-live.assignment.*", "eru-live.heartbeat.node.*"])
+    const others = ["assignment.n2", "assignment.*", "heartbeat.node.*", "inventory.n2", "inventory.*"];
+    for (const subject of others.map((end) => `eru-live.${end}`))
       expect(await raw.subscribe(subject)).toMatch(/Permissions Violation/);
     raw.close();
   });

@@ -59,7 +59,7 @@ ${users.map(userBlock).join("\n")}
 }
 
 function userBlock(user: NatsUser): string {
-  const { publish, subscribe, responds } = explaining(user, permissions(user));
+  const { publish, subscribe, responds } = counting(user, explaining(user, permissions(user)));
   const allowed = (list: readonly string[]) =>
     `[\n${list.map((one) => `          ${quoted(one)}`).join("\n")}\n        ]`;
   return `    {
@@ -81,6 +81,20 @@ function explaining(user: NatsRole, base: Permissions): Permissions {
   if (user.role === "router-sync")
     return { ...base, subscribe: [...base.subscribe, explain, explainBy(user.elb)], responds: true };
   return base;
+}
+
+/** What is used: command-api asks the scheduler that decides, which asks the agents what their engines have. */
+function counting(user: NatsRole, base: Permissions): Permissions {
+  const { usage, inventory, inventories } = liveSubjects;
+  const answers = (subject: string) => ({
+    ...base,
+    subscribe: [...base.subscribe, subject],
+    responds: true,
+  });
+  if (user.role === "command-api") return { ...base, publish: [...base.publish, usage] };
+  if (user.role === "scheduler") return { ...answers(usage), publish: [...base.publish, inventories] };
+  if (user.role === "agent") return answers(inventory(user.node));
+  return user.role === "sim-nodes" ? answers(inventories) : base;
 }
 
 /** What a role may do, and why it needs it. */

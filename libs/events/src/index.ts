@@ -32,6 +32,7 @@ export * from "./spec.ts";
 export * from "./subjects.ts";
 export * from "./turn.ts";
 export * from "./upcasters.ts";
+export * from "./usage.ts";
 export * from "./user.ts";
 export * from "./where.ts";
 export * from "./why-not.ts";

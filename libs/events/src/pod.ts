@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PodName } from "./names.ts";
 import { RebalanceGoal, RebalanceMove, rebalanceMovesMax } from "./rebalance.ts";
+import { CorrectedNode, usageNodesMax } from "./usage.ts";
 
 /** A pod is a named group of nodes that can reach each other. */
 export const PodEvent = z.discriminatedUnion("type", [
@@ -13,6 +14,19 @@ export const PodEvent = z.discriminatedUnion("type", [
     goal: RebalanceGoal,
     moves: z.array(RebalanceMove).min(1).max(rebalanceMovesMax),
     /** The log up to here was seen when the moves were chosen. */
+    atSeq: z.int().min(0),
+  }),
+  /**
+   * Accounts were compared and differ: what is booked, what the whole log says, what the nodes have. What an order can put
+   * right is ordered anew; the rest is for the agents, or told alone.
+   */
+  z.strictObject({
+    type: z.literal("UsageCorrectionRequested"),
+    pod: PodName,
+    nodes: z.array(CorrectedNode).max(usageNodesMax),
+    /** The scheduler's own account was wrong: it took that of the log. */
+    schedulerReplaced: z.literal(true).optional(),
+    /** The log up to here was compared. */
     atSeq: z.int().min(0),
   }),
 ]);

@@ -77,6 +77,11 @@ export const liveSubjects = {
   assignment: (node: string) => `eru-live.assignment.${token(node)}`,
   /** Request and reply: the scheduler answers a dry run of a deployment. */
   plan: "eru-live.plan",
+  /** Request and reply: the scheduler that decides compares its account with the log's and the nodes'. */
+  usage: "eru-live.usage",
+  /** Request and reply: a node-agent says what its engine has. */
+  inventory: (node: string) => `eru-live.inventory.${token(node)}`,
+  inventories: "eru-live.inventory.*",
   /** Request and reply: what any load balancer would do with a request. */
   explain: "eru-live.explain",
   /** The same, asked of one load balancer. */

@@ -1,6 +1,7 @@
 import type { FactEvent } from "@eru/events";
 import type { Metrics } from "@eru/service";
 import type { Agent } from "./domain/agent.ts";
+import { countStates } from "./domain/entry.ts";
 import type { ProbeResult } from "./domain/health.ts";
 import type { Action } from "./domain/reconcile.ts";
 import type { Outcome } from "./domain/work.ts";
@@ -34,9 +35,10 @@ export function agentMetrics(metrics: Metrics, agent: Agent, factsWaiting: () =>
   const containers = metrics.gauge("eru_agent_containers", "Containers of this node by state", ["state"]);
   const inFlight = metrics.gauge("eru_agent_actions_in_flight", "Actions in flight by lane", ["lane"]);
   const refresh = () => {
-    const counts = agent.counts();
-    for (const state of containerStates) containers.set({ state }, counts.containers.get(state) ?? 0);
-    for (const lane of lanes) inFlight.set({ lane }, counts.inFlight[lane]);
+    const { entries, lanes: taken } = agent.picture;
+    const counts = countStates(entries.values());
+    for (const state of containerStates) containers.set({ state }, counts.get(state) ?? 0);
+    for (const lane of lanes) inFlight.set({ lane }, taken.inFlight()[lane]);
   };
   return {
     acted: (action, outcome, took) => {

@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
 import Docker from "dockerode";
+import { mappings, toContainer } from "./docker-container.ts";
 import { copyBetween, NoProgressError, TooMuchError } from "./docker-copy.ts";
 import { runExec } from "./docker-exec.ts";
-import { type Container, type ContainerState, label, type PortMapping } from "./domain/container.ts";
+import { type Container, label } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
 import {
   type ContainerUpdate,
@@ -41,8 +42,6 @@ const stopMarginMs = 30_000;
 const inspectsMax = 8;
 /** Longest text of the engine that is kept, in characters. */
 const textMax = 8_192;
-/** What the engine calls a container that was never started. */
-const neverStarted = /^0001-/;
 /** Events after which a container is looked at again. */
 const telling = ["start", "die", "destroy", "pause", "unpause", "rename"];
 
@@ -90,6 +89,14 @@ export class DockerEngine implements Engine {
     };
     await Promise.all(Array.from({ length: inspectsMax }, inspectAll));
     return found;
+  }
+
+  async others(): Promise<readonly string[]> {
+    const all = await this.#call("list containers", this.#timesMs.look, (abortSignal) =>
+      this.#docker.listContainers({ all: true, abortSignal }),
+    );
+    const not = all.filter(({ Labels: labels }) => !(label.node in labels));
+    return not.map(({ Id: id, Names: names }) => names[0]?.replace(/^\//, "") ?? id);
   }
 
   /** One stuck container must not hide all the others. */
@@ -342,45 +349,6 @@ const clip = (text: string): string =>
 const identity = [label.workload, label.generation, label.node, label.spec] as const;
 const sameOrder = (container: Container, spec: ContainerSpec): boolean =>
   identity.every((name) => container.labels[name] === spec.Labels[name]);
-
-const states: Readonly<Record<string, ContainerState>> = {
-  created: "created",
-  running: "running",
-  paused: "running",
-  restarting: "running",
-  removing: "removing",
-  exited: "exited",
-  dead: "dead",
-};
-
-function toContainer(inspected: Docker.ContainerInspectInfo): Container {
-  const { State: engineState, NetworkSettings: network, Config: config, HostConfig: host } = inspected;
-  const state = states[engineState.Status] ?? "exited";
-  const ended = state === "exited" || state === "dead";
-  const address = Object.values(network.Networks ?? {})
-    .map((one) => one.IPAddress)
-    .find((ip) => ip !== undefined && ip !== "");
-  return {
-    id: inspected.Id,
-    name: inspected.Name.replace(/^\//, ""),
-    labels: config.Labels ?? {},
-    state,
-    ...(!neverStarted.test(engineState.StartedAt) && { startedAtMs: Date.parse(engineState.StartedAt) }),
-    ...(ended && { exitCode: engineState.ExitCode }),
-    // The flag is also set when only a child was killed and the process itself ended well.
-    outOfMemory: ended && engineState.OOMKilled && engineState.ExitCode !== 0,
-    ...(address !== undefined && { address }),
-    ports: mappings(network.Ports ?? {}),
-    bound: mappings((host?.PortBindings ?? {}) as typeof network.Ports),
-    ...(host && { cpus: host.CpusetCpus ?? "" }),
-  };
-}
-
-const mappings = (ports: Docker.ContainerInspectInfo["NetworkSettings"]["Ports"]): PortMapping[] =>
-  Object.entries(ports).flatMap(([port, bindings]) => {
-    const hostPort = Number(bindings?.[0]?.HostPort);
-    return hostPort > 0 ? [{ port: Number.parseInt(port, 10), hostPort }] : [];
-  });
 
 const mibOf = (bytes: number): number => Math.ceil(bytes / (1024 * 1024));
 

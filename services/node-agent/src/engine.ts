@@ -62,6 +62,8 @@ export interface Engine {
   facts(): Promise<EngineFacts>;
   /** Every container that carries this node's label, also stopped ones. */
   list(): Promise<readonly Container[]>;
+  /** The names of all others, which are none of Eru's business. */
+  others(): Promise<readonly string[]>;
   /** One container by id or name; undefined when there is none. */
   inspect(ref: string): Promise<Container | undefined>;
   /** Resolves when the image is there. */

@@ -18,6 +18,7 @@ import type { Probe } from "./domain/probing.ts";
 import type { Action } from "./domain/reconcile.ts";
 import type { Engine } from "./engine.ts";
 import { watchEngine } from "./engine-watch.ts";
+import { answerInventory } from "./inventory-answer.ts";
 import { Outbox } from "./outbox.ts";
 import type { probe as ask, CommandProbe } from "./probe.ts";
 import { together } from "./together.ts";
@@ -53,6 +54,7 @@ export class NodeAgent {
   readonly #wake = new Wake();
   readonly #running = new Set<Promise<void>>();
   #outbox: Outbox | undefined;
+  #orderSeq = 0;
   #fault: { error: unknown } | undefined;
 
   constructor(deps: NodeAgentDeps) {
@@ -89,12 +91,17 @@ export class NodeAgent {
       this.#measure.looked();
       this.#wake.raise();
     };
+    const inventory = {
+      ...{ node: settings.node, live: broker.live, engine, agent: this.#agent },
+      orderSeq: () => this.#orderSeq,
+    };
     const watch = { engine, agent: this.#agent, agentVersion: settings.agentVersion, logger: log, learned };
     await together(signal, [
       () => outbox.run(),
       (ended) => this.#follow(ended),
       (ended) => watchEngine(watch, ended),
       (ended) => this.#heartbeats(ended),
+      (ended) => answerInventory({ ...inventory, learned }, ended),
       (ended) => this.#work(outbox, ended),
     ]);
   }
@@ -133,12 +140,14 @@ export class NodeAgent {
     const { settings, broker } = this.#deps;
     const pages = broker.log.followAssignments({ node: settings.node, fromSeq: 1, signal });
     for await (const { messages, head } of pages) {
-      for (const stored of messages)
+      for (const stored of messages) {
         for (const { event, id, cause } of decodeMessage(stored))
           this.#agent.ordered(event as AssignmentEvent, {
             correlationId: cause.correlationId,
             causationId: id,
           });
+        this.#orderSeq = stored.seq;
+      }
       if (head) this.#agent.caughtUp();
       this.#wake.raise();
     }
@@ -219,6 +228,6 @@ export class NodeAgent {
   }
 
   #about(workload: string): { workload: string; correlationId: string | undefined } {
-    return { workload, correlationId: this.#agent.cause(workload)?.correlationId };
+    return { workload, correlationId: this.#agent.picture.entries.get(workload)?.order?.cause.correlationId };
   }
 }

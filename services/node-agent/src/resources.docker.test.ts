@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type InventoryReply, liveSubjects } from "@eru/events";
 import { MemoryBroker } from "@eru/log/memory";
 import { type Engines, importHelloImage, type Engine as Node, startEngines } from "@eru/testing/engines";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -154,5 +155,32 @@ test("a port of the node leads into the container", async () => {
   await eventually(async () => {
     const answer = await fetch(`http://${node.address}:18080/`, { signal: AbortSignal.timeout(5_000) });
     expect(await answer.json()).toMatchObject({ id: bound });
+  });
+});
+
+test("what is asked of the agent: other bounds by hand are told until ordered once more, and what is removed is made again", async () => {
+  await giveOrders(broker, assigned({ workload: free, cpu: 0.5, memoryMib: 64 }));
+  await healthy(free);
+  const ask = async (): Promise<InventoryReply> =>
+    JSON.parse(await broker.live.request(liveSubjects.inventory("n1"), '{"look":false}', 30_000));
+  await eventually(async () => expect(await ask()).toMatchObject({ asOrdered: [free], faultsTotal: 0 }));
+  await docker("update", "--memory", "32m", "--memory-swap", "32m", "--cpus", "1.5", `eru-${free}-g1`);
+  await docker("create", "--name", "mine", "hello:1");
+  const detail =
+    "cpu limit 1.5, ordered 0.5; memory limit 32 MiB, ordered 64 MiB; memory with swap 32 MiB, ordered 64 MiB";
+  expect(await ask()).toMatchObject({
+    others: 1,
+    faults: [{ what: "limits", workload: free, detail, cpuMilli: 1_000, memoryMib: -32 }],
+  });
+  const resources = { cpu: 0.5, memoryMib: 64 };
+  await giveOrders(broker, {
+    ...{ type: "WorkloadReallocAssigned", node: "n1", workload: free, revision: 1, resources },
+  });
+  await eventually(async () => expect(await ask()).toMatchObject({ asOrdered: [free], faultsTotal: 0 }));
+  const before = await engine.inspect(`eru-${free}-g1`);
+  await docker("rm", "-f", "mine", `eru-${free}-g1`);
+  await eventually(async () => {
+    expect(await ask()).toMatchObject({ others: 0, asOrdered: [free], faultsTotal: 0 });
+    expect((await engine.inspect(`eru-${free}-g1`))?.id).not.toBe(before?.id);
   });
 });

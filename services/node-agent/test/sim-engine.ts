@@ -14,6 +14,8 @@ import {
   type InContainer,
   NotCopiedError,
 } from "../src/engine.ts";
+import { bounded } from "./sim-bounds.ts";
+import { Subscriber } from "./sim-subscriber.ts";
 
 /** A step that can be made to fail. */
 export type SimStep =
@@ -51,7 +53,6 @@ export class SimEngine implements Engine {
   readonly #registry: Set<string> | "any";
   readonly #containers = new Map<string, Container>();
   readonly #subscribers = new Set<Subscriber>();
-  readonly #amounts = new Map<string, Amounts>();
   readonly #failures = new Map<SimStep, string[]>();
   readonly #lateAnswers = new Set<SimStep>();
   #ids = 0;
@@ -103,6 +104,12 @@ export class SimEngine implements Engine {
     return [...this.#containers.values()].filter((one) => one.labels[label.node] === this.#node);
   }
 
+  async others(): Promise<readonly string[]> {
+    this.#reach();
+    const all = [...this.#containers.values()];
+    return all.filter(({ labels }) => !(label.node in labels)).map(({ name }) => name);
+  }
+
   async inspect(ref: string): Promise<Container | undefined> {
     this.#reach();
     this.#refuse("inspect");
@@ -126,10 +133,9 @@ export class SimEngine implements Engine {
     const cpus = spec.HostConfig.CpusetCpus ?? "";
     const made =
       there ?? this.#put({ name: spec.name, labels: { ...spec.Labels }, cpus, bound: boundIn(spec) });
-    const { NanoCpus = 0, Memory = 0 } = spec.HostConfig;
-    if (!there) this.#amounts.set(made.id, { NanoCpus, Memory });
+    if (!there) this.#bound(made, spec.HostConfig);
     this.#answer("create");
-    return made;
+    return this.#find(made.id) ?? made;
   }
 
   async copy(from: InContainer, to: InContainer, bytesMax: number): Promise<number> {
@@ -161,8 +167,7 @@ export class SimEngine implements Engine {
       const used = this.usedBytes(container);
       if (container.state === "running" && used > (amounts.Memory ?? used))
         throw new EngineRefusedError(`it uses ${used} bytes of memory now`);
-      this.#amounts.set(container.id, { ...this.#amounts.get(container.id), ...amounts });
-      this.#replace({ ...container, ...(cpus !== undefined && { cpus }) });
+      this.#bound(container, { ...amounts, ...(cpus !== undefined && { CpusetCpus: cpus }) });
     }
     this.#answer("update");
   }
@@ -208,8 +213,15 @@ export class SimEngine implements Engine {
 
   /** Cores, in billionths, and bytes of memory that a container may use. */
   amounts(id: string): { NanoCpus: number; Memory: number } {
-    const { NanoCpus = 0, Memory = 0 } = this.#amounts.get(id) ?? {};
+    const { NanoCpus = 0, Memory = 0 } = this.#containers.get(id)?.bounds ?? {};
     return { NanoCpus, Memory };
+  }
+
+  /** Somebody gives a container other bounds behind the agent's back: no event tells of it. */
+  boundByHand(name: string, amounts: Amounts): void {
+    const container = this.#find(name);
+    if (!container) throw new RangeError(`there is no ${name}`);
+    this.#containers.set(container.id, bounded(container, amounts));
   }
 
   /** All containers, also foreign ones. */
@@ -351,6 +363,10 @@ export class SimEngine implements Engine {
     return running;
   }
 
+  #bound(container: Container, amounts: Amounts): void {
+    this.#replace(bounded(container, amounts));
+  }
+
   #replace(container: Container): void {
     this.#containers.set(container.id, container);
     this.#tell(container);
@@ -360,33 +376,6 @@ export class SimEngine implements Engine {
     const workload = labels[label.workload];
     if (workload === undefined || labels[label.node] !== this.#node) return;
     for (const subscriber of this.#subscribers) subscriber.push({ workload, containerId: id });
-  }
-}
-
-class Subscriber {
-  #waiting: EngineEvent[] = [];
-  #ended = false;
-  #wake: () => void = () => {};
-
-  push(event: EngineEvent): void {
-    this.#waiting.push(event);
-    this.#wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async *drain(): AsyncGenerator<EngineEvent> {
-    for (;;) {
-      for (const event of this.#waiting.splice(0)) yield event;
-      if (this.#waiting.length > 0) continue;
-      if (this.#ended) return;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
   }
 }
 

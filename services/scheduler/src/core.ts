@@ -1,4 +1,5 @@
 import {
+  assert,
   type DrainPlanReply,
   DrainPlanRequest,
   ElbHeartbeat,
@@ -89,6 +90,13 @@ export class SchedulerCore {
    */
   fold(messages: readonly StoredMessage[]): void {
     foldInto(this.zone, messages);
+  }
+
+  /** Goes on from another fold of the same log up to the same sequence. */
+  replaceZone(zone: Zone, now: number): void {
+    assert(zone.seq === this.zone.seq, `a zone of sequence ${zone.seq} for one of ${this.zone.seq}`);
+    this.#zone = zone;
+    this.lookAtEverything(now);
   }
 
   /** An agent's heartbeat. Its broker's permissions vouch for the name in the subject. */

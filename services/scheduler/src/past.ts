@@ -70,6 +70,11 @@ export class Past {
     return (await this.#deps.restore(seq, signal)) ?? emptyZone();
   }
 
+  /** The zone that is kept is somebody else's from now on. */
+  drop(): void {
+    this.#zone = undefined;
+  }
+
   /** Folds up to the sequence; false when the time or the process ended before. */
   async #read(zone: Zone, seq: number, signal: AbortSignal, readMs: number): Promise<boolean> {
     if (zone.seq === seq) return true;

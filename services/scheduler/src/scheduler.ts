@@ -12,6 +12,7 @@ import { type Attempt, type CoreOptions, lookEveryMs, SchedulerCore } from "./co
 import { Measures } from "./measures.ts";
 import { Past } from "./past.ts";
 import type { SnapshotKeeper } from "./snapshot/keeper.ts";
+import { UsageCheck } from "./usage-check.ts";
 
 /** Milliseconds to wait for more before deciding: what comes together is decided together. */
 const debounceMs = 10;
@@ -46,6 +47,7 @@ export class Scheduler {
   readonly #deps: SchedulerDeps;
   readonly #measures: Measures;
   readonly #past: Past;
+  readonly #usage: UsageCheck;
   readonly #wake = new Wake();
   #caughtUp = false;
   /** Since when the log has been ahead of us; undefined while we are at its end. */
@@ -62,11 +64,12 @@ export class Scheduler {
     this.#deps = deps;
     this.core = new SchedulerCore(deps.options, deps.now());
     this.#measures = new Measures(deps.metrics, this.core);
-    const { log } = deps.broker;
+    const { log, live } = deps.broker;
     this.#past = new Past({
       ...{ log, now: deps.now },
       restore: async (seqMax, signal) => await deps.snapshots?.restore(log, signal, seqMax),
     });
+    this.#usage = new UsageCheck({ core: this.core, log, live, logger: deps.log, now: deps.now });
   }
 
   /** Why it cannot do its work; undefined when it can. */
@@ -153,7 +156,7 @@ export class Scheduler {
       this.#deps.log.info("active");
       this.#leads = held;
       this.#wake.raise();
-      await new Promise((resolve) => held.addEventListener("abort", resolve, { once: true }));
+      await this.#usage.respond(AbortSignal.any([signal, held]));
       if (!signal.aborted) this.#deps.log.warn("no longer active: the lease was not renewed in time");
     }
   }
@@ -265,6 +268,7 @@ export class Scheduler {
         this.#measures.lag = Number.NaN; // Nobody knows how far the log is.
       }
       this.#past.forget();
+      this.#usage.forget();
       await pause(lagEveryMs, signal);
     }
   }

@@ -23,6 +23,7 @@ import { addRouteImport } from "./route-import.ts";
 import { addRouteTest } from "./route-test.ts";
 import { addSimNodes } from "./sim-nodes.ts";
 import { addUpgrade } from "./upgrade.ts";
+import { addUsage } from "./usage.ts";
 import { addWhy } from "./why.ts";
 import { addWorkload } from "./workload.ts";
 
@@ -78,6 +79,7 @@ export function addCommands(cli: Cli): void {
   program.commandsGroup("What happened and why:");
   addEvents(cli);
   addWhy(cli);
+  addUsage(cli);
   program.commandsGroup("This program:");
   addContext(cli);
   addCompletion(cli);

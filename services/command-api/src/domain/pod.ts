@@ -15,6 +15,7 @@ export type PodCommand =
       /** The deployments in it that were not removed. */
       deployments: readonly string[];
     }
+  | ({ type: "CorrectUsage" } & Omit<Extract<PodEvent, { type: "UsageCorrectionRequested" }>, "type">)
   | ({ type: "Rebalance" } & Omit<Extract<PodEvent, { type: "RebalanceRequested" }>, "type">);
 
 /** A removed name may be used again: the pod's histories of decisions go on where they ended. */
@@ -28,6 +29,7 @@ export const pod: Decider<Pod, PodCommand, PodEvent, Refusal> = {
       case "PodRemoved":
         return { phase: "removed" };
       case "RebalanceRequested":
+      case "UsageCorrectionRequested":
         return state;
       default:
         return unreachable(event);
@@ -56,6 +58,13 @@ export const pod: Decider<Pod, PodCommand, PodEvent, Refusal> = {
         if (state.phase !== "present")
           return refuse({ code: "pod_unknown", pod: asked.pod, removed: state.phase === "removed" });
         return asked.moves.length === 0 ? accept() : accept({ type: "RebalanceRequested", ...asked });
+      }
+      case "CorrectUsage": {
+        const { type: _, ...found } = command;
+        if (state.phase !== "present")
+          return refuse({ code: "pod_unknown", pod: found.pod, removed: state.phase === "removed" });
+        const nothing = found.nodes.length === 0 && !found.schedulerReplaced;
+        return nothing ? accept() : accept({ type: "UsageCorrectionRequested", ...found });
       }
       default:
         return unreachable(command);

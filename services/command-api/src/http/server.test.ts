@@ -166,6 +166,7 @@ test("every command is described, with what it answers, to everybody", async () 
     "post /v1/nodes/{node}/uncordon",
     "post /v1/pods",
     "post /v1/pods/{pod}/rebalance",
+    "post /v1/pods/{pod}/usage/fix",
     "post /v1/routes",
     "post /v1/routes/{host}/stage",
     "post /v1/routes/{host}/stage/abort",

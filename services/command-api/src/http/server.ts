@@ -27,6 +27,7 @@ import { routeRoutes } from "./route.ts";
 import { routesAtOnce } from "./routes-at-once.ts";
 import { stageRoutes } from "./stage.ts";
 import { turnRoutes } from "./turn.ts";
+import { usageRoutes } from "./usage.ts";
 import { whyNotRoute } from "./why-not.ts";
 import { workloadRoutes } from "./workload.ts";
 
@@ -74,6 +75,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   workloadRoutes(routes);
   dissociationRoutes(routes);
   whyNotRoute(routes, broker.live);
+  usageRoutes(routes, broker.live);
   reallocRoutes(routes);
   turnRoutes(routes);
   quotaRoutes(routes);

@@ -2,7 +2,7 @@ import type { AssignmentEvent, Cause, CommandResult, FactEvent } from "@eru/even
 import { type Container, type OwnContainer, own } from "./container.ts";
 import { newest, order } from "./desired.ts";
 import type { Addressing } from "./endpoints.ts";
-import { countStates, type Entry, isOver, lookRefs, newEntry, seeAll, takeDone, withOne } from "./entry.ts";
+import { type Entry, isOver, lookRefs, newEntry, seeAll, takeDone, withOne } from "./entry.ts";
 import type { ProbeResult } from "./health.ts";
 import type { HookAction } from "./hooks.ts";
 import { discard, type HostPorts, hostPortsFor } from "./host-ports.ts";
@@ -16,7 +16,8 @@ import {
   unknownNode,
   type WorkloadFact,
 } from "./known.ts";
-import { type Lane, Lanes, laneLimits } from "./lanes.ts";
+import { Lanes, laneLimits } from "./lanes.ts";
+import type { Picture } from "./picture.ts";
 import { countProbe, dueProbe, type Probe, postponeProbe, sooner, watchHealth } from "./probing.ts";
 import {
   answer,
@@ -261,19 +262,14 @@ export class Agent {
     return this.#engine !== "unknown";
   }
 
-  /** The order that a workload follows now, as the cause of what is done about it. */
-  cause(workload: string): Cause | undefined {
-    return this.#entries.get(workload)?.order?.cause;
-  }
-
   /** True when the engine answered last time. */
   engineUp(): boolean {
     return this.#engine === "up";
   }
 
-  /** Containers of this node by state, and actions in flight by lane. */
-  counts(): { containers: Map<string, number>; inFlight: Readonly<Record<Lane, number>> } {
-    return { containers: countStates(this.#entries.values()), inFlight: this.#lanes.inFlight() };
+  /** What it knows and does, to be looked at alone. */
+  get picture(): Picture {
+    return { node: this.#node, addressing: this.#addressing, entries: this.#entries, lanes: this.#lanes };
   }
 
   #step(entry: Entry, nowMs: number): void {

@@ -42,6 +42,18 @@ export type Container = {
   bound?: readonly PortMapping[];
   /** The cores it may use, as the engine was told; empty: every core. Absent when the engine did not say. */
   cpus?: string;
+  /** What bounds it. Absent when the engine did not say. */
+  bounds?: Bounds;
+};
+
+/** Bounds of a container in the words of Docker's API; 0 or empty is none. */
+export type Bounds = {
+  NanoCpus: number;
+  CpuShares: number;
+  CpusetCpus: string;
+  Memory: number;
+  MemorySwap: number;
+  MemoryReservation: number;
 };
 
 /** A container that Eru made for a workload of this node. */

@@ -76,6 +76,12 @@ export function dueRealloc(
 /** The kernel's weight of a container of which nothing is said. */
 const sharesUsual = 1_024;
 
+/** What a workload's container is bounded by once all that is ordered is done. */
+export const orderedAmounts = (entry: Entry, addressing: Addressing): Amounts | undefined => {
+  const order = orderNow(entry);
+  return order?.kind === "run" ? amountsOf(order.assigned, addressing, "") : undefined;
+};
+
 /**
  * Everything is said, because an engine that is told nothing changes nothing: what is bound has a quota of all its cores,
  * which bounds nothing. The cores of what is not bound follow on their own, with those of its neighbours.

@@ -53,7 +53,11 @@ export function objectsOf(
     }
   if (event.type === "PreemptionDecided") for (const place of event.places) aboutPlace(place);
   if (event.type === "PreemptionEnded") for (const { node } of event.ended) add("node", node);
-  if ("nodes" in event) for (const node of event.nodes) add("node", node);
+  if ("nodes" in event)
+    for (const one of event.nodes) {
+      add("node", typeof one === "string" ? one : one.node);
+      for (const { workload } of typeof one === "string" ? [] : one.differences) add("workload", workload);
+    }
   if ("app" in event) add("app", event.app);
   if ("app" in event && "release" in event) add("release", `${event.app}/${event.release}`);
   if ("host" in event) add("route", event.host);

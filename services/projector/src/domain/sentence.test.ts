@@ -27,6 +27,20 @@ test("a line names who, what and why", () => {
   expect(sentence({ type: "RouteDeclared", ...route, restores: 7 })).toBe(
     "route a.org of shop put back to 7, declared with 1 rule",
   );
+  const counted = { node: "n1", lines: [], differences: [] };
+  expect(
+    sentence({
+      ...{ type: "UsageCorrectionRequested", pod: "p1", atSeq: 7, schedulerReplaced: true },
+      nodes: [
+        {
+          ...counted,
+          differences: [{ what: "limits", workload: "shop-web-a-1", detail: "memory", remedy: "ordered" }],
+        },
+      ],
+    }),
+  ).toBe(
+    "ALARM: what the scheduler had booked in pod p1 was not what the log says; it goes by the log now; usage of pod p1 shall be put right on n1: 1 with other bounds than ordered",
+  );
   expect(sentence({ type: "NodeLost", pod: "p1", node: "n1", silentMs: 5_250, workloads: 1 })).toBe(
     "n1 has been silent for 5.3 s and is lost with 1 workload",
   );

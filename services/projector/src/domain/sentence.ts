@@ -5,6 +5,7 @@ import { ofPreemption } from "./preempt-sentence.ts";
 import { ofQuota, ofTurn } from "./quota-sentence.ts";
 import { ofRealloc } from "./realloc-sentence.ts";
 import { rolloutSentence, stepSentence } from "./rollout-sentence.ts";
+import { usageSentence } from "./usage-sentence.ts";
 import { shortage, waitedFor } from "./wish.ts";
 
 type Fact = Exclude<FactEvent, AboutDissociation>;
@@ -220,6 +221,8 @@ function ofIntent(event: Intent): string {
       return `pod ${event.pod} removed`;
     case "RebalanceRequested":
       return `${many(event.moves.length, "workload")} of pod ${event.pod} shall move (${event.goal})`;
+    case "UsageCorrectionRequested":
+      return usageSentence(event);
     case "NodeAdded":
       return `node ${event.node} added to pod ${event.pod}`;
     case "NodeResourcesSet":
@@ -259,6 +262,7 @@ type Wish = Exclude<
       | `Node${string}`
       | `Drain${string}`
       | "RebalanceRequested"
+      | "UsageCorrectionRequested"
       | "ReleaseRegistered";
   }
 >;

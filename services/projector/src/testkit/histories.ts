@@ -8,6 +8,7 @@ import { factStep } from "./facts.ts";
 import { preemptStep } from "./preempt-histories.ts";
 import { quotaStep, turnStep } from "./quota-histories.ts";
 import { reallocStep } from "./realloc-histories.ts";
+import { usageStep } from "./usage-histories.ts";
 import { appSpec, type ModelWorkload, reasons, template, userActor, World } from "./world.ts";
 
 /** Chooses one of `n`: 0 to n-1. */
@@ -382,6 +383,7 @@ const change: Step = withOne(staying, changeStep);
 const realloc: Step = withOne(staying, reallocStep);
 const dissociation: Step = withOne(staying, dissociationStep);
 const turn: Step = withOne((world) => world.deployments.filter(({ removed }) => !removed), turnStep);
+const usage: Step = withOne(staying, usageStep);
 const quota: Step = withOne((world) => world.deployments, quotaStep);
 const preempt: Step = withOne(staying, preemptStep);
 const facts: Step = withOne((world) => world.workloads, factStep);
@@ -390,7 +392,7 @@ const facts: Step = withOne((world) => world.workloads, factStep);
 const steps: readonly Step[] = [
   ...[addPod, addNode, addNode, removePod, removeNode, changeNode, agentSpeaks, judgeNode, judgeNode],
   ...[register, register, removeApp, request, changeWish, judgeDeployment, route, elbReportsStep, addUser],
-  ...[certificateStep, realloc, dissociation, elbWordStep, stageStep, turn, quota, preempt],
+  ...[certificateStep, realloc, dissociation, elbWordStep, stageStep, turn, quota, usage, preempt],
   ...[placeSome, placeSome, removeWorkload, removeWorkload, change, facts, facts, facts, facts, facts],
   ...[facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts, facts],
 ];

@@ -17,6 +17,7 @@ import { askOfWorkload, remember } from "./apply-dissociation.ts";
 import { applyFact } from "./apply-fact.ts";
 import { askRealloc, askReallocOfAll } from "./apply-realloc.ts";
 import { applyRolloutWord, beginRollout, isRolloutWord } from "./apply-rollout.ts";
+import { askCorrections } from "./apply-usage.ts";
 import { askMoves } from "./asked-move.ts";
 import { applyRoute, noteGroup } from "./carriers.ts";
 import { causeOf, forgetWorkload, noteBound, settleHold } from "./changes.ts";
@@ -45,8 +46,11 @@ export function apply(zone: Zone, recorded: RecordedEvent): void {
   const kind = historyKind(recorded.subject);
   zone.seq = recorded.seq;
   // The kind decides which union the event is of: decodeMessage checked it against the schema of its history.
-  if (kind === "pod") askMoves(zone, recorded as RecordedEvent<PodEvent>);
-  else if (kind === "node") applyNode(zone, recorded as RecordedEvent<NodeEvent>);
+  if (kind === "pod") {
+    askMoves(zone, recorded as RecordedEvent<PodEvent>);
+    askCorrections(zone, recorded as RecordedEvent<PodEvent>);
+  }
+  if (kind === "node") applyNode(zone, recorded as RecordedEvent<NodeEvent>);
   else if (kind === "deployment") applyDeployment(zone, recorded as RecordedEvent<DeploymentEvent>);
   else if (kind === "decision") applyDecision(zone, recorded as Parameters<typeof applyDecision>[1]);
   else if (kind === "fact") applyFact(zone, recorded as Parameters<typeof applyFact>[1]);

@@ -1,0 +1,11 @@
+import type { Addressing } from "./endpoints.ts";
+import type { Entry } from "./entry.ts";
+import type { Lanes } from "./lanes.ts";
+
+/** What an agent knows of its workloads and does about them. */
+export type Picture = {
+  readonly node: string;
+  readonly addressing: Addressing;
+  readonly entries: ReadonlyMap<string, Readonly<Entry>>;
+  readonly lanes: Pick<Lanes<Entry>, "inFlight">;
+};
