@@ -1,4 +1,4 @@
-import type { GivenResources, PortWish, Resources } from "@eru/events";
+import type { DefaultResources, GivenResources, PortWish } from "@eru/events";
 import { parseVolume, VolumeTextError } from "@eru/resources";
 import { InvalidArgumentError, Option } from "commander";
 import { parseCpu, parseMemory, parseWhole } from "./quantities.ts";
@@ -133,12 +133,12 @@ export const wishOptions = (): Option[] => [
   ).argParser(collectPort),
 ];
 
-/** A deployment's resources, for the server. */
-export function wishOf(cpu: number, memoryMib: number, options: WishOptions) {
+/** A deployment's resources, for the server, which knows those that are not named. */
+export function wishOf(cpu: number | undefined, memoryMib: number | undefined, options: WishOptions) {
   const { cpuLimit, bind, memoryLimit, storage, volume, gpu, hostPort } = options;
   return {
-    cpu,
-    memoryMib,
+    ...(cpu !== undefined && { cpu }),
+    ...(memoryMib !== undefined && { memoryMib }),
     ...(cpuLimit !== undefined && { cpuLimit }),
     ...(bind && { bind }),
     ...(memoryLimit !== undefined && { memoryLimitMib: memoryLimit }),
@@ -146,7 +146,7 @@ export function wishOf(cpu: number, memoryMib: number, options: WishOptions) {
     ...(volume && { volumes: volume }),
     ...(gpu && { gpus: gpu }),
     ...(hostPort && { ports: hostPort }),
-  } satisfies Omit<Resources, "volumes"> & { volumes?: string[] };
+  } satisfies DefaultResources;
 }
 
 /** What a node offers besides cores and memory. */

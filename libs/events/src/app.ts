@@ -1,13 +1,22 @@
 import { z } from "zod";
 import { ElbSection } from "./elb-section.ts";
 import { AppName, EntrypointName, ReleaseName } from "./names.ts";
+import { DefaultResources } from "./resources.ts";
 import { Entrypoint } from "./spec.ts";
+
+/** An entrypoint as an app describes it: what is here alone is not part of what runs. */
+const AppEntrypoint = z.strictObject({
+  ...Entrypoint.shape,
+  /** What a deployment asks for where it says nothing else. */
+  resources: DefaultResources.optional(),
+});
+export type AppEntrypoint = z.infer<typeof AppEntrypoint>;
 
 /** The content of an `app.yaml` after parsing. */
 export const AppSpec = z.strictObject({
   appname: AppName,
   entrypoints: z
-    .record(EntrypointName, Entrypoint)
+    .record(EntrypointName, AppEntrypoint)
     .refine((all) => Object.keys(all).length > 0, "an app needs at least one entrypoint")
     .refine((all) => Object.keys(all).length <= 64, "an app has at most 64 entrypoints"),
   /** Which requests go where while the app is deployed. */

@@ -77,6 +77,15 @@ export const Resources = z.strictObject({
 });
 export type Resources = z.infer<typeof Resources>;
 
+/** Resources of which some are named, with volumes as people may write them. */
+export const DefaultResources = z.strictObject({
+  ...Resources.shape,
+  cpu: Cores.optional(),
+  memoryMib: Mib("memoryMib").optional(),
+  volumes: few(z.union([z.string().max(4_096), VolumeWish]), "volumes").optional(),
+});
+export type DefaultResources = z.infer<typeof DefaultResources>;
+
 const NodeVolume = z.strictObject({ path: Path, sizeMib: Mib("a volume's size", storageMibMax) });
 const Disk = z.strictObject({
   /** `/dev/sda`. */

@@ -14,6 +14,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import type { z } from "zod";
+import { faultyDefaults } from "./default-resources.ts";
 import { unpublishedChecks } from "./unpublished.ts";
 
 /** References to one anchor, expanded: keeps a few lines from becoming gigabytes. */
@@ -52,6 +53,7 @@ export function parseAppYaml(text: string): ParsedApp {
   if (parsed.success) {
     const contradictions = [
       ...unpublishedChecks(parsed.data),
+      ...faultyDefaults(parsed.data),
       ...sectionFaults(parsed.data).map(({ at, message }) => ({ path: at, message })),
     ];
     if (contradictions.length === 0) return { ok: true, spec: parsed.data };

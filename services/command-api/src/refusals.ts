@@ -231,6 +231,13 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
   },
   ...rolloutRows,
   ...quotaRows,
+  resources_missing: {
+    status: 422,
+    field: "resources",
+    value: () => undefined,
+    say: ({ missing, release, entrypoint }) =>
+      `how much ${missing} each workload books is not said: name ${missing}, 0 to book none, or give entrypoint ${quoted(entrypoint)} a default under \`resources\` in the app.yaml of a release; ${quoted(release)} has none`,
+  },
   resources_contradict: {
     status: 422,
     field: "resources",

@@ -30,10 +30,23 @@ test("`eru deploy` sends the strategy and the constraints", async () => {
   });
 });
 
+test("what is not named is left to the app.yaml, and said so", async () => {
+  server.on("POST /v1/deployments", {
+    status: 202,
+    json: { seq: 12, changed: true, deployment: "hello-web-abc123" },
+  });
+  const { out } = await eru(place, ["deploy", "hello", "--pod", "demo"]);
+  expect(server.asked("POST /v1/deployments").at(-1)?.body).toMatchObject({ resources: {} });
+  expect(out).toContain("wanted in pod demo, cpu and memory as its app.yaml says");
+  const named = await eru(place, ["deploy", "hello", "--pod", "demo", "--cpu", "0"]);
+  expect(server.asked("POST /v1/deployments").at(-1)?.body).toMatchObject({ resources: { cpu: 0 } });
+  expect(named.out).toContain("wanted in pod demo, memory as its app.yaml says");
+});
+
 test("a strategy or a constraint that is none is refused before anything is sent", async () => {
   const line = "deploy hello --pod demo --cpu 0.1 --memory 32M".split(" ");
   const strategy = await eru(place, [...line, "--strategy", "fastest"]);
-  expect(strategy.err).toContain("Allowed choices are auto, global, drained, fill, each");
+  expect(strategy.err).toContain("Allowed choices are auto, global, drained, pack, fill, each");
   const constraint = await eru(place, [...line, "--constraint", "cores => 8"]);
   expect(constraint.err).toContain("cores => 8");
   expect([strategy.code, constraint.code]).toEqual([2, 2]);

@@ -1,6 +1,7 @@
 import {
   type Affinity,
   type Constraint,
+  type DefaultResources,
   type PlanExpectation,
   PlanReply,
   type Preference,
@@ -65,8 +66,8 @@ export function addDeploy(cli: Cli): void {
     .option("--release <release>", "release to run (default: the newest one registered)")
     .addOption(option.pod("pod to deploy to").makeOptionMandatory())
     .addOption(option.count().default(1))
-    .addOption(option.cpu("CPU to book per workload, as 0.1 or 100m").makeOptionMandatory())
-    .addOption(option.memory("memory to book per workload, as 32M or 1.5G").makeOptionMandatory())
+    .addOption(option.cpu("CPU to book per workload, as 0.1 or 100m (default: as its app.yaml says)"))
+    .addOption(option.memory("memory to book per workload, as 32M or 1.5G (default: as its app.yaml says)"))
     .addOption(option.names("--include <node>", "only these nodes"))
     .addOption(option.names("--exclude <node>", "not these nodes"))
     .addOption(option.label("only nodes with this label"))
@@ -145,6 +146,7 @@ type Named = {
   pod: string;
   count: number;
   strategy?: string;
+  resources?: DefaultResources | undefined;
   expect?: PlanExpectation;
 };
 
@@ -153,8 +155,16 @@ export async function request(cli: Cli, api: Api, body: Named, options: WaitOpti
   const { app, pod, count, entrypoint, strategy } = body;
   const answer = await api.command("POST", "/v1/deployments", Requested, { body });
   const perNode = strategy === "fill" || strategy === "each" ? " per node" : "";
-  const what = `${answer.deployment}: ${plural(count, "workload")}${perNode} of ${app}/${entrypoint} wanted in pod ${pod}`;
+  const what = `${answer.deployment}: ${plural(count, "workload")}${perNode} of ${app}/${entrypoint} wanted in pod ${pod}${defaulted(body.resources)}`;
   await followUp(cli, api, { answer, deployment: answer.deployment, text: what, options });
+}
+
+/** What is said of amounts that the app names and the command does not. */
+function defaulted({ cpu, memoryMib }: DefaultResources = {}): string {
+  const left = [cpu === undefined ? "cpu" : "", memoryMib === undefined ? "memory" : ""].filter(
+    (one) => one !== "",
+  );
+  return left.length > 0 ? `, ${left.join(" and ")} as its app.yaml says` : "";
 }
 
 async function plan(cli: Cli, api: Api, app: string, options: DeployOptions): Promise<void> {

@@ -4,15 +4,18 @@ import {
   type Decider,
   type Decision,
   type DecisionEvent,
+  type DefaultResources,
   type DeploymentEvent,
   type NodeFilter,
   perNodeMax,
   type Resources,
   refuse,
   type Strategy,
+  type Template,
   type Turn,
 } from "@eru/events";
 import type { App } from "./app.ts";
+import { type NamedResources, readNamed, settleNamed } from "./named-resources.ts";
 import type { Refusal } from "./refusal.ts";
 import {
   decideRollout,
@@ -44,7 +47,7 @@ export type DeploymentWish = Wanted & {
   deployment: string;
   pod: string;
   count: number;
-  resources: Resources;
+  resources: NamedResources;
   strategy: Strategy;
   nodesLimit: number;
   filter: NodeFilter;
@@ -138,10 +141,12 @@ const withResources = (state: Live, resources: Resources): Live => ({
 export function requestOf(
   wish: DeploymentWish,
 ): { ok: true; event: Requested } | { ok: false; refusal: Refusal } {
-  const { deployment, pod, count, resources, strategy, nodesLimit, filter, onShortage, podPhase } = wish;
+  const { deployment, pod, count, strategy, nodesLimit, filter, onShortage, podPhase } = wish;
   if (podPhase !== "present") return refuse({ code: "pod_unknown", pod, removed: podPhase === "removed" });
   const frozen = freeze(wish.appState, wish);
   if (!frozen.ok) return frozen;
+  const given = resourcesFor(wish.resources, frozen);
+  if (!given.ok) return given;
   const misplaced = misplacedNode(wish);
   if (misplaced) return refuse(misplaced);
   return {
@@ -152,7 +157,7 @@ export function requestOf(
       pod,
       template: frozen.template,
       count,
-      resources,
+      resources: given.resources,
       strategy,
       nodesLimit,
       filter,
@@ -160,6 +165,25 @@ export function requestOf(
       ...wish.turn,
     },
   };
+}
+
+/** What is named, and the entrypoint's defaults for the rest. */
+function resourcesFor(
+  named: NamedResources,
+  { template, defaults }: { template: Template; defaults: DefaultResources },
+): { ok: true; resources: Resources } | { ok: false; refusal: Refusal } {
+  const read = readNamed(defaults);
+  if (!read.ok) return refuse({ code: "resources_contradict", detail: read.message });
+  const all: NamedResources = { ...read.named, ...named };
+  const missing = all.cpu === undefined ? "cpu" : all.memoryMib === undefined ? "memoryMib" : undefined;
+  if (missing !== undefined) {
+    const { release, entrypointName: entrypoint } = template;
+    return refuse({ code: "resources_missing", missing, release, entrypoint, at: `resources.${missing}` });
+  }
+  const settled = settleNamed(all);
+  return settled.ok
+    ? settled
+    : refuse({ code: "resources_contradict", detail: settled.message, at: `resources.${settled.at}` });
 }
 
 // A misspelt node must not pass: the filter would silently mean something else than its author.

@@ -59,6 +59,7 @@ type Reason =
   | { code: "canary_too_large"; deployment: string; size: number; count: number }
   | { code: "settings_invalid"; message: string }
   | { code: "resources_contradict"; detail: string }
+  | { code: "resources_missing"; missing: "cpu" | "memoryMib"; release: string; entrypoint: string }
   | { code: "route_unknown"; host: string }
   | { code: "quota_unknown"; quota: string }
   | {

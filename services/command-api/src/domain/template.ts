@@ -1,4 +1,4 @@
-import { type Entrypoint, refuse, type Template } from "@eru/events";
+import { type AppEntrypoint, type DefaultResources, refuse, type Template } from "@eru/events";
 import { type App, unknownApp } from "./app.ts";
 import { names, type Refusal } from "./refusal.ts";
 
@@ -11,11 +11,14 @@ export type Wanted = {
   env: Template["env"];
 };
 
-/** What runs, in full, so that the deployment's own history tells it; or why it cannot be said. */
+/**
+ * What runs, in full, so that the deployment's own history tells it, and what it asks for when nothing is said; or why it
+ * cannot be said.
+ */
 export function freeze(
   state: App,
   wanted: Wanted,
-): { ok: true; template: Template } | { ok: false; refusal: Refusal } {
+): { ok: true; template: Template; defaults: DefaultResources } | { ok: false; refusal: Refusal } {
   const { app, entrypoint: entrypointName, env } = wanted;
   if (state.phase !== "present") return refuse(unknownApp(app, state));
   const release = wanted.release ?? [...state.releases.keys()].at(-1);
@@ -27,9 +30,11 @@ export function freeze(
     const known = names(Object.keys(found.spec.entrypoints));
     return refuse({ code: "entrypoint_unknown", app, release, entrypoint: entrypointName, known });
   }
-  return { ok: true, template: { app, release, entrypointName, image: found.image, entrypoint, env } };
+  const { resources: defaults = {}, ...runs } = entrypoint;
+  const template = { app, release, entrypointName, image: found.image, entrypoint: runs, env };
+  return { ok: true, template, defaults };
 }
 
 /** The entrypoint of that name; names such as `constructor` are names like any other. */
-export const entrypointOf = (all: Record<string, Entrypoint>, name: string): Entrypoint | undefined =>
+export const entrypointOf = (all: Record<string, AppEntrypoint>, name: string): AppEntrypoint | undefined =>
   Object.hasOwn(all, name) ? all[name] : undefined;

@@ -130,7 +130,7 @@ describe("amounts out of range and wrong types are 400, each named with its valu
     [resources({ cpu: 0.123, bind: true }), "resources.cpu", undefined],
     [resources({ storageMib: -1 }), "resources.storageMib", -1],
     [resources({ ports: [{ hostPort: 70_000, port: 80 }] }), "resources.ports.0.hostPort", 70_000],
-    [{ resources: undefined }, "resources", undefined],
+    [resources({ volumes: ["AUTO:data"] }), "resources.volumes.0", undefined],
     [{ nodesLimit: -1 }, "nodesLimit", -1],
     [{ strategy: "fastest" }, "strategy", "fastest"],
     [{ strategy: "each", count: 1_001 }, "count", 1_001],

@@ -50,7 +50,9 @@ const NewDeployment = z
     count: requested.count.describe(
       "How many workloads there shall be, with fill and each on every chosen node; 0 is a deployment that waits to be scaled.",
     ),
-    resources: WishedResources.describe("What each workload books, and its bounds."),
+    resources: WishedResources.prefault({}).describe(
+      "What each workload books, and its bounds. What is not named is as the entrypoint's `resources` in the app.yaml say; cpu and memoryMib must be named in one of the two.",
+    ),
     strategy: Strategy.default("auto").describe(
       "auto: even out the workloads of the entrypoint; global: even out how full the nodes are; drained: use up the fullest node first; pack: need the fewest nodes, also for unlike requests; fill: bring every chosen node up to `count` workloads of the entrypoint; each: `count` of this deployment on every chosen node.",
     ),

@@ -1,49 +1,32 @@
-import { GivenResources, Resources, VolumeWish } from "@eru/events";
-import { parseVolume, settle, VolumeTextError } from "@eru/resources";
+import { DefaultResources, GivenResources } from "@eru/events";
 import { z } from "zod";
-
-/** `AUTO` lets the scheduler choose a volume of the node. */
-const VolumeText = z
-  .string()
-  .max(4_096)
-  .describe("from:to:flags:size:readIOPS:writeIOPS:readBPS:writeBPS, from on the node or AUTO");
+import { type NamedResources, readNamed, settleNamed } from "../domain/named-resources.ts";
 
 const Asked = z.strictObject({
-  ...Resources.shape,
-  volumes: z
-    .array(z.union([VolumeText, VolumeWish]))
-    .max(64, "at most 64 volumes")
-    .optional(),
+  ...DefaultResources.shape,
+  volumes: DefaultResources.shape.volumes.describe(
+    "As text: from:to:flags:size:readIOPS:writeIOPS:readBPS:writeBPS, from on the node, or AUTO to let the scheduler choose",
+  ),
 });
 
-/** What a workload asks for, as a user may write it; comes out as it is recorded. */
-export const WishedResources = Asked.transform(({ volumes, ...rest }, { addIssue }): Resources => {
-  const read: VolumeWish[] = [];
-  for (const [index, volume] of (volumes ?? []).entries()) {
-    const wish = readVolume(volume);
-    if (typeof wish !== "string") read.push(wish);
-    else {
-      addIssue({ code: "custom", path: ["volumes", index], message: wish, input: volume });
-      return z.NEVER;
-    }
+/**
+ * What a workload asks for, as a user may write it; comes out as it is recorded. What is not named is left to the
+ * entrypoint's defaults.
+ */
+export const WishedResources = Asked.transform((asked, { addIssue }): NamedResources => {
+  const read = readNamed(asked);
+  if (!read.ok) {
+    addIssue({ code: "custom", path: read.at, message: read.message, input: asked.volumes });
+    return z.NEVER;
   }
-  const asked = { ...rest, ...(volumes && { volumes: read }) };
-  const settled = settle(asked);
+  const { cpu, memoryMib } = read.named;
+  // Only what is whole can contradict itself.
+  if (cpu === undefined || memoryMib === undefined) return read.named;
+  const settled = settleNamed(read.named);
   if (settled.ok) return settled.resources;
   addIssue({ code: "custom", path: [settled.at], message: settled.message, input: asked });
   return z.NEVER;
 });
-
-/** The volume, or why it cannot be read. */
-function readVolume(volume: string | VolumeWish): VolumeWish | string {
-  if (typeof volume !== "string") return volume;
-  try {
-    return parseVolume(volume);
-  } catch (error) {
-    if (error instanceof VolumeTextError) return error.message;
-    throw error;
-  }
-}
 
 const repeated = <T>(all: readonly T[]): T | undefined =>
   all.find((one, index) => all.indexOf(one) !== index);

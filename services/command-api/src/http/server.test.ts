@@ -208,7 +208,7 @@ test("the description of a body says its fields, defaults and limits", async () 
   const { paths } = (await api.app.inject({ url: "/docs/json" })).json();
   const { schema } = paths["/v1/deployments"].post.requestBody.content["application/json"];
   expect(schema).toMatchObject({
-    required: ["app", "entrypoint", "pod", "count", "resources"],
+    required: ["app", "entrypoint", "pod", "count"],
     additionalProperties: false,
     properties: {
       count: { type: "integer", minimum: 0, maximum: 1_000_000 },
