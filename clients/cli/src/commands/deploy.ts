@@ -12,6 +12,7 @@ import { z } from "zod";
 import { type Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
+import { forDryRuns, type OfflineOptions, offlineOption, withZone } from "../offline.ts";
 import type { Goal } from "../progress.ts";
 import { parseWhole } from "../quantities.ts";
 import { planText } from "../render/plan.ts";
@@ -27,6 +28,7 @@ const Requested = z.looseObject({ ...Recorded.shape, deployment: z.string() });
 /** Whether and how long to wait. */
 export type WaitOptions = { wait?: true; timeout: number };
 type DeployOptions = WaitOptions &
+  OfflineOptions &
   WishOptions & {
     entrypoint: string;
     release?: string;
@@ -95,13 +97,14 @@ export function addDeploy(cli: Cli): void {
     .addOption(option.wait().conflicts("dryRun"))
     .addOption(option.timeout())
     .action((app: string, options: DeployOptions) =>
-      cli.withApi((api) => {
+      withZone(cli, options, (api) => {
+        forDryRuns(options);
         if (options.dryRun) return plan(cli, api, app, options);
         if (options.save === undefined) return deploy(cli, api, app, options);
         throw new CliError(exitCodes.usage, "--save keeps what a dry run answers: add --dry-run");
       }),
     );
-  for (const wish of wishOptions()) command.addOption(wish);
+  for (const wish of [...wishOptions(), offlineOption.log(), offlineOption.at()]) command.addOption(wish);
 }
 
 function bodyOf(app: string, options: DeployOptions) {

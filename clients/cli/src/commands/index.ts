@@ -10,6 +10,7 @@ import { addDrains } from "./drain.ts";
 import { addElb } from "./elb.ts";
 import { addEvents } from "./events.ts";
 import { addLocal } from "./local.ts";
+import { addLog } from "./log.ts";
 import { addNode } from "./node.ts";
 import { addPlan } from "./plan.ts";
 import { addPod } from "./pod.ts";
@@ -78,6 +79,7 @@ export function addCommands(cli: Cli): void {
   addRemove(cli, program);
   program.commandsGroup("What happened and why:");
   addEvents(cli);
+  addLog(cli);
   addWhy(cli);
   addUsage(cli);
   program.commandsGroup("This program:");

@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import type { Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
+import { forDryRuns, type OfflineOptions, offlineOption, withZone } from "../offline.ts";
 import { parseDuration, showSpan } from "../quantities.ts";
 import { drainPlanText, stuckIn } from "../render/drain-plan.ts";
 import { oneLine, plural } from "../render/text.ts";
@@ -17,13 +18,14 @@ import { option } from "./options.ts";
 const lookMs = 500;
 
 type Drain = NonNullable<NodeDetail["drain"]>;
-type Options = WaitOptions & {
-  reason?: string;
-  deadline?: number;
-  cancel?: true;
-  dryRun?: true;
-  save?: string;
-};
+type Options = WaitOptions &
+  OfflineOptions & {
+    reason?: string;
+    deadline?: number;
+    cancel?: true;
+    dryRun?: true;
+    save?: string;
+  };
 
 /** `eru node drain`. */
 export function addDrain(cli: Cli, node: Command): void {
@@ -41,10 +43,13 @@ export function addDrain(cli: Cli, node: Command): void {
     .option("--cancel", "end the drain: what has not been moved stays")
     .option("--dry-run", "show what would move where, and what cannot; record nothing")
     .option("--save <file>", "with --dry-run: keep the plan, for `eru plan apply`")
+    .addOption(offlineOption.log())
+    .addOption(offlineOption.at())
     .addOption(option.wait().conflicts(["cancel", "dryRun"]))
     .addOption(option.timeout())
     .action((name: string, options: Options) =>
-      cli.withApi(async (api) => {
+      withZone(cli, options, async (api) => {
+        forDryRuns(options);
         if (options.cancel && (options.dryRun || options.reason !== undefined))
           throw new CliError(exitCodes.usage, "--cancel goes with neither --dry-run nor --reason");
         if (options.save !== undefined && !options.dryRun)

@@ -4,6 +4,7 @@ import { Option } from "commander";
 import type { Api } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
+import { forDryRuns, type OfflineOptions, offlineOption, withZone } from "../offline.ts";
 import { parseWhole, showSpan } from "../quantities.ts";
 import { howFar, movesText, planText } from "../render/rebalance.ts";
 import { readRebalance, saveRebalance } from "../saved-rebalance.ts";
@@ -14,7 +15,7 @@ import { option } from "./options.ts";
 /** Between two looks at a rebalancing, in milliseconds. */
 const lookMs = 500;
 
-type Options = {
+type Options = OfflineOptions & {
   goal?: RebalanceGoal;
   moves?: number;
   dryRun?: true;
@@ -55,8 +56,11 @@ export function addRebalance(cli: Cli): void {
     )
     .addOption(option.wait().conflicts(["dryRun", "list", "show"]))
     .addOption(option.timeout())
+    .addOption(offlineOption.log())
+    .addOption(offlineOption.at())
     .action((pod: string, options: Options) =>
-      cli.withApi(async (api) => {
+      withZone(cli, options, async (api) => {
+        forDryRuns(options);
         if (options.save !== undefined && !options.dryRun)
           throw new CliError(exitCodes.usage, "--save goes with --dry-run");
         if (options.plan !== undefined && (options.dryRun || options.goal || options.moves))

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { Api } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
+import { forDryRuns, type OfflineOptions, offlineOption, withZone } from "../offline.ts";
 import { parseDuration, parseWhole } from "../quantities.ts";
 import { upgradePlanText } from "../render/upgrade-plan.ts";
 import { saveUpgrade } from "../saved-plan.ts";
@@ -22,16 +23,17 @@ export type SettingOptions = WaitOptions & {
   replace?: true;
 };
 
-type UpgradeOptions = SettingOptions & {
-  release?: string;
-  env?: Record<string, string>;
-  cpu?: number;
-  memory?: number;
-  settings?: Record<string, unknown>;
-  force?: true;
-  dryRun?: true;
-  save?: string;
-};
+type UpgradeOptions = SettingOptions &
+  OfflineOptions & {
+    release?: string;
+    env?: Record<string, string>;
+    cpu?: number;
+    memory?: number;
+    settings?: Record<string, unknown>;
+    force?: true;
+    dryRun?: true;
+    save?: string;
+  };
 
 function parseCanary(text: string): { count: number } | { percent: number } {
   const [, amount, percent] = /^([1-9]\d{0,3})(%?)$/.exec(text) ?? [];
@@ -101,8 +103,9 @@ export function addUpgrade(cli: Cli, parent: Command): void {
     .option("--force", "replace all workloads also when nothing differs: a rolling restart")
     .option("--dry-run", "show what would be done first, and why it may cost requests; record nothing")
     .option("--save <file>", "with --dry-run: keep the plan, for `eru plan apply`");
+  command.addOption(offlineOption.log()).addOption(offlineOption.at());
   addSettings(command).action((deployment: string, options: UpgradeOptions) =>
-    cli.withApi((api) => upgrade(cli, api, deployment, options)),
+    withZone(cli, options, (api) => upgrade(cli, api, deployment, options)),
   );
 }
 
@@ -116,6 +119,12 @@ async function upgrade(cli: Cli, api: Api, deployment: string, options: UpgradeO
     );
   if (save !== undefined && !dryRun)
     throw new CliError(exitCodes.usage, "--save keeps what a dry run answers: add --dry-run");
+  forDryRuns(options);
+  if (sized && options.log !== undefined)
+    throw new CliError(
+      exitCodes.usage,
+      "--cpu and --memory change what a view tells a deployment has: an exported log has no view, leave them out",
+    );
   if (dryRun && options.wait) throw new CliError(exitCodes.usage, "--dry-run does nothing to --wait for");
   const body = {
     ...(release !== undefined && { release }),

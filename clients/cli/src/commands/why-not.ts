@@ -1,6 +1,7 @@
 import { WhyNotReply } from "@eru/events";
 import type { Command } from "commander";
 import type { Cli } from "../cli.ts";
+import { type OfflineOptions, withZone } from "../offline.ts";
 import { parseWhole } from "../quantities.ts";
 import { whyNotText } from "../render/why-not.ts";
 import { path } from "./common.ts";
@@ -20,9 +21,12 @@ export function addWhyNot(cli: Cli, why: Command): void {
       "as it was at this sequence of the log (default: now); on a long log it takes up to 20 seconds at a time",
       parseWhole(1, seqMax),
     )
-    .action((node: string, deployment: string, { at }: { at?: number }) =>
-      cli.withApi(async (api) => {
+    .option("--log <file>", "ask an exported log instead of the servers (`eru log export`)")
+    .action((node: string, deployment: string, options: OfflineOptions) =>
+      withZone(cli, options, async (api) => {
         const asked = path`/v1/deployments/${deployment}/why-not/${node}`;
+        // A file is read no further than to there.
+        const at = options.log === undefined ? options.at : undefined;
         const reply = await api.ask(asked, WhyNotReply, { at });
         cli.answer(reply, () => whyNotText(reply, cli.look));
       }),
