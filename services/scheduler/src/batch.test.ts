@@ -121,3 +121,12 @@ test("one decision places no more than a batch surely holds; the next pass goes 
   expect(pass.unfinished).toEqual(["shop-web-a"]);
   expect(toBatches(pass, stamp)).toHaveLength(1);
 });
+
+test("a pass over many nodes for one workload each ends early: it counts what it looks at", () => {
+  const world = new World({ actionsMax: 30 });
+  for (let n = 0; n < 200; n++) world.node(`node-${n}`, 3);
+  for (let n = 0; n < 20; n++) world.deploy(`shop-web-${n}`, 1);
+  const pass = world.plan();
+  expect(pass.decisions).toHaveLength(10);
+  expect(pass.unfinished).toHaveLength(10);
+});

@@ -14,7 +14,8 @@ export const nearness = (draft: Draft, affinities: readonly Affinity[], own: str
 
 function nearTo(draft: Draft, { to, over }: Affinity, own: string): Near {
   const keys = [...draft.spreadKeys()].filter((key) => key !== own && isAbout(key, to));
-  const has = (node: Node): boolean => keys.some((key) => draft.countOn(key, node.name) > 0);
+  const counts = keys.map((key) => draft.countsOf(key));
+  const has = ({ name }: Node): boolean => counts.some((count) => count(name) > 0);
   if (over === undefined) return has;
   const places = new Set<string>();
   for (const node of draft.pod.nodes.values()) if (has(node)) places.add(placeOf(node, over));

@@ -3,7 +3,7 @@ import type { Books } from "@eru/resources";
 import type { Amounts } from "./amounts.ts";
 import { addHold, type Hold, type Holds } from "./held.ts";
 import { decisionActionsMax } from "./limits.ts";
-import { noteChange } from "./standings.ts";
+import { noteChange, noteSpread } from "./standings.ts";
 import type { Deployment, Liveness, Node, Pod, Workload, Zone } from "./zone.ts";
 
 /** A decision of a pass. Its cause is known, or an earlier decision of the same pass (by index), or it begins a chain. */
@@ -235,6 +235,11 @@ export class Draft {
     return (node) => (recorded.get(node) ?? 0) + (drafted.get(node) ?? 0);
   }
 
+  /** What the pass has changed of the workloads of an app and entrypoint, by node. */
+  changesOf(key: string): ReadonlyMap<string, number> | undefined {
+    return this.#spread.get(key);
+  }
+
   /** Every `<app>/<entrypoint>` of which workloads may be somewhere. */
   spreadKeys(): Set<string> {
     return new Set([...this.zone.spread.keys(), ...this.#spread.keys()]);
@@ -245,6 +250,7 @@ export class Draft {
     const nodes = this.#spread.get(key) ?? new Map<string, number>();
     this.#spread.set(key, nodes);
     nodes.set(node, (nodes.get(node) ?? 0) + change);
+    noteSpread(this, { key, node, change });
     if (change <= 0) return;
     const placed = this.#placed.get(key) ?? new Map<string, number>();
     this.#placed.set(key, placed);

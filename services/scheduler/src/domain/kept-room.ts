@@ -41,7 +41,10 @@ export function endKept(draft: Draft, deployment: Deployment): void {
 
 /** What is kept for it, save where this pass has placed it. */
 function unplaced({ pod, decisions }: Draft, { id }: Deployment): KeptRoom[] {
-  const left = [...(pod.kept.get(id) ?? [])];
+  const kept = pod.kept.get(id);
+  // Of most there is nothing, and a pass has thousands of decisions.
+  if (!kept) return [];
+  const left = [...kept];
   for (const { event } of decisions)
     if (event.type === "PlacementDecided" && event.deployment === id)
       for (const { node } of event.placed) takeKept(left, node);

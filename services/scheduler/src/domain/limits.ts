@@ -50,6 +50,12 @@ export const templateBytesMax = 240 * 1024;
  */
 export const decisionActionsMax = 900;
 
+/**
+ * Nodes that are looked at for the cost of one action: thousands of requests for a single workload shall not keep a pass
+ * busy for longer than one for thousands.
+ */
+export const nodesPerAction = 100;
+
 /** Actions in one pass: what is planned before the next look at the log. */
 export const actionsMax = 40_000;
 

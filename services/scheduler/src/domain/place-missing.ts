@@ -2,7 +2,7 @@ import { countsPerNode, type DecisionEvent, type Reasons, type Template } from "
 import type { Amounts } from "./amounts.ts";
 import type { Decided, Draft } from "./draft.ts";
 import type { Wish } from "./filters.ts";
-import { actionBytes, placedBytes, placedBytesMax, templateBytesMax } from "./limits.ts";
+import { actionBytes, nodesPerAction, placedBytes, placedBytesMax, templateBytesMax } from "./limits.ts";
 import { type Placement, place, roomIn, verdicts } from "./place.ts";
 import { deferralKey, isShort } from "./reason-key.ts";
 import { barrier } from "./serves.ts";
@@ -99,7 +99,7 @@ export function placeMissing(draft: Draft, deployment: Deployment, missing: Miss
     draft.short.set(deployment, { waiting, version: missing.version });
   if (overdue > 0) refuseOverdue(draft, deployment, missing, { overdue, reasons: placement.reasons });
   if (placed > 0) {
-    draft.spend(placed * cost);
+    draft.spend(placed * cost + Math.floor(draft.pod.nodes.size / nodesPerAction));
     record(draft, deployment, missing, { template, placement, waiting });
     if (waiting > 0 && !isShort(placement.reasons)) draft.unfinished.add(deployment);
   } else if (

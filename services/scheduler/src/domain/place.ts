@@ -2,7 +2,6 @@ import type { Granted, NodeRejection, NodeScore, Reasons, Resources } from "@eru
 import type { Draft } from "./draft.ts";
 import {
   affinitiesOf,
-  countFor,
   detailOf,
   type FilterName,
   filterNames,
@@ -36,23 +35,23 @@ export type Placement = {
 export function verdicts(draft: Draft, wish: Wish): Verdicts {
   const open: NodeCandidate[] = [];
   const rejected: Rejected[] = [];
-  const plain = !weighs(wish) && !wish.spread && !rules[wish.strategy].byUsage;
-  const counts = draft.countsOf(wish.key);
+  const plain = !weighs(wish) && !rules[wish.strategy].byUsage;
   const known = standingsOf(draft);
   const { nodes, orders } = known;
   const standings = known.of(wish, draft);
+  const counts = known.countsOf(wish.key, draft);
   for (let index = 0; index < nodes.length; index++) {
     const at = nodes[index] as Node;
     const standing = standings[index] as Standing;
     const retiring = wish.retiring.size > 0 ? (wish.retiring.get(at.name) ?? 0) : 0;
-    const count = Math.max(0, counts(at.name) - retiring);
+    const count = Math.max(0, (counts[index] as number) - retiring);
     const order = orders[index] as number;
     const filter = rejectionOf(standing, { node: at, count, wish, draft });
     if (filter) rejected.push({ node: at, filter });
     else
       open.push(
         plain
-          ? plainCandidate(at, standing, { count, order })
+          ? plainCandidate(at, standing, { count, order, wish })
           : candidateOf(at, standing, { count, order, wish, draft }),
       );
   }
@@ -80,18 +79,18 @@ function candidateOf(
   };
 }
 
-/** A candidate of which nothing counts but its room and who is there: most are the same for one request after the other. */
+/** A candidate of which nothing counts but its room, its place and who is there: most are the same for one request after the other. */
 function plainCandidate(
   at: Node,
   standing: Standing,
-  { count, order }: { count: number; order: number },
+  { count, order, wish }: { count: number; order: number; wish: Wish },
 ): NodeCandidate {
   const { last } = standing;
   if (last && last.count === count) return last;
   const { capacity } = standing;
   const made: NodeCandidate = {
     ...{ at, node: at.name, order, count, capacity },
-    ...{ usage: unseen, preference: 0, place: "" },
+    ...{ usage: unseen, preference: 0, place: placeOf(at, wish) },
   };
   standing.last = made;
   return made;
@@ -204,9 +203,15 @@ export const placeOf = ({ labels }: Node, { spread }: Wish): string =>
 export function thereBy(wish: Wish, draft: Draft): Map<string, number> {
   const there = new Map<string, number>();
   if (!wish.spread) return there;
-  for (const node of draft.pod.nodes.values()) {
+  const known = standingsOf(draft);
+  const counts = known.countsOf(wish.key, draft);
+  for (let index = 0; index < known.nodes.length; index++) {
+    const node = known.nodes[index] as Node;
+    const retiring = wish.retiring.size > 0 ? (wish.retiring.get(node.name) ?? 0) : 0;
+    const count = Math.max(0, (counts[index] as number) - retiring);
     const place = placeOf(node, wish);
-    there.set(place, (there.get(place) ?? 0) + countFor(wish, node, draft));
+    const before = there.get(place);
+    if (before === undefined || count > 0) there.set(place, (before ?? 0) + count);
   }
   return there;
 }

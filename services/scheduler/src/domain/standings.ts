@@ -1,7 +1,7 @@
 import type { Books } from "@eru/resources";
 import type { Draft } from "./draft.ts";
 import { type Standing, standingOf, type Wish } from "./filters.ts";
-import type { Node, Pod } from "./zone.ts";
+import { changesOf, type Node, type Pod } from "./zone.ts";
 
 /** Kinds of wishes that are remembered for a pod at a time. */
 const columnsMax = 64;
@@ -22,6 +22,13 @@ type Row = {
   version: number;
 };
 
+/** How many workloads of an app and entrypoint are on each node, and when that was found. */
+type Recorded = { nodes: ReadonlyMap<string, number>; changes: number; counts: Int32Array };
+
+const nowhere: ReadonlyMap<string, number> = new Map();
+
+type SpreadChange = { key: string; node: string; change: number };
+
 /** The standings of all nodes for one kind of wish, each with the version of the row it was found at. */
 type Column = { seen: Uint32Array; standings: Standing[] };
 
@@ -36,6 +43,9 @@ class Standings {
   #orders = new Uint32Array();
   readonly #at = new Map<string, number>();
   readonly #columns = new Map<string, Column>();
+  /** Per `<app>/<entrypoint>`, workloads on each of the nodes as the log says, and as the draft sees them. */
+  readonly #recorded = new Map<string, Recorded>();
+  readonly #counts = new Map<string, Int32Array>();
   /** Whose view the rows show. */
   #draft: Draft | undefined;
 
@@ -43,6 +53,7 @@ class Standings {
   show(draft: Draft): this {
     if (this.#draft === draft) return this;
     this.#draft = draft;
+    this.#counts.clear();
     let at = 0;
     for (const node of draft.pod.nodes.values()) {
       const row = this.#rows[at];
@@ -58,6 +69,28 @@ class Standings {
     if (this.#draft !== draft) return;
     const row = this.#rows[this.#at.get(name) ?? -1];
     if (row) refresh(row, draft);
+  }
+
+  /** The draft placed or removed something. */
+  noteSpread(draft: Draft, { key, node, change }: SpreadChange): void {
+    if (this.#draft !== draft) return;
+    const counts = this.#counts.get(key);
+    const at = this.#at.get(node);
+    if (counts && at !== undefined) counts[at] = (counts[at] as number) + change;
+  }
+
+  /** Workloads of an app and entrypoint on each of the nodes, as the draft sees them. */
+  countsOf(key: string, draft: Draft): Int32Array {
+    const known = this.#counts.get(key);
+    if (known) return known;
+    const counts = this.#recordedOf(key, draft).slice();
+    for (const [node, change] of draft.changesOf(key) ?? []) {
+      const at = this.#at.get(node);
+      if (at !== undefined) counts[at] = (counts[at] as number) + change;
+    }
+    if (this.#counts.size >= columnsMax) this.#counts.clear();
+    this.#counts.set(key, counts);
+    return counts;
   }
 
   /** The nodes, in the order of the pod. */
@@ -82,6 +115,21 @@ class Standings {
     return standings;
   }
 
+  #recordedOf(key: string, { zone }: Draft): Int32Array {
+    const nodes = zone.spread.get(key) ?? nowhere;
+    const changes = changesOf(nodes);
+    const known = this.#recorded.get(key);
+    if (known?.nodes === nodes && known.changes === changes) return known.counts;
+    const counts = new Int32Array(this.#nodes.length);
+    for (const [node, count] of nodes) {
+      const at = this.#at.get(node);
+      if (at !== undefined) counts[at] = count;
+    }
+    if (this.#recorded.size >= columnsMax) this.#recorded.clear();
+    this.#recorded.set(key, { nodes, changes, counts });
+    return counts;
+  }
+
   #column(wish: Wish): Column {
     const key = keyOf(wish);
     const known = this.#columns.get(key);
@@ -97,6 +145,7 @@ class Standings {
 
   #anew(draft: Draft): this {
     this.#columns.clear();
+    this.#recorded.clear();
     this.#at.clear();
     this.#nodes = [...draft.pod.nodes.values()];
     this.#orders = new Uint32Array(this.#nodes.length);
@@ -106,49 +155,62 @@ class Standings {
     for (const [order, { at }] of byName.entries()) this.#orders[at] = order;
     this.#rows = this.#nodes.map((node, at) => {
       this.#at.set(node.name, at);
-      return { node, ...viewOf(node, draft), version: 1 };
+      return rowOf(node, draft);
     });
     return this;
   }
 }
 
-const viewOf = (node: Node, draft: Draft): Omit<Row, "node" | "version"> => {
-  const books = draft.booksOf(node);
-  return {
-    labels: node.labels,
-    given: node.given,
-    observed: node.agent.observed,
-    cordoned: node.cordoned,
-    closed: draft.closed(node),
-    liveness: draft.livenessOf(node),
-    engineError: node.agent.engineError,
-    books,
-    booked: books.changes,
-  };
-};
+/** A row that no node has been looked at for. */
+const rowOf = (node: Node, draft: Draft): Row => ({
+  node,
+  labels: node.labels,
+  given: node.given,
+  observed: node.agent.observed,
+  cordoned: node.cordoned,
+  closed: draft.closed(node),
+  liveness: draft.livenessOf(node),
+  engineError: node.agent.engineError,
+  books: draft.booksOf(node),
+  booked: draft.booksOf(node).changes,
+  version: 1,
+});
 
+/** Member by member: a pass that places on ten thousand nodes comes here for each. */
 function refresh(row: Row, draft: Draft): void {
   const { node } = row;
   const books = draft.booksOf(node);
+  const closed = draft.closed(node);
+  const liveness = draft.livenessOf(node);
+  const booked = books.changes;
   if (
     row.books === books &&
-    row.booked === books.changes &&
+    row.booked === booked &&
     row.labels === node.labels &&
     row.given === node.given &&
     row.observed === node.agent.observed &&
     row.cordoned === node.cordoned &&
-    row.closed === draft.closed(node) &&
-    row.liveness === draft.livenessOf(node) &&
+    row.closed === closed &&
+    row.liveness === liveness &&
     row.engineError === node.agent.engineError
   )
     return;
-  Object.assign(row, viewOf(node, draft));
+  row.books = books;
+  row.booked = booked;
+  row.labels = node.labels;
+  row.given = node.given;
+  row.observed = node.agent.observed;
+  row.cordoned = node.cordoned;
+  row.closed = closed;
+  row.liveness = liveness;
+  row.engineError = node.agent.engineError;
   row.version++;
 }
 
 /** Everything of a wish that a standing follows from. */
-const keyOf = ({ amounts, includes, excludes, labels, constraints, tolerates }: Wish): string =>
-  JSON.stringify([amounts, [...includes], [...excludes], labels, constraints, tolerates]);
+const keyOf = ({ amounts, includes, excludes, labels, constraints, tolerates, spread }: Wish): string =>
+  // The spread is part of it for what is remembered of a node as a candidate.
+  JSON.stringify([amounts, [...includes], [...excludes], labels, constraints, tolerates, spread?.label]);
 
 const byPod = new WeakMap<Pod, Standings>();
 
@@ -158,6 +220,10 @@ export function standingsOf(draft: Draft): Standings {
   byPod.set(draft.pod, known);
   return known.show(draft);
 }
+
+/** Tells that a draft changed where workloads are. */
+export const noteSpread = (draft: Draft, change: SpreadChange): void =>
+  byPod.get(draft.pod)?.noteSpread(draft, change);
 
 /** Tells that a draft changed what it knows of a node. */
 export const noteChange = (draft: Draft, name: string): void => byPod.get(draft.pod)?.note(draft, name);

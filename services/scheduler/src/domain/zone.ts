@@ -368,6 +368,11 @@ export function contentAt(deployment: Deployment, version: number): Content {
 export const templateAt = (deployment: Deployment, version: number): Template =>
   contentAt(deployment, version).template;
 
+const spreadChanges = new WeakMap<ReadonlyMap<string, number>, number>();
+
+/** Grows whenever the spread of an app and entrypoint over nodes changes. */
+export const changesOf = (nodes: ReadonlyMap<string, number>): number => spreadChanges.get(nodes) ?? 0;
+
 /** Adds to the spread of an app and entrypoint on a node. */
 export function addToSpread(zone: Zone, key: string, node: string, change: 1 | -1): void {
   let nodes = zone.spread.get(key);
@@ -375,6 +380,7 @@ export function addToSpread(zone: Zone, key: string, node: string, change: 1 | -
     nodes = new Map();
     zone.spread.set(key, nodes);
   }
+  spreadChanges.set(nodes, changesOf(nodes) + 1);
   const count = (nodes.get(node) ?? 0) + change;
   if (count > 0) nodes.set(node, count);
   else nodes.delete(node);

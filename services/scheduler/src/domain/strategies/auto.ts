@@ -19,6 +19,7 @@ function waterLevel<C extends Candidate>(
   need: number,
   nodesLimit: number,
 ): Share<C>[] {
+  if (need <= 0) return candidates.map((candidate) => ({ candidate, placed: 0 }));
   const most = new Float64Array(candidates.length);
   const count = new Float64Array(candidates.length);
   for (let at = 0; at < candidates.length; at++) {
