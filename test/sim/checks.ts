@@ -11,6 +11,7 @@ import {
 } from "../../services/scheduler/src/domain/zone.ts";
 import { recount } from "../../services/scheduler/src/testkit/snapshot.ts";
 import { Dissociations } from "./dissociations.ts";
+import { displacedWrongly } from "./preemptions.ts";
 import type { SimElb } from "./sim-elb.ts";
 import type { Entry } from "./sim-log.ts";
 import type { SimNode } from "./sim-node.ts";
@@ -37,6 +38,7 @@ export class Checks {
   /** The machines and load balancers as they really are. */
   world: { nodes: ReadonlyMap<string, SimNode>; elbs: readonly SimElb[] } = { nodes: new Map(), elbs: [] };
   placements = 0;
+  displaced = 0;
 
   /** To be called with every message as it is stored. */
   stored({ stored, events, atMs }: Entry): void {
@@ -53,6 +55,9 @@ export class Checks {
   decided(zone: Zone, pass: Pass): void {
     const order = outOfTurn(zone, pass);
     demand(order === undefined, order ?? "");
+    const wrong = displacedWrongly(zone, pass);
+    demand(wrong === undefined, wrong ?? "");
+    this.displaced += pass.decisions.filter(({ event }) => event.type === "PreemptionDecided").length;
     const going = new Map<string, Set<string>>();
     const back = new Set<string>();
     for (const { event } of pass.decisions) {

@@ -20,11 +20,24 @@ export const said = (word: "Pause" | "Resume" | "Abort" | "Promote", rollout = 1
   rollout,
 });
 
-export const deploy = (count: number, release: Release = "good-1", strategy: Strategy = "auto"): Wish => ({
+export const deploy = (
+  count: number,
+  release: Release = "good-1",
+  strategy: Strategy = "auto",
+  cpu = 0.5,
+): Wish => ({
   type: "DeploymentRequested",
   ...{ deployment, pod: "p", template: template("shop", release), count },
-  ...{ resources: { cpu: 0.5, memoryMib: 100 }, strategy, nodesLimit: 0, onShortage: "wait" },
+  ...{ resources: { cpu, memoryMib: 100 }, strategy, nodesLimit: 0, onShortage: "wait" },
   filter: { includes: [], excludes: [], labels: {} },
+});
+
+/** Of another app, which may displace what was deployed before. */
+const urgent = (count: number, cpu: number): Wish => ({
+  type: "DeploymentRequested",
+  ...{ deployment: "blog-web-1", pod: "p", template: template("blog", "good-1"), count },
+  ...{ resources: { cpu, memoryMib: 100 }, strategy: "auto", nodesLimit: 0, onShortage: "wait" },
+  ...{ filter: { includes: [], excludes: [], labels: {} }, priority: 80, preempt: true },
 });
 
 export const scale = (count: number): Wish => ({ type: "ScaleRequested", deployment, count });
@@ -144,6 +157,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       },
     ],
     [{ type: "ReallocRequested", deployment, resources: { cpu: 0.2, memoryMib: 200 } }],
+  ],
+  "an urgent one displaces others": [
+    [deploy(6, "good-1", "auto", 2)],
+    [urgent(2, 2)],
+    [scale(3)],
+    [{ type: "RemovalRequested", deployment: "blog-web-1" }],
+  ],
+  "an urgent one displaces others and thinks better of it": [
+    [deploy(6, "good-1", "auto", 2)],
+    [urgent(1, 4), { type: "RemovalRequested", deployment: "blog-web-1" }],
   ],
   "a node is lost and comes back": [
     [deploy(4)],

@@ -15,7 +15,7 @@ const groups =
     : [[Number(given)]];
 
 /** Of all runs so far: what only some of them try. */
-const whole = { runs: 0, left: 0, back: 0 };
+const whole = { runs: 0, left: 0, back: 0, displaced: 0 };
 
 test.each(groups.map((seeds) => [seeds[0] ?? 1, seeds] as const))(
   "promises hold under faults, and wishes come true after them (from seed %i)",
@@ -34,12 +34,14 @@ test.each(groups.map((seeds) => [seeds[0] ?? 1, seeds] as const))(
       whole.runs++;
       whole.left += simulation.tally.left;
       whole.back += simulation.tally.back;
+      whole.displaced += simulation.tally.displaced;
     }
     expect(tally.messages).toBeGreaterThan(50 * seeds.length);
     expect(tally.placements).toBeGreaterThan(5 * seeds.length);
     if (whole.runs < runsEach * groups.length) return;
     expect(whole.left).toBeGreaterThan(whole.runs / 20);
     expect(whole.back).toBeGreaterThan(whole.runs / 50);
+    expect(whole.displaced).toBeGreaterThan(whole.runs / 20);
   },
 );
 

@@ -17,6 +17,7 @@ import {
   asks,
   changeWish,
   isGood,
+  largeAsks,
   offerOf,
   type Release,
   releases,
@@ -29,8 +30,8 @@ const stepMs = 250;
 const calmStepMs = 500;
 /** Virtual time the faults go on for. */
 const roughMs = 40_000;
-/** Virtual time in which everything must have come to rest after the faults. */
-const calmMs = 240_000;
+/** Virtual time in which everything must have come to rest after the faults: hooks that fail hold each stop up for a while. */
+const calmMs = 480_000;
 
 /** Virtual time without a message that counts as rest. */
 const restMs = 3_000;
@@ -69,8 +70,14 @@ export class Simulation {
 
   /** What the run amounted to, for judging whether it tried anything. */
   get tally() {
-    const { placements, dissociations } = this.#checks;
-    return { messages: this.#log.head, placements, left: dissociations.left, back: dissociations.back };
+    const { placements, displaced, dissociations } = this.#checks;
+    return {
+      messages: this.#log.head,
+      placements,
+      displaced,
+      left: dissociations.left,
+      back: dissociations.back,
+    };
   }
 
   async run(): Promise<void> {
@@ -215,14 +222,15 @@ export class Simulation {
     const chance = this.#chance;
     const app = chance.pick(apps) ?? "shop";
     const wish = strategyWish(chance);
+    const turn = turnOf(chance, wish.strategy);
     await this.#request({
       type: "DeploymentRequested",
       deployment: `${app}-web-${++this.#deployments}`,
       pod: "p",
       template: template(app, release),
-      resources: chance.pick(asks) ?? { cpu: 1, memoryMib: 100 },
+      resources: chance.pick(turn.preempt ? largeAsks : asks) ?? { cpu: 1, memoryMib: 100 },
       ...wish,
-      ...turnOf(chance, wish.strategy),
+      ...turn,
     });
   }
 
@@ -334,6 +342,8 @@ export class Simulation {
         if (phase === "healthy" && !running.includes(id))
           return `${id} is said to be healthy on ${node.name}`;
     }
+    const kept = [...(truth.pods.get("p")?.kept.keys() ?? [])];
+    if (kept.length > 0) return `room is kept for ${kept.join()}`;
     for (const deployment of truth.deployments.values()) {
       const { id, workloads, waiting, rollout, halted } = deployment;
       if (deployment.removed) return `${id} is not removed`;

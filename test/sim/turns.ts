@@ -4,10 +4,12 @@ import { inTurn, rankOf } from "../../services/scheduler/src/domain/turn.ts";
 import type { Deployment, Zone } from "../../services/scheduler/src/domain/zone.ts";
 import type { Chance } from "./chance.ts";
 
-/** Mostly nothing; else a priority, a deadline for waiting where nodes get no sets, or both. */
+/** Mostly nothing; else a priority, where nodes get no sets a deadline for waiting, or that it may displace others. */
 export const turnOf = (chance: Chance, strategy: Strategy): Turn => ({
   ...(chance.may(0.4) && { priority: chance.pick([10, 40, 60, 90]) ?? 50 }),
   ...(chance.may(0.2) && !countsPerNode(strategy) && { waitDeadlineMs: chance.between(2, 20) * 1_000 }),
+  ...(chance.may(0.4) &&
+    !countsPerNode(strategy) && { preempt: true, priority: chance.pick([60, 80, 100]) ?? 80 }),
 });
 
 /** Another place among those that want the same room. */

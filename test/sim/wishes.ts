@@ -48,6 +48,9 @@ export const asks: readonly Resources[] = [
   { cpu: 0.1, memoryMib: 100, gpus: { "nvidia-3090": 1 }, ports: [{ hostPort: 80, port: 8080 }] },
 ];
 
+/** Whoever may displace others asks for much, so that it has to. */
+export const largeAsks = asks.filter(({ cpu }) => cpu >= 1);
+
 /** What a user says of a node with so many cores, besides cores and memory. */
 export const offerOf = (cpu: number): GivenResources => ({
   cpu,

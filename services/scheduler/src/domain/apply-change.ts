@@ -64,7 +64,11 @@ function begin(zone: Zone, recorded: RecordedEvent, workload: Workload, begun: B
 
 /** The order is on its way. What the agent says of the container as it was says nothing about it as it shall be. */
 export function orderChange(zone: Zone, recorded: RecordedEvent, event: Of<"ChangeOrdered">): void {
+  const pod = zone.deployments.get(event.deployment)?.pod ?? "";
   const workload = zone.workloads.get(event.workload);
+  // Its node was removed between the decision's input and the decision: the order that takes it back comes after this one.
+  const orphan = workload ? undefined : zone.pods.get(pod)?.orphans.get(event.workload);
+  if (orphan) orphan.generation++;
   if (!workload?.change) return;
   podOf(zone, workload.deployment.pod).draining.delete(workload);
   workload.change = { ...workload.change, step: "ordered", cause: causeOf(recorded) };

@@ -235,7 +235,7 @@ test("what an upgrade failed with stays as evidence", () => {
   expect(said?.places.flatMap(({ victims }) => victims)).toMatchObject([{ workload: "shop-web-low-1" }]);
 });
 
-test("while most nodes of the pod are silent is displaced", () => {
+test("while most nodes of the pod are silent nobody is displaced", () => {
   const world = full().decided({ type: "NodeSuspected", pod: "p", node: "n1", silentMs: 3_000 });
   world.decided({ type: "NodeLossHeld", pod: "p", nodes: ["n1"], nodesTotal: 2 });
   world.deploy("shop-web-a", 1, urgent);

@@ -30,7 +30,8 @@ export function displace(draft: Draft): void {
     const found = displacementOf(draft, deployment);
     if (!found) continue;
     const { preemption, victims } = found;
-    if (draft.affordable(1) < 1 + victims.length) {
+    // Nobody is displaced by half: what is begun may take a few more than a pass holds.
+    if (draft.affordable(1) < 1) {
       draft.unfinished.add(deployment);
       continue;
     }
@@ -51,7 +52,6 @@ function displacementOf(draft: Draft, deployment: Deployment): Displacement | un
   const short = draft.short.get(deployment);
   if (!short) return undefined;
   const { amounts } = contentAt(deployment, short.version);
-  // More than a whole pass may do is never begun.
-  const most = Math.min(victimsMax, draft.options.actionsMax - 1);
-  return displacementFor(draft, wishOf(deployment, amounts, []), { wanted: short.waiting, most });
+  const wish = wishOf(deployment, amounts, []);
+  return displacementFor(draft, wish, { wanted: short.waiting, most: victimsMax });
 }

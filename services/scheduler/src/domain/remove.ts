@@ -23,7 +23,8 @@ export function remove(
   given?: { cause: Decided["cause"]; by: string },
 ): boolean {
   const { deployment, node } = workload;
-  if (draft.affordable(1) < 1) {
+  // Who displaces somebody has said so: all of them go, or none.
+  if (!given && draft.affordable(1) < 1) {
     draft.unfinished.add(deployment);
     return false;
   }
