@@ -78,6 +78,17 @@ export const behind = ({ appends }: Batch, expectedLastSeq: number): Append[] =>
 export const fenceAfter = ({ decisionMessages }: Batch, places: readonly Appended[]): number =>
   places[decisionMessages - 1]?.seq ?? 0;
 
+/** What follows from a displacement: who is said to go goes in the same batch. */
+function followersOf(decisions: Pass["decisions"], at: number): number[] {
+  const after: number[] = [];
+  if (decisions[at]?.event.type !== "PreemptionDecided") return after;
+  for (let next = at + 1; ; next++) {
+    const cause = decisions[next]?.cause;
+    if (typeof cause !== "number" || cause < at) return after;
+    after.push(next);
+  }
+}
+
 /** Which decisions share a batch: as many as surely fit, in their order. */
 function shareOut({ decisions, orders }: Pass, messagesMax: number): Unit[][] {
   const shares: Unit[][] = [];
@@ -89,15 +100,19 @@ function shareOut({ decisions, orders }: Pass, messagesMax: number): Unit[][] {
     const here = new Set<string>();
     let ownMessages = 0;
     let ownBytes = bytesOf(event);
-    for (const { event: order } of own) {
+    const after = followersOf(decisions, at);
+    const needed = after.length === 0 ? own : [...own, ...after.flatMap((one) => ordersOf.get(one) ?? [])];
+    for (const { event: order } of needed) {
       const known = nodes.get(order.node);
       ownBytes += orderBytes(order, { templates: known?.templates, repeats: here.has(order.node) });
       if (!known && !here.has(order.node)) ownMessages++;
       here.add(order.node);
     }
     // A history's second message begins when the first is full, so bytes make messages too.
-    const fullMessages = Math.ceil((bytes + ownBytes) / (bodyBytesMax / 2)) + 1;
-    const fits = nodes.size + ownMessages + fullMessages <= messagesMax && bytes + ownBytes <= batchBytesMax;
+    const allBytes =
+      bytes + ownBytes + after.reduce((sum, one) => sum + bytesOf(decisionAt(decisions, one).event), 0);
+    const fullMessages = Math.ceil(allBytes / (bodyBytesMax / 2)) + 1;
+    const fits = nodes.size + ownMessages + fullMessages <= messagesMax && allBytes <= batchBytesMax;
     if (shares.length === 0 || !fits) {
       shares.push([]);
       nodes = new Map();
