@@ -29,8 +29,9 @@ export async function tamper(
 ): Promise<{ subject: string; event: EruEvent } | undefined> {
   const touched = new Set<string>();
   for (const [name, node] of nodes) {
-    const booked = zone.nodes.get(name)?.workloads ?? new Set();
-    const ids = new Set([...booked].map(({ id }) => id));
+    // Of one that is being changed nobody says how it shall be bound before that is over.
+    const booked = [...(zone.nodes.get(name)?.workloads ?? [])].filter(({ change }) => !change);
+    const ids = new Set(booked.map(({ id }) => id));
     const ours = node.running().filter(({ labels }) => ids.has(labels["eru.workload"] ?? ""));
     const victim = chance.may(0.5) ? chance.pick(ours) : undefined;
     if (!victim) continue;
