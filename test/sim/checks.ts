@@ -40,6 +40,11 @@ export class Checks {
   placements = 0;
   displaced = 0;
 
+  get tally() {
+    const { placements, displaced, dissociations } = this;
+    return { placements, displaced, left: dissociations.left, back: dissociations.back };
+  }
+
   /** To be called with every message as it is stored. */
   stored({ stored, events, atMs }: Entry): void {
     for (const recorded of events) {

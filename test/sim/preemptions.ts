@@ -31,3 +31,9 @@ export function displacedWrongly(zone: Zone, { decisions }: Pass): string | unde
   const stays = said.keys().find((id) => !gone.has(id));
   return stays === undefined ? undefined : `${stays} is said to go and does not`;
 }
+
+/** For whom room is kept still: at rest for nobody. */
+export function roomKept({ pods }: Zone): string | undefined {
+  const ids = [...(pods.get("p")?.kept.keys() ?? [])];
+  return ids.length > 0 ? `room is kept for ${ids.join()}` : undefined;
+}

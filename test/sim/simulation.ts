@@ -3,6 +3,7 @@ import type { Node as TrueNode } from "../../services/scheduler/src/domain/zone.
 import { Chance } from "./chance.ts";
 import { Checks } from "./checks.ts";
 import { adoptionWishes, dissociationWish, openWish } from "./dissociations.ts";
+import { roomKept } from "./preemptions.ts";
 import { hasItsAmounts, reallocWish } from "./reallocs.ts";
 import { replay } from "./replay.ts";
 import { mayStay, setsUnrest, ssd, strategyWish, wantedOf } from "./sets.ts";
@@ -70,14 +71,7 @@ export class Simulation {
 
   /** What the run amounted to, for judging whether it tried anything. */
   get tally() {
-    const { placements, displaced, dissociations } = this.#checks;
-    return {
-      messages: this.#log.head,
-      placements,
-      displaced,
-      left: dissociations.left,
-      back: dissociations.back,
-    };
+    return { messages: this.#log.head, ...this.#checks.tally };
   }
 
   async run(): Promise<void> {
@@ -342,8 +336,8 @@ export class Simulation {
         if (phase === "healthy" && !running.includes(id))
           return `${id} is said to be healthy on ${node.name}`;
     }
-    const kept = [...(truth.pods.get("p")?.kept.keys() ?? [])];
-    if (kept.length > 0) return `room is kept for ${kept.join()}`;
+    const kept = roomKept(truth);
+    if (kept !== undefined) return kept;
     for (const deployment of truth.deployments.values()) {
       const { id, workloads, waiting, rollout, halted } = deployment;
       if (deployment.removed) return `${id} is not removed`;
