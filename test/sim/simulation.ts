@@ -336,8 +336,6 @@ export class Simulation {
         if (phase === "healthy" && !running.includes(id))
           return `${id} is said to be healthy on ${node.name}`;
     }
-    const kept = roomKept(truth);
-    if (kept !== undefined) return kept;
     for (const deployment of truth.deployments.values()) {
       const { id, workloads, waiting, rollout, halted } = deployment;
       if (deployment.removed) return `${id} is not removed`;
@@ -384,7 +382,7 @@ export class Simulation {
       const uneven = setsUnrest(truth, deployment);
       if (uneven !== undefined) return uneven;
     }
-    return undefined;
+    return roomKept(truth);
   }
 
   async #request(event: DeploymentEvent): Promise<void> {
