@@ -20,6 +20,8 @@ const scaleSteps = 12;
 const atOnce = 8;
 const host = "hello.localhost";
 const world = process.env["RIG"];
+// As the plain calls: Docker takes longer to start a container on a network with a name service of its own.
+process.env["ERU_AGENT_NETWORK"] ??= "bridge";
 if (!world)
   throw new Error("run it in a world: infra/rig/rig world node_modules/.bin/node test/bench/deploy.ts");
 const home = mkdtempSync(join(world, "home-"));

@@ -5,6 +5,7 @@ import { endProcesses } from "./end.ts";
 import { LocalError } from "./errors.ts";
 import { Home } from "./home.ts";
 import { takeMutex } from "./mutex.ts";
+import { removeNetworks } from "./networks.ts";
 import { endNginx } from "./nginx.ts";
 import { type Plan, readPlan, rigName, rigNetDefault } from "./plan.ts";
 import { probe } from "./probe.ts";
@@ -86,7 +87,7 @@ function removeHome(home: Home): string {
 const namesLike = (home: Home, prefix: string): string[] =>
   [...runningProcesses(home).keys()].filter((name) => name.startsWith(prefix));
 
-/** What could not be done, in sentences. */
+/** With their networks. What could not be done, in sentences. */
 async function removeAllContainers(home: Home, plan: Plan, tell: (text: string) => void): Promise<string[]> {
   const answers = await Promise.all(
     nodesOf(home, plan).map(async ({ name, socket }) => {
@@ -96,6 +97,7 @@ async function removeAllContainers(home: Home, plan: Plan, tell: (text: string) 
       try {
         const count = await removeContainers(socket, name);
         if (count > 0) tell(`${count} containers of ${name} are removed`);
+        for (const said of await removeNetworks(socket, name)) tell(said);
         return [];
       } catch (error) {
         if (!(error instanceof Error)) throw error;

@@ -13,7 +13,8 @@ let others: Engines;
 let docker: Docker;
 const home = mkdtempSync(join(tmpdir(), "eru-own-"));
 beforeAll(async () => {
-  others = await startEngines(1);
+  // Networks that are made on it are reached from here, as on a machine's own engine.
+  others = await startEngines(1, { flags: ["--default-address-pool", "base=10.77.101.128/25,size=25"] });
   const socketPath = others.engines[0]!.socket;
   docker = new Docker({ socketPath });
   vi.stubEnv("DOCKER_HOST", `unix://${socketPath}`);
@@ -28,6 +29,8 @@ afterAll(async () => {
 const names = async () =>
   (await docker.listContainers({ all: true })).flatMap(({ Names }) => Names).toSorted();
 
+const networks = async () => (await docker.listNetworks()).map(({ Name }) => Name).toSorted();
+
 test("one node is the machine's own engine: the demo runs on it, and down takes away what Eru made and nothing else", async () => {
   const result = await demo({ home, nodes: 1, say: () => {}, tell: () => {} });
   expect(result.answers).toHaveLength(3);
@@ -37,8 +40,10 @@ test("one node is the machine's own engine: the demo runs on it, and down takes 
   const label = { "eru.node": "n1", "eru.workload": "hello-web-x-1" }; // As `docker commit` would copy them.
   await docker.createContainer({ name: "mine", Image: `hello:${name}`, Labels: label });
   expect(await names()).toHaveLength(4);
+  expect(await networks()).toEqual(["bridge", "eru", "host", "none"]);
   await down({ home });
   expect(await names()).toEqual(["/mine"]);
+  expect(await networks()).toEqual(["bridge", "host", "none"]);
   expect(await docker.ping()).toBeTruthy();
 });
 

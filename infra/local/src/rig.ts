@@ -37,6 +37,8 @@ export type NodeAt = {
   address: string;
   /** The API of its engine. */
   socket: string;
+  /** For its containers; absent: the engine chooses. */
+  subnet?: string;
 };
 
 /** The nodes of an installation, n1 first. */
@@ -46,6 +48,7 @@ export function nodesOf(home: Home, { engine, nodes }: Plan): NodeAt[] {
     name: `n${at + 1}`,
     address: `${engine.net}.0.${11 + at}`,
     socket: join(home.rig, `n${at + 1}`, "docker.sock"),
+    subnet: `${engine.net}.${101 + at}.128/25`,
   }));
 }
 

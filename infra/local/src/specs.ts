@@ -62,7 +62,7 @@ export function unitSpecs(
   home: Home,
   plan: Plan,
   secrets: Secrets,
-  env: { path: string; acme?: Environment },
+  env: { path: string; acme?: Environment; agent?: Environment },
 ): UnitSpec[] {
   const base = { PATH: env.path, HOME: home.path, ERU_SUPERVISED: home.path };
   const nats = natsUnit(home, plan, base);
@@ -75,7 +75,9 @@ export function unitSpecs(
     stopMs: serviceStopMs,
   };
   const services = serviceUnits(home, plan, secrets, { base, acme: env.acme ?? {} });
-  const nodes = nodesOf(home, plan).flatMap((node, at) => nodeUnits({ home, plan, secrets, base, node, at }));
+  const nodes = nodesOf(home, plan).flatMap((node, at) =>
+    nodeUnits({ home, plan, secrets, base, agent: env.agent ?? {}, node, at }),
+  );
   if (plan.engine.kind === "own") return [nats, stream, ...services, ...nodes];
   const rigging = { ...base, ...rigEnv(home, plan.engine) };
   const rigSwitch: UnitSpec = {
@@ -110,8 +112,15 @@ const natsUnit = (home: Home, plan: Plan, base: Environment): UnitSpec => ({
 
 /** What `eru up` was told of an ACME directory: the variables that command-api and router-sync read. */
 export const acmeVariables = (environment: NodeJS.ProcessEnv): Environment =>
+  passedOn(environment, ["ERU_ACME_DIRECTORY", "ERU_ACME_EMAIL", "ERU_ACME_AGREE"]);
+
+/** What `eru up` was told of the containers' network and the rest of its addresses. */
+export const agentVariables = (environment: NodeJS.ProcessEnv): Environment =>
+  passedOn(environment, ["ERU_AGENT_NETWORK", "ERU_AGENT_QUARANTINE_S"]);
+
+const passedOn = (environment: NodeJS.ProcessEnv, keys: readonly string[]): Environment =>
   Object.fromEntries(
-    ["ERU_ACME_DIRECTORY", "ERU_ACME_EMAIL", "ERU_ACME_AGREE"].flatMap((key) => {
+    keys.flatMap((key) => {
       const value = environment[key];
       return value === undefined ? [] : [[key, value]];
     }),
@@ -170,11 +179,12 @@ type NodeParts = {
   plan: Plan;
   secrets: Secrets;
   base: Environment;
+  agent: Environment;
   node: NodeAt;
   at: number;
 };
 
-function nodeUnits({ home, plan, secrets, base, node, at }: NodeParts): UnitSpec[] {
+function nodeUnits({ home, plan, secrets, base, agent: told, node, at }: NodeParts): UnitSpec[] {
   const agent: UnitSpec = {
     name: `agent-${node.name}`,
     kind: "process",
@@ -190,6 +200,8 @@ function nodeUnits({ home, plan, secrets, base, node, at }: NodeParts): UnitSpec
       ERU_NODE_ADDRESS: node.address,
       // The ELB is on this machine and has a route to every container.
       ERU_AGENT_ADVERTISE: "container",
+      ...(node.subnet !== undefined && { ERU_AGENT_SUBNET: node.subnet }),
+      ...told,
     },
     after: ["stream"],
     ready: { kind: "http", host: node.address, port: plan.ports.agent, path: "/readyz" },

@@ -4,7 +4,7 @@ import { Home } from "./home.ts";
 import { takeMutex } from "./mutex.ts";
 import { readPlan } from "./plan.ts";
 import { readSecrets } from "./secrets.ts";
-import { acmeVariables, unitSpecs } from "./specs.ts";
+import { acmeVariables, agentVariables, unitSpecs } from "./specs.ts";
 import { runSupervisor } from "./supervisor.ts";
 
 const home = new Home(process.argv[2] ?? "");
@@ -28,6 +28,7 @@ await runSupervisor({
     return unitSpecs(home, plan, secrets, {
       path: process.env["PATH"] ?? "",
       acme: acmeVariables(process.env),
+      agent: agentVariables(process.env),
     });
   },
   reloads: () => reloads,

@@ -1,7 +1,7 @@
 import { AppError, type CommandResult } from "@eru/events";
 import { runCommand } from "./command.ts";
+import { isTakenElsewhere } from "./domain/discard.ts";
 import type { HookAction } from "./domain/hooks.ts";
-import { isPortConflict } from "./domain/host-ports.ts";
 import type { Action } from "./domain/reconcile.ts";
 import type { FilesToCopy } from "./domain/take-over.ts";
 import type { Outcome } from "./domain/work.ts";
@@ -24,7 +24,7 @@ export async function act(engine: Engine, action: Action): Promise<Outcome> {
     if (error instanceof ImageMissingError) return { is: "image_missing", error: error.message };
     if (error instanceof NotCopiedError) return { is: "refused", error: error.message, final: true };
     if (action.do === "start" && action.fresh && error instanceof EngineRefusedError)
-      return await withoutPorts(engine, action.containerId, error.message);
+      return await takenElsewhere(engine, action.containerId, error.message);
     if (error instanceof EngineRefusedError) return { is: "refused", error: error.message };
     if (error instanceof EngineUnreachableError) return { is: "unknown" };
     // A step that hangs while the engine answers others is that step's failure.
@@ -64,11 +64,11 @@ async function perform(engine: Engine, action: Exclude<Action, HookAction>) {
   }
 }
 
-/** A container that was never started keeps the ports it was made with: where those are taken it is of no use. */
-async function withoutPorts(engine: Engine, id: string, error: string): Promise<Outcome> {
-  if (!isPortConflict(error)) return { is: "refused", error };
+/** A container keeps the ports and the address it was made with: where those are taken a new one is of no use. */
+async function takenElsewhere(engine: Engine, id: string, error: string): Promise<Outcome> {
+  if (!isTakenElsewhere(error)) return { is: "refused", error };
   return await act(engine, { do: "remove", workload: "", containerId: id }).then((outcome) =>
-    outcome.is === "done" ? { is: "ports_taken", error } : outcome,
+    outcome.is === "done" ? { is: "taken_elsewhere", error } : outcome,
   );
 }
 

@@ -18,8 +18,15 @@ export type AgentMetrics = {
   looked: () => void;
 };
 
+/** What else the metrics show. */
+type AgentNow = { factsWaiting: () => number; monotonicMs: () => number };
+
 /** Registers the agent's metrics; gauges ask the agent at every scrape. */
-export function agentMetrics(metrics: Metrics, agent: Agent, factsWaiting: () => number): AgentMetrics {
+export function agentMetrics(
+  metrics: Metrics,
+  agent: Agent,
+  { factsWaiting, monotonicMs }: AgentNow,
+): AgentMetrics {
   const seconds = metrics.histogram(
     "eru_agent_action_seconds",
     "Time of one action at the engine",
@@ -34,11 +41,19 @@ export function agentMetrics(metrics: Metrics, agent: Agent, factsWaiting: () =>
   );
   const containers = metrics.gauge("eru_agent_containers", "Containers of this node by state", ["state"]);
   const inFlight = metrics.gauge("eru_agent_actions_in_flight", "Actions in flight by lane", ["lane"]);
+  const reached = metrics.gauge("eru_agent_reach", "Ports and addresses that the agent gives, by use", [
+    "of",
+    "use",
+  ]);
   const refresh = () => {
-    const { entries, lanes: taken } = agent.picture;
+    const { entries, lanes: taken, reach } = agent.picture;
     const counts = countStates(entries.values());
     for (const state of containerStates) containers.set({ state }, counts.get(state) ?? 0);
     for (const lane of lanes) inFlight.set({ lane }, taken.inFlight()[lane]);
+    for (const [of, { inUse, resting }] of Object.entries(reach.counts(monotonicMs()))) {
+      reached.set({ of, use: "in_use" }, inUse);
+      reached.set({ of, use: "resting" }, resting);
+    }
   };
   return {
     acted: (action, outcome, took) => {

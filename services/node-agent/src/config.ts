@@ -1,7 +1,7 @@
 import { NodeName } from "@eru/events";
 import { serviceConfig } from "@eru/service";
 import { z } from "zod";
-import type { PortRange } from "./domain/host-ports.ts";
+import type { Addressing } from "./domain/endpoints.ts";
 
 /** What the node-agent reads from its environment. */
 export const nodeAgentConfig = {
@@ -28,12 +28,23 @@ export const nodeAgentConfig = {
       ([first, last]) => first >= 1 && first <= last && last <= 65_535,
       "the first not above the last, both within 1 to 65535",
     ),
-  /** Seconds in which a port that served a workload is given to no other one, once that is gone. */
-  ERU_AGENT_PORT_QUARANTINE_S: z.coerce.number().int().min(0).max(86_400).default(300),
-  /** The engine's network that containers are put on; empty: Docker's own bridge. It needs a subnet to keep addresses. */
+  /** Seconds in which a port or an address that served a workload is given to no other one, once that is gone. */
+  ERU_AGENT_QUARANTINE_S: z.coerce.number().int().min(0).max(86_400).default(300),
+  /** The engine's network that containers are put on; made when it is absent. */
   ERU_AGENT_NETWORK: z
     .string()
-    .regex(/^([A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$/, "the name of a network of the engine")
+    .regex(
+      /^([A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$/,
+      "the name of a network of the engine, or bridge for Docker's own",
+    )
+    .default(""),
+  /** The addresses of that network, if the agent makes it; empty: Docker chooses. */
+  ERU_AGENT_SUBNET: z
+    .string()
+    .refine(
+      (text) => text === "" || (z.cidrv4().safeParse(text).success && /\/([89]|[12]\d|30)$/.test(text)),
+      "an IPv4 subnet of 2 to 24 bits for addresses, as 10.1.7.0/24",
+    )
     .default(""),
   /** Directories of the machine that workloads may mount, with commas; none: no path of the machine. */
   ERU_AGENT_MOUNTS: z
@@ -45,11 +56,35 @@ export const nodeAgentConfig = {
   ERU_AGENT_ACTIONS_MAX: z.coerce.number().int().min(1).max(64).default(16),
 } as const;
 
-/** The ports that an agent gives to workloads. */
-export const portRange = ({
-  ERU_AGENT_PORTS: [first, last],
-  ERU_AGENT_PORT_QUARANTINE_S: seconds,
-}: {
+type Where = {
+  ERU_NODE_ADDRESS: string;
+  ERU_AGENT_ADVERTISE: Addressing["advertise"];
   ERU_AGENT_PORTS: [number, number];
-  ERU_AGENT_PORT_QUARANTINE_S: number;
-}): PortRange => ({ first, last, quarantineMs: seconds * 1_000 });
+  ERU_AGENT_QUARANTINE_S: number;
+  ERU_AGENT_NETWORK: string;
+  ERU_AGENT_SUBNET: string;
+  ERU_AGENT_MOUNTS: string[];
+};
+
+/** How others reach the containers of the node. */
+export function addressingOf(config: Where): Addressing {
+  const [first, last] = config.ERU_AGENT_PORTS;
+  const quarantineMs = config.ERU_AGENT_QUARANTINE_S * 1_000;
+  const network = networkOf(config);
+  return {
+    advertise: config.ERU_AGENT_ADVERTISE,
+    address: config.ERU_NODE_ADDRESS,
+    ports: { first, last, quarantineMs },
+    quarantineMs,
+    ...(network !== undefined && { network }),
+    ...(config.ERU_AGENT_SUBNET !== "" && { subnet: config.ERU_AGENT_SUBNET }),
+    mountable: config.ERU_AGENT_MOUNTS,
+  };
+}
+
+/** Undefined: Docker's own bridge, which suffices where containers are reached by ports of the machine. */
+function networkOf({ ERU_AGENT_NETWORK: name, ERU_AGENT_ADVERTISE: advertise }: Where): string | undefined {
+  if (name === "bridge") return undefined;
+  if (name !== "") return name;
+  return advertise === "container" ? "eru" : undefined;
+}

@@ -1,5 +1,6 @@
 import type Docker from "dockerode";
 import type { Bounds, Container, ContainerState, PortMapping } from "./domain/container.ts";
+import type { ContainerSpec } from "./domain/container-spec.ts";
 
 /** What the engine calls a container that was never started. */
 const neverStarted = /^0001-/;
@@ -22,6 +23,9 @@ export function toContainer(inspected: Docker.ContainerInspectInfo): Container {
   const address = Object.values(network.Networks ?? {})
     .map((one) => one.IPAddress)
     .find((ip) => ip !== undefined && ip !== "");
+  const fixedAddress = Object.values(network.Networks ?? {})
+    .map((one) => (one.IPAMConfig as { IPv4Address?: string } | null)?.IPv4Address)
+    .find((ip) => ip !== undefined && ip !== "");
   return {
     id: inspected.Id,
     name: inspected.Name.replace(/^\//, ""),
@@ -32,6 +36,7 @@ export function toContainer(inspected: Docker.ContainerInspectInfo): Container {
     // The flag is also set when only a child was killed and the process itself ended well.
     outOfMemory: ended && engineState.OOMKilled && engineState.ExitCode !== 0,
     ...(address !== undefined && { address }),
+    ...(fixedAddress !== undefined && { fixedAddress }),
     ports: mappings(network.Ports ?? {}),
     bound: mappings((host?.PortBindings ?? {}) as typeof network.Ports),
     ...(host && { cpus: host.CpusetCpus ?? "", bounds: boundsOf(host) }),
@@ -53,3 +58,9 @@ const boundsOf = (host: Docker.ContainerInspectInfo["HostConfig"]): Bounds => ({
   MemorySwap: host.MemorySwap ?? 0,
   MemoryReservation: host.MemoryReservation ?? 0,
 });
+
+/** The address that the container is told to have. */
+export function fixedIn({ NetworkingConfig: config }: ContainerSpec): Pick<Container, "fixedAddress"> {
+  const [fixed] = Object.values(config?.EndpointsConfig ?? {});
+  return fixed ? { fixedAddress: fixed.IPAMConfig.IPv4Address } : {};
+}

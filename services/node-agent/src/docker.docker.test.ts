@@ -214,7 +214,7 @@ test("a port of the node that is taken is told, and the one that the agent chose
   const second = await engine.create(chosen(20_001));
   expect(second).toMatchObject({ bound });
   const start = { do: "start", workload: "shop-web-abc123-1", containerId: second.id, fresh: true } as const;
-  expect(await act(engine, start)).toMatchObject({ is: "ports_taken" });
+  expect(await act(engine, start)).toMatchObject({ is: "taken_elsewhere" });
   expect(await engine.inspect(second.id)).toBeUndefined();
   const { fresh: _, ...again } = start;
   const third = await engine.create(chosen(20_001));
@@ -224,7 +224,7 @@ test("a port of the node that is taken is told, and the one that the agent chose
   await engine.start(program.id);
   await eventually(async () => expect((await fetch(`http://${node.address}:20002/`)).status).toBe(200));
   const fourth = await engine.create(chosen(20_002));
-  expect(await act(engine, { ...start, containerId: fourth.id })).toMatchObject({ is: "ports_taken" });
+  expect(await act(engine, { ...start, containerId: fourth.id })).toMatchObject({ is: "taken_elsewhere" });
 });
 
 test("on the host's network a container has no address of its own", async () => {

@@ -1,8 +1,11 @@
 import type { Readable } from "node:stream";
 import Docker from "dockerode";
-import { mappings, toContainer } from "./docker-container.ts";
+import type { DockerEvent, Engine5 } from "./docker-api.ts";
+import { fixedIn, mappings, toContainer } from "./docker-container.ts";
 import { copyBetween, NoProgressError, TooMuchError } from "./docker-copy.ts";
 import { runExec } from "./docker-exec.ts";
+import { inspectedNetwork, newNetwork } from "./docker-network.ts";
+import type { EngineNetwork } from "./domain/addresses.ts";
 import { type Container, label } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
 import {
@@ -73,6 +76,41 @@ export class DockerEngine implements Engine {
     );
     const { ServerVersion: version, NCPU: cpus, MemTotal: memoryBytes } = facts;
     return { version, cpus, memoryBytes, ...(await machineLayout(cpus)) };
+  }
+
+  async network(name: string, subnet?: string): Promise<EngineNetwork> {
+    try {
+      return await this.#lookAtNetwork(name);
+    } catch (error) {
+      if (status(error) !== 404) throw error;
+    }
+    await this.#makeNetwork(name, subnet ?? (await this.#freeSubnet(`${name}-probe`)));
+    return await this.#lookAtNetwork(name);
+  }
+
+  /** Docker gives chosen addresses only on a network whose subnet it was told: one of its own choice is found first. */
+  async #freeSubnet(probe: string): Promise<string | undefined> {
+    const id = await this.#makeNetwork(probe, undefined);
+    const { subnet } = await this.#lookAtNetwork(id);
+    await this.#step("remove a network", this.#timesMs.look, (abortSignal) =>
+      this.#docker.getNetwork(id).remove({ abortSignal }),
+    );
+    return subnet;
+  }
+
+  async #lookAtNetwork(ref: string): Promise<EngineNetwork> {
+    return inspectedNetwork(
+      await this.#call("inspect a network", this.#timesMs.look, (abortSignal) =>
+        this.#docker.getNetwork(ref).inspect({ abortSignal }),
+      ),
+    );
+  }
+
+  async #makeNetwork(name: string, subnet: string | undefined): Promise<string> {
+    const made = await this.#call("make a network", this.#timesMs.create, (abortSignal) =>
+      this.#docker.createNetwork({ ...newNetwork(name, this.#ours, subnet), abortSignal }),
+    );
+    return made.id;
   }
 
   async list(): Promise<readonly Container[]> {
@@ -168,6 +206,7 @@ export class DockerEngine implements Engine {
         state: "created",
         outOfMemory: false,
         ports: [],
+        ...fixedIn(spec),
         bound: mappings(spec.HostConfig.PortBindings),
       };
     } catch (error) {
@@ -354,12 +393,3 @@ const mibOf = (bytes: number): number => Math.ceil(bytes / (1024 * 1024));
 
 const belowUse = (usedBytes: number, bytes: number): string =>
   `it uses ${mibOf(usedBytes)} MiB of memory now and would be ended at ${mibOf(bytes)} MiB: give it more, or restart it first`;
-
-type Abortable = { abortSignal: AbortSignal };
-/** What dockerode 5 takes and its published types do not know yet. */
-type Engine5 = Omit<Docker, "ping" | "info" | "getEvents"> & {
-  ping(options: Abortable): Promise<unknown>;
-  info(options: Abortable): Promise<{ ServerVersion: string; NCPU: number; MemTotal: number }>;
-  getEvents(options: Abortable & { filters: Record<string, string[]> }): Promise<Readable>;
-};
-type DockerEvent = { Actor?: { ID?: string; Attributes?: Record<string, string> } };

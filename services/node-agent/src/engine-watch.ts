@@ -1,7 +1,8 @@
 import { AppError, type NodeResources, piecesPerCore } from "@eru/events";
 import { backOffMs, type Logger, pause } from "@eru/service";
 import type { Agent } from "./domain/agent.ts";
-import type { Engine, EngineEvent, EngineFacts } from "./engine.ts";
+import type { Addressing } from "./domain/endpoints.ts";
+import { type Engine, type EngineEvent, type EngineFacts, EngineRefusedError } from "./engine.ts";
 
 /** An engine that hangs is noticed within this and the ping's own limit. */
 const pingEveryMs = 2_000;
@@ -19,6 +20,7 @@ export type WatchDeps = {
   engine: Engine;
   agent: Agent;
   agentVersion: string;
+  addressing: Addressing;
   logger: Logger;
   /** The agent has learned something. */
   learned: () => void;
@@ -82,12 +84,32 @@ function bookable({ cpus, memoryBytes, cores, numa }: Omit<EngineFacts, "version
   };
 }
 
-async function look({ engine, agent, learned }: WatchDeps, signal: AbortSignal): Promise<void> {
+async function look(deps: WatchDeps, signal: AbortSignal): Promise<void> {
+  const { engine, agent, learned } = deps;
+  await lookAtNetwork(deps);
   const begun = agent.beginLook();
   const containers = await engine.list();
   if (signal.aborted) return; // The connection it was asked on is given up.
   agent.listed(begun, containers);
   learned();
+}
+
+/** Containers cannot be made without their network; those that are there go on. */
+async function lookAtNetwork({
+  engine,
+  agent,
+  addressing: { network, subnet },
+  logger,
+}: WatchDeps): Promise<void> {
+  if (network === undefined) return;
+  try {
+    agent.network(await engine.network(network, subnet));
+  } catch (error) {
+    if (!(error instanceof EngineRefusedError)) throw error;
+    const fault = `the network ${network} for containers cannot be had: ${error.message}; free its addresses, name others in ERU_AGENT_SUBNET, or another network in ERU_AGENT_NETWORK`;
+    agent.network({ error: fault });
+    logger.warn(fault);
+  }
 }
 
 async function hear(events: AsyncIterable<EngineEvent>, { agent, learned }: WatchDeps): Promise<void> {

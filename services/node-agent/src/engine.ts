@@ -1,4 +1,5 @@
 import { AppError } from "@eru/events";
+import type { EngineNetwork } from "./domain/addresses.ts";
 import type { Container } from "./domain/container.ts";
 import type { ContainerSpec } from "./domain/container-spec.ts";
 import type { Amounts } from "./domain/realloc.ts";
@@ -60,6 +61,8 @@ export interface Engine {
   /** Answers as soon as the engine does. */
   ping(): Promise<void>;
   facts(): Promise<EngineFacts>;
+  /** The network of this name as it is; made when there is none, with this subnet or one that the engine chooses. */
+  network(name: string, subnet?: string): Promise<EngineNetwork>;
   /** Every container that carries this node's label, also stopped ones. */
   list(): Promise<readonly Container[]>;
   /** The names of all others, which are none of Eru's business. */

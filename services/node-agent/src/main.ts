@@ -2,7 +2,7 @@ import { connectBroker } from "@eru/log";
 import { createHttp, createLog, createMetrics, listen, readConfig, runMain } from "@eru/service";
 import { ulid } from "ulid";
 import self from "../package.json" with { type: "json" };
-import { nodeAgentConfig, portRange } from "./config.ts";
+import { addressingOf, nodeAgentConfig } from "./config.ts";
 import { DockerEngine } from "./docker.ts";
 import { NodeAgent } from "./node-agent.ts";
 import { probe } from "./probe.ts";
@@ -25,13 +25,7 @@ await runMain(name, async (signal) => {
     const agent = new NodeAgent({
       settings: {
         node: config.ERU_NODE,
-        addressing: {
-          advertise: config.ERU_AGENT_ADVERTISE,
-          address: config.ERU_NODE_ADDRESS,
-          ports: portRange(config),
-          ...(config.ERU_AGENT_NETWORK !== "" && { network: config.ERU_AGENT_NETWORK }),
-          mountable: config.ERU_AGENT_MOUNTS,
-        },
+        addressing: addressingOf(config),
         actionsMax: config.ERU_AGENT_ACTIONS_MAX,
         agentVersion: self.version,
       },

@@ -11,6 +11,7 @@ import { summary } from "../test/drive.ts";
 import { eventually, giveOrders, type RunningAgent, reported, runAgent } from "../test/loop.ts";
 import { assigned, type OrderParts, stopAssigned } from "../test/orders.ts";
 import { DockerEngine } from "./docker.ts";
+import type { Addressing } from "./domain/endpoints.ts";
 
 // The agent on a real engine without live-restore: the engine ends its containers when it comes back after a crash.
 const workload = "shop-web-abc123-1";
@@ -43,8 +44,12 @@ afterEach(async () => {
 
 const docker = async (...args: string[]) =>
   (await node.run(["docker", "-H", `unix://${node.socket}`, ...args])).stdout.trim();
-const begin = () => {
-  agent = runAgent({ broker, engine, addressing: { advertise: "container", address: node.address } });
+const begin = (reach: Partial<Addressing> = {}) => {
+  agent = runAgent({
+    broker,
+    engine,
+    addressing: { advertise: "container", address: node.address, ...reach },
+  });
 };
 const facts = async (of: Broker = broker) =>
   (await reported(of)).map(summary).filter((fact) => fact !== "NodeObserved");
@@ -70,26 +75,17 @@ test("a workload becomes healthy, answers where its facts say, and stops with it
   expect(await docker("ps", "-aq")).toBe("");
 });
 
-test("another container takes a workload's place with its address and files; one that cannot gives it back", async () => {
-  await docker("network", "create", "--subnet", "10.99.7.0/24", "own");
-  const addressing = { advertise: "container", address: node.address, network: "own" } as const;
-  agent = runAgent({ broker, engine, addressing });
-  // That network leads nowhere but to its own machine, so the container is asked from inside.
-  const inside = { tcpPorts: [], command: ["/hello", "check"], intervalMs: 200 };
-  await order({ healthcheck: inside });
+test("another container takes over address and files, one that cannot gives them back, and then the address rests", async () => {
+  const network = { network: "eru", subnet: "10.77.101.128/25", quarantineMs: 300_000 };
+  begin(network);
+  await order();
   await factsAre(running);
-  const address = await url();
-  expect(address).toContain("//10.99.7.");
-  const copy = [{ from: "/hello", to: "/var/old/hello" }];
-  await order({ healthcheck: inside, generation: 2, takesOver: { network: true, copy } });
+  expect(await url()).toBe("http://10.77.101.130:8080/");
+  await order({ generation: 2, takesOver: { network: true, copy: [{ from: "/hello", to: "/old/hello" }] } });
   const second = [...running, "g2 created", "g2 started #1", "g2 healthy #1"];
   await factsAre(second);
-  expect(await url()).toBe(address);
-  expect(await docker("cp", `eru-${workload}-g2:/var/old/hello`, "-")).toContain("hello");
-  const kept = (await engine.list()).map(({ id }) => id);
-  expect(kept).toHaveLength(1);
-  const missing = [{ from: "/none", to: "/none" }];
-  await order({ healthcheck: inside, generation: 3, takesOver: { network: true, copy: missing } });
+  expect(await docker("cp", `eru-${workload}-g2:/old/hello`, "-")).toContain("hello");
+  await order({ generation: 3, takesOver: { network: true, copy: [{ from: "/none", to: "/none" }] } });
   await factsAre([
     ...second,
     "g3 created",
@@ -98,17 +94,20 @@ test("another container takes a workload's place with its address and files; one
     "g3 started #2",
     "g3 healthy #2",
   ]);
-  expect(await url()).toBe(address);
-  await eventually(async () => expect((await engine.list()).map(({ id }) => id)).toEqual(kept));
+  expect(await url()).toBe("http://10.77.101.130:8080/");
+  await eventually(async () => expect(await docker("ps", "-aq")).not.toContain("\n"));
+  await giveOrders(broker, stopAssigned(workload, 4, 5));
+  await eventually(async () => expect((await facts()).at(-1)).toBe("g4 removed 0"));
+  await agent?.stop();
+  begin(network);
+  await order({ workload: "shop-web-abc123-2" });
+  await eventually(async () => expect(await url()).toBe("http://10.77.101.131:8080/"));
 });
 
 test("ports of the node are passed over when taken, inherited at once, and rest after their container", async () => {
   const ports = { first: 20_100, last: 20_102, quarantineMs: 300_000 };
-  const on = () => {
-    agent = runAgent({ broker, engine, addressing: { advertise: "node", address: node.address, ports } });
-  };
   await docker("run", "-d", "--name", "foreign", "-p", "20100:8080", "hello:1");
-  on();
+  begin({ advertise: "node", ports });
   await order();
   await factsAre(["g1 created", ...running]);
   expect((await ask("/healthz")).status).toBe(200);
@@ -118,7 +117,7 @@ test("ports of the node are passed over when taken, inherited at once, and rest 
   await giveOrders(broker, stopAssigned(workload, 3, 5));
   await eventually(async () => expect((await facts()).at(-1)).toBe("g3 removed 0"));
   await agent?.stop();
-  on();
+  begin({ advertise: "node", ports });
   await order({ workload: "shop-web-abc123-2" });
   await eventually(async () => expect((await facts()).at(-1)).toBe("g1 healthy #1"));
   expect(await url()).toBe(`http://${node.address}:20102/`);
@@ -343,6 +342,7 @@ describe("as a process", () => {
         ERU_NODE: "n1",
         ERU_NODE_ADDRESS: node.address,
         ERU_DOCKER_SOCKET: node.socket,
+        ERU_AGENT_SUBNET: "10.77.101.128/25",
         ...environment,
       },
       stdio: ["ignore", "pipe", "pipe"],

@@ -60,7 +60,10 @@ export class NodeAgent {
   constructor(deps: NodeAgentDeps) {
     this.#deps = deps;
     this.#agent = new Agent(deps.settings);
-    this.#measure = agentMetrics(deps.metrics, this.#agent, () => this.#outbox?.size() ?? 0);
+    this.#measure = agentMetrics(deps.metrics, this.#agent, {
+      factsWaiting: () => this.#outbox?.size() ?? 0,
+      monotonicMs: deps.edge.monotonicMs,
+    });
   }
 
   /** Why the node cannot do its work now; undefined when it can. */
@@ -95,7 +98,8 @@ export class NodeAgent {
       ...{ node: settings.node, live: broker.live, engine, agent: this.#agent },
       orderSeq: () => this.#orderSeq,
     };
-    const watch = { engine, agent: this.#agent, agentVersion: settings.agentVersion, logger: log, learned };
+    const { addressing, agentVersion } = settings;
+    const watch = { engine, agent: this.#agent, agentVersion, addressing, logger: log, learned };
     await together(signal, [
       () => outbox.run(),
       (ended) => this.#follow(ended),
@@ -167,12 +171,13 @@ export class NodeAgent {
 
   /** Carries out what the agent decides, and tells it what became of it. */
   async #work(outbox: Outbox, signal: AbortSignal): Promise<void> {
-    const { edge } = this.#deps;
+    const { edge, log } = this.#deps;
     try {
       while (!signal.aborted && !this.#fault) {
         const nowMs = edge.monotonicMs();
-        const { facts, actions, probes, wakeAtMs } = this.#agent.next(nowMs);
+        const { facts, actions, probes, words, wakeAtMs } = this.#agent.next(nowMs);
         outbox.push(facts);
+        for (const word of words) log.warn(word);
         for (const action of actions) this.#track(this.#act(action));
         for (const probe of probes) this.#track(this.#probe(probe));
         const limitMs = wakeAtMs === undefined ? undefined : wakeAtMs - nowMs;

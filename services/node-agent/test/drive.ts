@@ -16,10 +16,12 @@ export class Drive {
   /** Every fact with the time it was made: the node's history. */
   readonly history: { fact: FactEvent; atMs: number }[] = [];
   readonly orders: AssignmentEvent[] = [];
+  /** What people should hear of. */
+  readonly words: string[] = [];
   readonly #addressing: Addressing;
   nowMs = 1_000_000;
   agent: Agent;
-  work: Work = { actions: [], probes: [], facts: [], wakeAtMs: undefined };
+  work: Work = { actions: [], probes: [], facts: [], words: [], wakeAtMs: undefined };
   /** How workloads answer probes. */
   probe: (probe: Probe) => ProbeResult = () => ({ ok: true });
 
@@ -59,6 +61,8 @@ export class Drive {
   /** Caught up with the orders, connected to the engine. */
   async begin(): Promise<this> {
     this.agent.caughtUp();
+    const { network } = this.#addressing;
+    if (network !== undefined) this.agent.network(await this.engine.network(network));
     await this.look();
     return this;
   }
@@ -73,6 +77,7 @@ export class Drive {
   async settle(): Promise<this> {
     for (let step = 0; step < stepsMax; step++) {
       const work = this.agent.next(this.nowMs);
+      this.words.push(...work.words);
       for (const { fact } of work.facts) this.history.push({ fact, atMs: this.nowMs });
       if (work.actions.length + work.probes.length === 0) {
         this.work = work;

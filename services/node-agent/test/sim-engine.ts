@@ -1,4 +1,5 @@
-import { type Container, label, type PortMapping } from "../src/domain/container.ts";
+import type { EngineNetwork } from "../src/domain/addresses.ts";
+import { type Container, label } from "../src/domain/container.ts";
 import type { ContainerSpec } from "../src/domain/container-spec.ts";
 import type { Amounts } from "../src/domain/realloc.ts";
 import {
@@ -74,6 +75,10 @@ export class SimEngine implements Engine {
   readonly files = new Map<string, number>();
   /** Ports of the machine that something else has. */
   readonly takenPorts = new Set<number>();
+  /** Addresses of the containers' network that something else has. */
+  readonly takenAddresses = new Set<string>();
+  /** Of the containers' network; without one it gives addresses as it likes. */
+  subnet: Pick<EngineNetwork, "subnet" | "gateway" | "taken"> = {};
   /** Memory that a running container uses. */
   usedBytes: (container: Container) => number = () => 0;
   /** Awaited before each step: a test can hold an answer back. */
@@ -97,6 +102,11 @@ export class SimEngine implements Engine {
     this.#reach();
     const cores = Array.from({ length: this.cpus }, (_, core) => String(core));
     return { version: this.version, cpus: this.cpus, memoryBytes: this.memoryBytes, cores, numa: [] };
+  }
+
+  async network(name: string): Promise<EngineNetwork> {
+    this.#reach();
+    return { name, ...this.subnet };
   }
 
   async list(): Promise<readonly Container[]> {
@@ -131,8 +141,7 @@ export class SimEngine implements Engine {
     if (there && there.labels[label.spec] !== spec.Labels[label.spec])
       throw new EngineRefusedError(`the container name "/${spec.name}" is already in use by ${there.id}`);
     const cpus = spec.HostConfig.CpusetCpus ?? "";
-    const made =
-      there ?? this.#put({ name: spec.name, labels: { ...spec.Labels }, cpus, bound: boundIn(spec) });
+    const made = there ?? this.#put({ name: spec.name, labels: { ...spec.Labels }, cpus, ...askedIn(spec) });
     if (!there) this.#bound(made, spec.HostConfig);
     this.#answer("create");
     return this.#find(made.id) ?? made;
@@ -156,6 +165,8 @@ export class SimEngine implements Engine {
     const taken = container?.bound?.find(({ hostPort }) => this.takenPorts.has(hostPort));
     if (taken)
       throw new EngineRefusedError(`Bind for 0.0.0.0:${taken.hostPort} failed: port is already allocated`);
+    if (this.takenAddresses.has(container?.fixedAddress ?? ""))
+      throw new EngineRefusedError("Address already in use");
     if (container && container.state !== "running") this.#run(container);
     this.#answer("start");
   }
@@ -319,35 +330,17 @@ export class SimEngine implements Engine {
     return this.#containers.get(ref) ?? this.#containers.values().find((one) => one.name === ref);
   }
 
-  #put({
-    name,
-    labels,
-    cpus = "",
-    bound = [],
-  }: {
-    name: string;
-    labels: Record<string, string>;
-    cpus?: string;
-    bound?: PortMapping[];
-  }): Container {
+  #put(asked: Pick<Container, "name" | "labels" | "cpus" | "bound" | "fixedAddress">): Container {
     const id = `c${++this.#ids}`;
-    const container: Container = {
-      id,
-      name,
-      labels,
-      state: "created",
-      outOfMemory: false,
-      ports: [],
-      bound,
-      cpus,
-    };
+    const fixed = { id, state: "created", outOfMemory: false, ports: [] } as const;
+    const container: Container = { cpus: "", bound: [], ...asked, ...fixed };
     this.#replace(container);
     return container;
   }
 
   #run(container: Container): Container {
     const { exitCode: _exitCode, ...rest } = container;
-    const address = `10.0.0.${(this.#addresses++ % 250) + 2}`;
+    const address = container.fixedAddress ?? `10.0.0.${(this.#addresses++ % 250) + 2}`;
     // Two starts never bear the same time, as on a real clock; the step is too small to be ahead of it.
     this.#lastStartMs = Math.max(this.#now(), this.#lastStartMs + 0.001);
     const running: Container = {
@@ -379,9 +372,12 @@ export class SimEngine implements Engine {
   }
 }
 
-const boundIn = ({ HostConfig: { PortBindings } }: ContainerSpec): PortMapping[] =>
-  Object.entries(PortBindings).flatMap(([port, [first]]) =>
-    Number(first?.HostPort) > 0
-      ? [{ port: Number.parseInt(port, 10), hostPort: Number(first?.HostPort) }]
-      : [],
-  );
+/** Ports and address that the engine is told. */
+function askedIn({ HostConfig, NetworkingConfig }: ContainerSpec): Pick<Container, "bound" | "fixedAddress"> {
+  const bound = Object.entries(HostConfig.PortBindings).flatMap(([port, [first]]) => {
+    const hostPort = Number(first?.HostPort);
+    return hostPort > 0 ? [{ port: Number.parseInt(port, 10), hostPort }] : [];
+  });
+  const [fixed] = Object.values(NetworkingConfig?.EndpointsConfig ?? {});
+  return { bound, ...(fixed && { fixedAddress: fixed.IPAMConfig.IPv4Address }) };
+}

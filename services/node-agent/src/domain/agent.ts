@@ -1,11 +1,12 @@
 import type { AssignmentEvent, Cause, CommandResult, FactEvent } from "@eru/events";
+import type { EngineNetwork } from "./addresses.ts";
 import { type Container, type OwnContainer, own } from "./container.ts";
-import { newest, order } from "./desired.ts";
+import { order, takeOrder } from "./desired.ts";
+import { discard } from "./discard.ts";
 import type { Addressing } from "./endpoints.ts";
 import { type Entry, isOver, lookRefs, newEntry, seeAll, takeDone, withOne } from "./entry.ts";
 import type { ProbeResult } from "./health.ts";
 import type { HookAction } from "./hooks.ts";
-import { discard, type HostPorts, hostPortsFor } from "./host-ports.ts";
 import {
   evolve,
   evolveNode,
@@ -14,11 +15,11 @@ import {
   type KnownNode,
   type NodeFact,
   unknownNode,
-  type WorkloadFact,
 } from "./known.ts";
 import { Lanes, laneLimits } from "./lanes.ts";
 import type { Picture } from "./picture.ts";
-import { countProbe, dueProbe, type Probe, postponeProbe, sooner, watchHealth } from "./probing.ts";
+import { countProbe, dueProbe, type Probe, postponeProbe, sooner, turnFact, watchHealth } from "./probing.ts";
+import { Reach } from "./reach.ts";
 import {
   answer,
   dueRealloc,
@@ -39,7 +40,7 @@ import {
 } from "./reconcile.ts";
 import { record } from "./record.ts";
 import { SharedCores } from "./shared-cores.ts";
-import { beStuck, holdStop } from "./stuck.ts";
+import { beStuck, type Clearing, holdStop } from "./stuck.ts";
 import { beginAnew, sourceOf } from "./take-over.ts";
 import { tidiesLater } from "./tidy.ts";
 import { type Machine, type Outcome, type Report, sameMachine, type Work } from "./work.ts";
@@ -63,7 +64,7 @@ export class Agent {
   readonly #urgent = new Set<Entry>();
   readonly #pulls = new Set<string>();
   readonly #shared = new SharedCores();
-  readonly #ports: HostPorts | undefined;
+  readonly #reach: Reach;
   #probing = 0;
   #ticks = 0;
   #facts: Report[] = [];
@@ -75,7 +76,7 @@ export class Agent {
   constructor(options: { node: string; addressing: Addressing; actionsMax?: number }) {
     this.#node = options.node;
     this.#addressing = options.addressing;
-    this.#ports = hostPortsFor(options.addressing);
+    this.#reach = new Reach(options.addressing);
     this.#lanes = new Lanes(options.actionsMax ?? laneLimits.run);
   }
 
@@ -86,7 +87,7 @@ export class Agent {
       const entry = this.#entry(fact.workload);
       entry.known = evolve(entry.known, fact, time);
       beginAnew(entry, fact);
-      this.#ports?.learn(fact, time.atMs);
+      this.#reach.learn(fact, time.atMs);
     } else this.#knownNode = evolveNode(this.#knownNode, fact);
   }
 
@@ -106,13 +107,7 @@ export class Agent {
     }
     if ((this.#over.get(event.workload) ?? 0) >= event.generation) return;
     const entry = this.#entry(event.workload);
-    const chosen = newest(entry.order, order(event, cause));
-    if (chosen === entry.order) return;
-    entry.order = chosen;
-    entry.image = "assumed";
-    // What nobody looked after is looked for before it is taken back.
-    if (chosen.kind === "run" && chosen.assigned.keep === "adopted") entry.blind = true;
-    this.#dirty.add(entry);
+    if (takeOrder(entry, order(event, cause))) this.#dirty.add(entry);
   }
 
   /** All orders up to the head of the log are known: from now on a container without one is unwanted. */
@@ -125,6 +120,11 @@ export class Agent {
     this.#shared.machine(resources);
     if (!sameMachine(this.#knownNode.observed, { resources, engine, agentVersion }))
       this.#reportNode({ type: "NodeObserved", node: this.#node, resources, engine, agentVersion });
+  }
+
+  /** The network for containers as the engine has it, or why it has none. */
+  network(found: EngineNetwork | { error: string }): void {
+    this.#reach.network(found);
   }
 
   /** The engine does not answer: until a full look nothing is said or done about containers. */
@@ -149,7 +149,7 @@ export class Agent {
       if (entry.busy || entry.touched > look) entry.lookAt ??= new Set();
       else {
         seeAll(entry, ours.get(entry.workload) ?? []);
-        this.#ports?.seen(entry);
+        this.#reach.seen(entry);
       }
       this.#dirty.add(entry);
     }
@@ -192,8 +192,8 @@ export class Agent {
         if (entry.image === "pulled") this.#failed(entry, "create", outcome.error, nowMs);
         entry.image = "missing";
         return;
-      case "ports_taken":
-        this.#ports?.free(entry.workload, nowMs);
+      case "taken_elsewhere":
+        this.#reach.free(entry.workload, nowMs);
         discard(entry, action, outcome.error, (fault) => this.#failed(entry, "start", fault, nowMs));
         return;
       case "refused":
@@ -218,11 +218,7 @@ export class Agent {
     const { known } = entry;
     if (!turn || !known) return;
     const { workload, attempt } = probe;
-    const of = { node: this.#node, workload, generation: known.generation, attempt };
-    const fact: WorkloadFact =
-      turn.to === "healthy"
-        ? { type: "ContainerHealthy", ...of }
-        : { type: "ContainerUnhealthy", ...of, reason: turn.reason };
+    const fact = turnFact(turn, { node: this.#node, workload, generation: known.generation, attempt });
     const after = evolve(known, fact, { atMs: nowMs, startedAtMs: 0 });
     this.#dirty.add(entry);
     this.#record(entry, { facts: [fact], known: after }, nowMs);
@@ -244,7 +240,13 @@ export class Agent {
         wakeAtMs = sooner(wakeAtMs, entry, nowMs);
       }
     }
-    const work: Work = { actions: this.#actions, probes, facts: this.#facts, wakeAtMs };
+    const work: Work = {
+      actions: this.#actions,
+      probes,
+      facts: this.#facts,
+      words: this.#reach.words(),
+      wakeAtMs,
+    };
     this.#actions = [];
     this.#facts = [];
     return work;
@@ -269,7 +271,8 @@ export class Agent {
 
   /** What it knows and does, to be looked at alone. */
   get picture(): Picture {
-    return { node: this.#node, addressing: this.#addressing, entries: this.#entries, lanes: this.#lanes };
+    const known = { entries: this.#entries, lanes: this.#lanes, reach: this.#reach };
+    return { node: this.#node, addressing: this.#addressing, ...known };
   }
 
   #step(entry: Entry, nowMs: number): void {
@@ -339,13 +342,8 @@ export class Agent {
   }
 
   /** Tried for ever, because its resources are booked until it is gone. Reported once per text. */
-  #stuck(
-    entry: Entry,
-    action: Extract<Action, { do: "look" | "update" | "stop" | "remove" }>,
-    error: string,
-    nowMs: number,
-  ): void {
-    const fact = beStuck(entry, { step: action.do === "look" ? "inspect" : action.do, error }, nowMs);
+  #stuck(entry: Entry, action: Clearing, error: string, nowMs: number): void {
+    const fact = beStuck(entry, action, error, nowMs);
     if (fact) this.#facts.push({ fact: { ...fact, node: this.#node }, cause: entry.order?.cause });
   }
 
@@ -357,7 +355,7 @@ export class Agent {
   }
 
   #record(entry: Entry, verdict: Verdict, nowMs: number): void {
-    for (const fact of verdict.facts) this.#ports?.learn(fact, nowMs);
+    for (const fact of verdict.facts) this.#reach.learn(fact, nowMs);
     this.#facts.push(...record(entry, verdict, nowMs));
   }
 
@@ -376,7 +374,7 @@ export class Agent {
     const stuckUntilMs = stuck?.at === "clear" ? stuck.untilMs : undefined;
     const fixed = { node: this.#node, addressing: this.#addressing, shared: this.#shared, stuckUntilMs };
     const seen = { known, containers, source: sourceOf(entry, this.#entries), image, exitCode, discarded };
-    return { ...fixed, ...seen, hostPorts: this.#ports, workload, order: orderNow(entry) };
+    return { ...fixed, ...seen, reach: this.#reach, workload, order: orderNow(entry) };
   }
 
   #own = (containers: readonly Container[]): OwnContainer[] =>
@@ -390,7 +388,7 @@ export class Agent {
 
   #forget(entry: Entry, nowMs: number): void {
     this.#entries.delete(entry.workload);
-    this.#ports?.free(entry.workload, nowMs);
+    this.#reach.free(entry.workload, nowMs);
     if (entry.order) this.#over.set(entry.workload, entry.order.generation);
   }
 }

@@ -37,13 +37,15 @@ type Surroundings = {
   network?: InheritedNetwork | undefined;
   /** One for each published port, where the agent chooses them. */
   hostPorts?: readonly number[] | undefined;
+  /** On the containers' network, where the agent chooses it. */
+  address?: string | undefined;
 };
 
 /** Lists every setting of the container, or says why there can be none. */
 export function containerSpec(
   assigned: Assigned,
   addressing: Addressing,
-  { sharedCores = [], network, hostPorts }: Surroundings = {},
+  { sharedCores = [], network, hostPorts, address }: Surroundings = {},
 ): { ok: true; spec: ContainerSpec } | { ok: false; error: string } {
   const { template, resources, workload, generation } = assigned;
   const { entrypoint } = template;
@@ -101,7 +103,10 @@ export function containerSpec(
       LogConfig: { Type: "json-file", Config: { ...logFiles } },
     },
   };
-  return { ok: true, spec: { ...spec, ...addressOn(assigned, addressing, network) } };
+  return {
+    ok: true,
+    spec: { ...spec, ...addressOn(assigned, addressing, network ? addressOf(network) : address) },
+  };
 }
 
 const inherited = (network: InheritedNetwork | undefined, port: number): number | undefined =>
@@ -119,8 +124,8 @@ function notInherited(
       ? undefined
       : "the ports of the old container are not known, because it does not run: start it first, or replace it without its network";
   if (network === undefined)
-    return `the address cannot be kept: Docker gives those of its own bridge as it likes. Start the agent of ${node} with ERU_AGENT_NETWORK, a network with a subnet, or replace it without its network`;
-  return of.address === undefined
+    return `the address cannot be kept: Docker gives those of its own bridge as it likes. Start the agent of ${node} with another ERU_AGENT_NETWORK than bridge, or replace it without its network`;
+  return addressOf(of) === undefined
     ? "the address of the old container is not known, because it does not run: start it first, or replace it without its network"
     : undefined;
 }
@@ -128,14 +133,15 @@ function notInherited(
 function addressOn(
   { template: { entrypoint } }: Assigned,
   { advertise, network: name }: Addressing,
-  network: InheritedNetwork | undefined,
+  address: string | undefined,
 ): Pick<ContainerSpec, "NetworkingConfig"> {
   if (advertise === "node" || entrypoint.network === "host") return {};
-  if (name === undefined || network?.address === undefined) return {};
-  return {
-    NetworkingConfig: { EndpointsConfig: { [name]: { IPAMConfig: { IPv4Address: network.address } } } },
-  };
+  if (name === undefined || address === undefined) return {};
+  return { NetworkingConfig: { EndpointsConfig: { [name]: { IPAMConfig: { IPv4Address: address } } } } };
 }
+
+const addressOf = ({ address, fixedAddress }: InheritedNetwork): string | undefined =>
+  fixedAddress ?? address;
 
 /** A mounted path may give away the machine, so its user says which may be: below these directories only. */
 const isMountable = (path: string, { mountable = [] }: Addressing): boolean =>

@@ -37,6 +37,8 @@ export type Container = {
   outOfMemory: boolean;
   /** Its own address; absent on the host's network and when it has none. */
   address?: string;
+  /** The one it was told to have, running or not. */
+  fixedAddress?: string;
   ports: readonly PortMapping[];
   /** What the engine was told about ports, running or not; absent: to choose, or nothing. */
   bound?: readonly PortMapping[];

@@ -32,5 +32,19 @@ export function order(event: WorkloadOrder, cause: Cause): Order {
 }
 
 /** Orders may come late, twice and out of order: the newest generation wins, the first of equals stays. */
-export const newest = (current: Order | undefined, incoming: Order): Order =>
+const newest = (current: Order | undefined, incoming: Order): Order =>
   current && current.generation >= incoming.generation ? current : incoming;
+
+/** What is remembered of one workload's orders. */
+type Ordered = { order: Order | undefined; image: "assumed" | "missing" | "pulled"; blind: boolean };
+
+/** Takes an order that is newer than the last one; false when it is not. */
+export function takeOrder(entry: Ordered, incoming: Order): boolean {
+  const chosen = newest(entry.order, incoming);
+  if (chosen === entry.order) return false;
+  entry.order = chosen;
+  entry.image = "assumed";
+  // What nobody looked after is looked for before it is taken back.
+  if (chosen.kind === "run" && chosen.assigned.keep === "adopted") entry.blind = true;
+  return true;
+}

@@ -11,6 +11,10 @@ export type Addressing = {
   address: string;
   /** The engine's network for containers that are not on the host's; absent: its own bridge. */
   network?: string;
+  /** Its addresses, if the agent makes it; absent: the engine chooses. */
+  subnet?: string;
+  /** How long an address of it that served a container is given to no other one. */
+  quarantineMs?: number;
   /** Ports of the machine for containers that are reached by one; absent: the engine chooses. */
   ports?: PortRange;
   /** Directories of the machine, with all below them, that workloads may mount; none when absent. */

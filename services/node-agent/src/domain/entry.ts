@@ -1,8 +1,8 @@
 import { containerName, type OwnContainer } from "./container.ts";
 import { type Loop, noLoop } from "./crash-loop.ts";
 import type { Order } from "./desired.ts";
+import type { Discarded } from "./discard.ts";
 import type { Health } from "./health.ts";
-import type { Discarded } from "./host-ports.ts";
 import { keptBy } from "./keep.ts";
 import type { Known } from "./known.ts";
 import type { Realloc } from "./realloc.ts";

@@ -4,6 +4,7 @@ import { type Entry, keptContainer } from "./entry.ts";
 import { afterProbe, beginHealth, type ProbeResult, type Turn } from "./health.ts";
 import { dueAfterStart } from "./hooks.ts";
 import { stopDue } from "./keep.ts";
+import type { WorkloadFact } from "./known.ts";
 
 /** A question to a running workload: is it healthy? */
 export type Probe = {
@@ -51,6 +52,15 @@ export function countProbe(entry: Entry, probe: Probe, result: ProbeResult, nowM
   entry.health = health;
   return turn;
 }
+
+/** A turn of health as a fact. */
+export const turnFact = (
+  turn: Turn,
+  of: { node: string; workload: string; generation: number; attempt: number },
+): WorkloadFact =>
+  turn.to === "healthy"
+    ? { type: "ContainerHealthy", ...of }
+    : { type: "ContainerUnhealthy", ...of, reason: turn.reason };
 
 /** No answer, or one that came while the engine was away: nothing is said about containers, ask again later. */
 export function postponeProbe(entry: Entry, probe: Probe, nowMs: number): void {

@@ -3,12 +3,13 @@ import type { OwnContainer } from "./container.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 import { provenAtMs } from "./crash-loop.ts";
 import type { Assigned, Order } from "./desired.ts";
+import type { Discarded } from "./discard.ts";
 import { type Addressing, endpoints } from "./endpoints.ts";
 import { dueAfterStart, dueBeforeStop, type HookAction } from "./hooks.ts";
-import type { Discarded, HostPorts } from "./host-ports.ts";
 import { carriedOn, keptBy, restartDue, stopDue } from "./keep.ts";
 import { evolve, type Known, retriesNow, startedAnew, unknown, up, type WorkloadFact } from "./known.ts";
 import { isUnheardOf, newContainer } from "./new-container.ts";
+import type { Reach } from "./reach.ts";
 import type { ReallocAction } from "./realloc.ts";
 import { adoptionDue, adoptionFact, releaseFact } from "./release.ts";
 import { retryAfterExit, retryAfterFailure } from "./restart.ts";
@@ -28,7 +29,7 @@ export type Action =
   | { do: "look"; workload: string; refs: readonly string[] }
   | { do: "pull"; image: string }
   | { do: "create"; workload: string; spec: ContainerSpec }
-  /** With files of another container, when it takes any over. `fresh`: never started, with ports the agent has chosen. */
+  /** With files of another container, when it takes any over. `fresh`: never started, where the agent has chosen. */
   | { do: "start"; workload: string; containerId: string; copy?: FilesToCopy; fresh?: true }
   | HookAction
   /** Gives a running container other cores. */
@@ -50,9 +51,9 @@ export type View = {
   containers: readonly OwnContainer[];
   /** The container of another workload that it takes files from. */
   source: OwnContainer | undefined;
-  /** Ports of the machine for a new container; undefined: the engine chooses. */
-  hostPorts: HostPorts | undefined;
-  /** A container that was taken away because something else has its ports: another one is made. */
+  /** Ports of the machine, or an address, for a new container. */
+  reach: Reach;
+  /** A container that was taken away because something else has its ports or address: another one is made. */
   discarded: Discarded | undefined;
   /** What the engine said about the image: nothing yet, that it is not there, or that it was pulled just now. */
   image: "assumed" | "missing" | "pulled";
@@ -164,7 +165,7 @@ function begin(
   predecessor: OwnContainer | undefined,
   report: Report,
 ): Next {
-  const { workload, source, addressing } = report.view;
+  const { workload, source, reach } = report.view;
   if (predecessor?.state === "running") return halt(assigned, predecessor, report);
   const copy = hadItsFiles(assigned, report.known)
     ? undefined
@@ -173,7 +174,7 @@ function begin(
     report.failed(assigned, "start", copy.error, "for good");
     return {};
   }
-  const fresh = isUnheardOf(assigned, kept, addressing) && { fresh: true as const };
+  const fresh = isUnheardOf(assigned, kept, reach) && { fresh: true as const };
   return { action: { do: "start", workload, containerId: kept.id, ...(copy && { copy }), ...fresh } };
 }
 

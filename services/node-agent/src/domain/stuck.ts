@@ -2,8 +2,11 @@ import { type CommandResult, commandFault } from "@eru/events";
 import type { Entry } from "./entry.ts";
 import type { HookAction } from "./hooks.ts";
 import type { WorkloadFact } from "./known.ts";
+import type { Action } from "./reconcile.ts";
 import { backOffMs } from "./restart.ts";
 
+/** A step that is tried until it is done. */
+export type Clearing = Extract<Action, { do: "look" | "update" | "stop" | "remove" }>;
 type Failed = Extract<WorkloadFact, { type: "ContainerFailed" }>;
 
 /**
@@ -12,9 +15,11 @@ type Failed = Extract<WorkloadFact, { type: "ContainerFailed" }>;
  */
 export function beStuck(
   entry: Entry,
-  { step, error }: { step: "inspect" | "update" | "stop" | "remove"; error: string },
+  { do: doing }: Clearing,
+  error: string,
   nowMs: number,
 ): Omit<Failed, "node"> | undefined {
+  const step = doing === "look" ? "inspect" : doing;
   const failures = (entry.stuck?.failures ?? 0) + 1;
   const retryInMs = backOffMs(failures - 1);
   const news = entry.stuck?.error !== error;

@@ -70,7 +70,7 @@ export function filesFor(
 }
 
 /** The network of another container, as a new one can get it. */
-export type InheritedNetwork = Pick<OwnContainer, "address" | "ports" | "bound">;
+export type InheritedNetwork = Pick<OwnContainer, "address" | "fixedAddress" | "ports" | "bound">;
 
 /** What is known of the network that the order wants again; undefined when it wants none. */
 export const networkFor = (

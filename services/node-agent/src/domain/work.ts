@@ -11,8 +11,8 @@ export type Outcome =
   /** Commands of a hook were run, as far as it goes; the container as it is now, when it is there. */
   | { is: "ran"; ran: readonly CommandResult[]; containers: readonly Container[] }
   | { is: "image_missing"; error: string }
-  /** Something else on the machine has the ports of a new container; it was removed. */
-  | { is: "ports_taken"; error: string }
+  /** Something else has the ports or the address of a new container; it was removed. */
+  | { is: "taken_elsewhere"; error: string }
   /** `final`: it would be refused again. */
   | { is: "refused"; error: string; final?: true }
   /** The engine did not answer: it may or may not have been done. */
@@ -24,6 +24,8 @@ export type Work = {
   probes: readonly Probe[];
   /** To be appended in this order. Without a cause a fact is nobody's doing. */
   facts: readonly Report[];
+  /** For people who look after the node, each once. */
+  words: readonly string[];
   wakeAtMs: number | undefined;
 };
 
