@@ -37,8 +37,9 @@ bench: ## how long commands, deployments and routing take, against plain calls i
 	@$(node) test/bench/commands.ts
 	@infra/rig/rig world $(node) test/bench/deploy.ts
 
-bench-placements: ## durable placements a second: 5,000 simulated nodes, 1,000 deployments of 100
-	@$(node) test/bench/durable.ts 5000 1000 100
+bench-placements: ## durable placements a second on 5,000 simulated nodes: a million while agents rest, 100,000 beside agents
+	@$(node) test/bench/durable.ts 5000 1000 1000 60000-120000 resting
+	@$(node) test/bench/durable.ts 5000 1000 100 60000-120000 working
 
 bench-scheduler: ## how fast and how well the scheduler plans, beside the figures of Eru, Nomad and Kubernetes
 	@$(node) test/bench/scheduler.ts

@@ -34,7 +34,9 @@ if (parts.includes("nomad"))
   show(
     "nomad",
     `Nomad's grid, placements a second; ${gridSource}; half: the lower of the two as a part of plain`,
-    nomadGrid(fullGrid, 3).map((cell) => ({
+    nomadGrid(fullGrid, 3, ({ nodes, racks, workloads }, done, all) =>
+      console.error(`${done} of ${all}: ${workloads} workloads on ${nodes} nodes in ${racks} racks`),
+    ).map((cell) => ({
       ...cell,
       ofPlain: Number((Math.min(cell.eligible, cell.spread) / cell.plain).toFixed(2)),
     })),

@@ -28,7 +28,12 @@ export const fullGrid = {
 };
 
 /** Places each job of the grid on an empty pod by whole passes, their decisions folded; the best of `rounds`. */
-export function nomadGrid(grid: typeof fullGrid, rounds: number): GridCell[] {
+export function nomadGrid(
+  grid: typeof fullGrid,
+  rounds: number,
+  tell: (cell: GridCell, done: number, all: number) => void = () => undefined,
+): GridCell[] {
+  const all = grid.nodes.length * grid.racks.length * grid.workloads.length;
   const cells: GridCell[] = [];
   for (const nodes of grid.nodes)
     for (const racks of grid.racks)
@@ -40,11 +45,13 @@ export function nomadGrid(grid: typeof fullGrid, rounds: number): GridCell[] {
         const plain = run({});
         const eligible = run(constraints);
         const spread = run({ ...constraints, spread: { label: "rack" } });
-        cells.push({
+        const cell = {
           ...{ nodes, racks, workloads },
           placed: Math.min(plain.placed, eligible.placed, spread.placed),
           ...{ plain: plain.rate, eligible: eligible.rate, spread: spread.rate },
-        });
+        };
+        cells.push(cell);
+        tell(cell, cells.length, all);
       }
   return cells;
 }
