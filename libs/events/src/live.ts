@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Reasons } from "./decision.ts";
 import { NodeFilter, Strategy, Template } from "./deployment.ts";
 import { ElbStage, ElbStatus, elbStatusListMax } from "./elb-status.ts";
-import { DeploymentId, ElbName, NodeName, PodName, ReleaseName } from "./names.ts";
+import { DeploymentId, ElbName, NodeName, PodName, ReleaseName, WorkloadId } from "./names.ts";
 import { Preemption } from "./preempt.ts";
 import { Resources } from "./resources.ts";
 import { DowntimeRisk, RolloutSettings } from "./rollout.ts";
@@ -69,7 +69,10 @@ export const PlanReply = z.strictObject({
 export type PlanReply = z.infer<typeof PlanReply>;
 
 /** What a saved plan rests on: a command that carries it is refused when the same dry run would answer otherwise. */
-export const PlanExpectation = PlanReply.pick({ atSeq: true, placed: true, waiting: true });
+export const PlanExpectation = PlanReply.pick({ atSeq: true, placed: true, waiting: true }).extend({
+  /** Workloads that would be displaced; absent: none. */
+  displaced: z.array(WorkloadId).optional(),
+});
 export type PlanExpectation = z.infer<typeof PlanExpectation>;
 
 /** A dry run of an upgrade, on the same subject: the upgrade as it would be requested. */

@@ -58,7 +58,9 @@ async function apply(cli: Cli, api: Api, saved: Saved, options: WaitOptions): Pr
     const body = { ...saved.request, expect: { atSeq, deploymentsTotal, deployments } };
     await requestDrain(cli, api, saved.drain, body, options);
   } else {
-    const { atSeq, placed, waiting } = saved.reply;
-    await request(cli, api, { ...saved.request, expect: { atSeq, placed, waiting } }, options);
+    const { atSeq, placed, waiting, preemption } = saved.reply;
+    const displaced = preemption?.places.flatMap(({ victims }) => victims.map(({ workload }) => workload));
+    const expect = { atSeq, placed, waiting, ...(displaced && { displaced }) };
+    await request(cli, api, { ...saved.request, expect }, options);
   }
 }

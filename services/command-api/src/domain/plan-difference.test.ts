@@ -86,3 +86,25 @@ test("a plan from beyond the end of the log is for another zone", () => {
     { what: "sequence", planned: 10, now: 9, because: expect.stringContaining("another zone") },
   ]);
 });
+
+test("others that would have to go are a difference, and the same ones are none", () => {
+  const victim = (workload: string) => ({
+    workload,
+    deployment: "shop-web-aaaaaa",
+    priority: 10,
+    placedSeq: 3,
+  });
+  const now: PlanReply = {
+    ...reply([], 1),
+    preemption: {
+      ...{ policy: "preempt-1", inputSeq: 9, priority: 80, wanted: 1, freeing: 0, runnersUp: [] },
+      places: [{ node: "n1", count: 1, victims: [victim("shop-web-aaaaaa-2"), victim("shop-web-aaaaaa-1")] }],
+      ...{ nodesTotal: 1, candidatesTotal: 1, examined: 1 },
+    },
+  };
+  const expected = { ...reply([], 1), displaced: ["shop-web-aaaaaa-1", "shop-web-aaaaaa-2"] };
+  expect(planDifference(expected, now)).toEqual([]);
+  expect(planDifference(reply([], 1), now)).toMatchObject([
+    { field: "expect.displaced", planned: "nobody", now: "shop-web-aaaaaa-1, shop-web-aaaaaa-2" },
+  ]);
+});

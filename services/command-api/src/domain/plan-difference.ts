@@ -22,7 +22,15 @@ export function planDifference(expected: PlanExpectation, now: PlanReply): PlanC
       what: (node) => node,
     }),
     ...numberOtherwise("waiting", "expect.waiting", expected.waiting, now.waiting, helpOf(now.reasons)),
+    ...displacedOtherwise(expected, now),
   ];
+}
+
+/** Others would have to go than the plan says. */
+function displacedOtherwise({ displaced = [] }: PlanExpectation, { preemption }: PlanReply): PlanChange[] {
+  const now = preemption?.places.flatMap(({ victims }) => victims.map(({ workload }) => workload)) ?? [];
+  const text = (workloads: readonly string[]): string => workloads.toSorted().join(", ") || "nobody";
+  return numberOtherwise("displaced", "expect.displaced", text(displaced), text(now));
 }
 
 /** A plan that was made further on than this log goes. */
