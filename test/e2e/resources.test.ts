@@ -95,6 +95,33 @@ test("a node that is made smaller than what runs there keeps it, and says what i
   await out(`remove ${id} --wait`);
 });
 
+test("an urgent deployment displaces others, says so before, and they come back when it has gone", async () => {
+  for (const node of ["n1", "n2"]) await out(`node set ${node} --cpu 1`);
+  const low = idOf(await out(`${deployHello} 4 --cpu 0.5 --priority 20 --wait`));
+  const urgent = `${deployHello} 1 --cpu 1 --priority 80 --preempt`;
+  const dry = await out(`${urgent} --dry-run`);
+  expect(dry).toContain(
+    "2 workloads of a priority below 80 would go, so that 1 of those that wait get their room",
+  );
+  const named = [...dry.matchAll(new RegExp(`${low}-\\d`, "g"))].map(([workload]) => workload);
+  const id = idOf(await out(`${urgent} --wait`));
+  const said = await out(`events --object deployment:${id} --type PreemptionDecided`);
+  expect(said).toContain(
+    `${id} (priority 80) displaces ${named[0]} (priority 20), ${named[1]} (priority 20) from n`,
+  );
+  expect(await out(`deployment show ${id}`)).toContain("80, may displace those of a lower one");
+  for (const one of [named[0] ?? "", `${id}-1`])
+    expect(await out(`why ${one}`)).toContain("(priority 80) displaces");
+  expect(await out(`why ${named[0]}`)).toContain(`(preempted by ${id})`);
+  await until("what was displaced waits", async () =>
+    (await out(`why ${low}`)).includes("2 wait, displaced by"),
+  );
+  await out(`remove ${id} --wait`);
+  await until("what was displaced is back", async () => /4 wanted, 4 placed/.test(await out(`why ${low}`)));
+  await out(`remove ${low} --wait`);
+  for (const node of ["n1", "n2"]) await out(`node set ${node} --unset cpu`);
+}, 60_000);
+
 test.each([
   ["deploy hello --pod demo --cpu 0 --memory 32M --bind", /cpu/],
   ["deploy hello --pod demo --cpu 1.305 --memory 32M --bind", /hundredths/],
