@@ -67,6 +67,30 @@ test("volumes are directories of their own, and reads of one disk are bounded to
   });
 });
 
+test("each bound of reads and writes reaches the engine under its own name, and 0 is none", () => {
+  const io = { readIops: 100, writeIops: 200, readBps: 1_048_576, writeBps: 2_097_152 };
+  const volumes = [
+    { to: "/a", sizeMib: 10, ...io },
+    { to: "/b", sizeMib: 10, readIops: 0, writeBps: 5 },
+  ];
+  const granted: Granted = {
+    volumes: [
+      { to: "/a", path: "/mnt/x", sizeMib: 10, device: "/dev/sdb" },
+      { to: "/b", path: "/mnt/y", sizeMib: 10, device: "/dev/sdc" },
+    ],
+  };
+  expect(told({ volumes }, granted)).toEqual({
+    Binds: ["/mnt/x/a-web-000000-1/a:/a:rw", "/mnt/y/a-web-000000-1/b:/b:rw"],
+    BlkioDeviceReadIOps: [{ Path: "/dev/sdb", Rate: 100 }],
+    BlkioDeviceWriteIOps: [{ Path: "/dev/sdb", Rate: 200 }],
+    BlkioDeviceReadBps: [{ Path: "/dev/sdb", Rate: 1_048_576 }],
+    BlkioDeviceWriteBps: [
+      { Path: "/dev/sdb", Rate: 2_097_152 },
+      { Path: "/dev/sdc", Rate: 5 },
+    ],
+  });
+});
+
 test("cards are asked for by their ids, and ports are opened at the node's address", () => {
   expect(told({ gpus: { a: 1, b: 1 } }, { gpus: { a: ["0"], b: ["GPU-1"] } })).toEqual({
     DeviceRequests: [{ DeviceIDs: ["0", "GPU-1"], Capabilities: [["gpu"]] }],

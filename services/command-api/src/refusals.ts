@@ -236,7 +236,7 @@ const rows: { readonly [C in Refusal["code"]]: Row<C> } = {
     field: "resources",
     value: () => undefined,
     say: ({ missing, release, entrypoint }) =>
-      `how much ${missing} each workload books is not said: name ${missing}, 0 to book none, or give entrypoint ${quoted(entrypoint)} a default under \`resources\` in the app.yaml of a release; ${quoted(release)} has none`,
+      `how much ${missing === "cpu" ? "cpu" : "memory"} each workload books is not said: name ${missing} (on the command line --${missing === "cpu" ? "cpu" : "memory"}), 0 to book none, or give entrypoint ${quoted(entrypoint)} a default under \`resources\` in the app.yaml of a release; ${quoted(release)} has none`,
   },
   resources_contradict: {
     status: 422,

@@ -51,17 +51,20 @@ test("an upgrade keeps what the deployment has", async () => {
 });
 
 test.each([
-  [undefined, "cpu"],
-  [{ cpu: 1 }, "memoryMib"],
-  [{ memoryMib: 64 }, "cpu"],
-])("with %j and no defaults it is said what is missing and where it can be named", async (named, missing) => {
-  const { status, body } = await deploy(named);
-  expect({ status, code: body["code"] }).toEqual({ status: 422, code: "resources_missing" });
-  expect(body["detail"]).toMatch(
-    new RegExp(`^how much ${missing} each workload books is not said.*app.yaml`),
-  );
-  expect(body["faults"]).toMatchObject([{ field: `resources.${missing}` }]);
-});
+  [undefined, "cpu", "cpu"],
+  [{ cpu: 1 }, "memoryMib", "memory"],
+  [{ memoryMib: 64 }, "cpu", "cpu"],
+])(
+  "with %j and no defaults it is said what is missing and where it can be named",
+  async (named, missing, word) => {
+    const { status, body } = await deploy(named);
+    expect({ status, code: body["code"] }).toEqual({ status: 422, code: "resources_missing" });
+    expect(body["detail"]).toMatch(
+      new RegExp(`^how much ${word} each workload books is not said: name ${missing} .*--${word}.*app.yaml`),
+    );
+    expect(body["faults"]).toMatchObject([{ field: `resources.${missing}` }]);
+  },
+);
 
 test("what contradicts the defaults is refused", async () => {
   await register("v2", "{ memoryMib: 64, bind: true }");
