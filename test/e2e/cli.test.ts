@@ -123,6 +123,11 @@ describe("a deployment's life", () => {
     expect(places).toEqual(places.toSorted((one, other) => one - other));
     expect(places[0]).toBeGreaterThan(0);
     expect(out).toMatch(/user:admin +DeploymentRequested/);
+    const [, placed] = /\(sequence (\d+)\)/.exec(out) ?? [];
+    const then = await eru(`why ${id}-1 --at ${placed}`);
+    expect(then.out).toContain(`${id}-1 as of sequence ${placed}: `);
+    expect(then.out).not.toContain("ContainerHealthy");
+    expect(await eru(`why ${id} --at ${placed}`)).toMatchObject({ code: 2 });
   });
 
   test("upgrade --wait and scale --wait end when nothing old or too much is left", async () => {

@@ -162,6 +162,19 @@ test("scaling up and upgrading lose no request, and why says where each workload
   expect(await eru("why", fresh[0]?.workload ?? "")).toMatch(/n[123]/);
 });
 
+test("three accounts of what is used agree, and a file of the log answers a dry run as the zone does", async () => {
+  const used = await until(
+    () => eru("usage").catch(({ stdout }: { stdout: string }) => stdout),
+    (text) => text.includes("the accounts of 3 nodes agree"),
+  );
+  expect(used).toMatch(/n1 +memory +MiB/);
+  const file = join(home, "log.jsonl");
+  await eru("log", "export", file);
+  const asked = ["node", "drain", "n1", "--dry-run"];
+  const said = (text: string) => text.replaceAll(/log up to \d+/g, "");
+  expect(said(await eru(...asked, "--log", file))).toBe(said(await eru(...asked)));
+});
+
 test("draining a node moves its workloads start-first and loses no request", async () => {
   const load = traffic(0);
   const node = (await healthy())[0]?.node ?? "";

@@ -22,13 +22,15 @@ export function addWhyNot(cli: Cli, why: Command): void {
       parseWhole(1, seqMax),
     )
     .option("--log <file>", "ask an exported log instead of the servers (`eru log export`)")
-    .action((node: string, deployment: string, options: OfflineOptions) =>
-      withZone(cli, options, async (api) => {
+    .action((node: string, deployment: string, _: OfflineOptions, command: Command) => {
+      // `why` has an `--at` as well, and an option of both is given to the outer one.
+      const options = command.optsWithGlobals<OfflineOptions>();
+      return withZone(cli, options, async (api) => {
         const asked = path`/v1/deployments/${deployment}/why-not/${node}`;
         // A file is read no further than to there.
         const at = options.log === undefined ? options.at : undefined;
         const reply = await api.ask(asked, WhyNotReply, { at });
         cli.answer(reply, () => whyNotText(reply, cli.look));
-      }),
-    );
+      });
+    });
 }

@@ -11,8 +11,15 @@ export function workloadWhy(
   { workload, placement, chain, chainCut }: WhyWorkload,
   look: Look,
   now: number,
+  at?: number,
 ): string {
   const { workload: id, state, node, lastError } = workload;
+  if (at !== undefined)
+    return [
+      `${id} as of sequence ${at}: ${oneLine(chain.at(-1)?.summary ?? "nothing was known of it")}\n\n`,
+      placement ? placementText(placement, look, now) : "no decision had placed it\n\n",
+      chain.length > 0 ? `what had happened:\n\n${eventTable(chain, look, { chain: true })}` : "",
+    ].join("");
   const error = lastError === null ? "" : `; last error: ${oneLine(lastError)}`;
   const where = state === "removed" ? "from" : "on";
   return [

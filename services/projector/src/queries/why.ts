@@ -2,16 +2,19 @@ import { DeploymentId, type Reasons, WorkloadId } from "@eru/events";
 import { sql } from "kysely";
 import { z } from "zod";
 import { deploymentOf } from "../domain/objects.ts";
-import type { EventRow } from "../tables.ts";
+import { type EventRow, positionOf } from "../tables.ts";
 import { kysely, type View } from "../view.ts";
 import { DeploymentView, oneDeployment, showDeployment } from "./deployments.ts";
 import { EventView, eventShower } from "./event-view.ts";
-import { endPage, pageOf, pageQuery, startOf } from "./paging.ts";
+import { endPage, pageOf, pageQuery, startOf, whole } from "./paging.ts";
 import { addQuery, type QueryDeps } from "./query.ts";
 import { noWorkload, showWorkload, WorkloadView } from "./workloads.ts";
 
 /** Links of a causal chain that are shown; a crash loop has more, and the newest count. */
 const chainMax = 200;
+
+/** The largest sequence that can be asked about. */
+const seqMax = 2 ** 40;
 
 const ReasonsView = z.record(z.string(), z.unknown()).describe("Everything the decision was made from");
 
@@ -35,19 +38,20 @@ const Short = z.object({
   wouldHelp: z.array(z.string()),
 });
 
-/** Events about an object, the newest first. */
-const eventsAbout = (object: string) =>
+/** Events about an object, the newest first, up to a sequence where one is named. */
+const eventsAbout = (object: string, at = seqMax) =>
   kysely
     .selectFrom("events as e")
     .innerJoin("eventObjects as o", "o.position", "e.position")
     .selectAll("e")
     .where(sql<boolean>`o.objectId = (select id from objects where object = ${object})`)
+    .where("o.position", "<", positionOf(at + 1, 0))
     .orderBy("o.position", "desc");
 
 type Payload = { reasons: Reasons; placed: { workload: string; node: string }[]; because: string };
 
-function placementOf(view: View, workload: string): z.infer<typeof Placement> | null {
-  const row = view.first(eventsAbout(`workload:${workload}`).where("e.type", "=", "PlacementDecided"));
+function placementOf(view: View, workload: string, at: number | undefined): z.infer<typeof Placement> | null {
+  const row = view.first(eventsAbout(`workload:${workload}`, at).where("e.type", "=", "PlacementDecided"));
   if (!row) return null;
   const event = eventShower(view)(row);
   const { reasons, placed, because } = event.payload as Payload;
@@ -57,8 +61,12 @@ function placementOf(view: View, workload: string): z.infer<typeof Placement> | 
 }
 
 /** The command the workload's placement goes back to, then all that happened to it, in order. */
-function chainOf(view: View, workload: string): { chain: EventView[]; chainCut: boolean } {
-  const about = view.all(eventsAbout(`workload:${workload}`).limit(chainMax + 1));
+function chainOf(
+  view: View,
+  workload: string,
+  at: number | undefined,
+): { chain: EventView[]; chainCut: boolean } {
+  const about = view.all(eventsAbout(`workload:${workload}`, at).limit(chainMax + 1));
   const shown = about.slice(0, chainMax).toReversed();
   const placement = shown.find((row) => row.type === "PlacementDecided");
   const command = placement ? commandOf(view, placement, deploymentOf(workload)) : [];
@@ -116,7 +124,13 @@ function addWorkloads(deps: QueryDeps): void {
     summary: "Why a workload is where it is, and what happened to it",
     tag: "why",
     params: { id: WorkloadId },
-    query: {},
+    query: {
+      at: whole("at", 1, seqMax)
+        .optional()
+        .describe(
+          "What had happened up to this sequence of the log; absent: up to now. `workload` is as it is now.",
+        ),
+    },
     answer: z.object({
       workload: WorkloadView,
       placement: Placement.nullable().describe("The decision that placed it; null when there was none"),
@@ -125,10 +139,10 @@ function addWorkloads(deps: QueryDeps): void {
         .boolean()
         .describe("The oldest facts are left out; all are in /v1/events?object=workload:<id>"),
     }),
-    run: (view, { params: { id } }) => {
+    run: (view, { params: { id }, query: { at } }) => {
       const row = view.first(kysely.selectFrom("workloads").selectAll().where("workload", "=", id));
       if (!row) throw noWorkload(view, id);
-      return { workload: showWorkload(row), placement: placementOf(view, id), ...chainOf(view, id) };
+      return { workload: showWorkload(row), placement: placementOf(view, id, at), ...chainOf(view, id, at) };
     },
   });
 }
