@@ -104,6 +104,18 @@ test("orders as they were written before there was a short form are read as ever
   expect(read(orders, JSON.stringify({ ...meta, events }))[0]?.event).toEqual(order("shop-web-a-1"));
 });
 
+test("orders of two decisions, or with two templates, are two entries", () => {
+  const one = order("shop-web-a-1");
+  const events = [
+    { event: one, cause },
+    { event: order("shop-web-a-2"), cause: { ...cause, causationId: "01M/1" } },
+    { event: order("shop-web-a-3", { template: template("v2") }), cause: { ...cause, causationId: "01M/1" } },
+  ];
+  const body = encodeMessage(orders, { meta, events });
+  expect(entriesOf(body)).toHaveLength(3);
+  expect(read(orders, body).map(({ event, cause: why }) => ({ event, cause: why }))).toEqual(events);
+});
+
 const someOrder = fc
   .record({
     n: fc.integer({ min: 0, max: 3 }),
@@ -111,9 +123,19 @@ const someOrder = fc
     template: fc.constantFrom(...templates),
     resources: fc.constantFrom(...amounts),
     more: fc.constantFrom<Partial<Assigned>>(
-      ...[{}, {}, {}, { generation: 2 }, { granted: { ports: [80] } }, { keep: "running" as const }],
+      ...[
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        { generation: 2 },
+        { granted: { ports: [80] } },
+        { keep: "running" as const },
+      ],
     ),
-    named: fc.constantFrom("", "x", "0"),
+    named: fc.constantFrom("", "", "", "", "x", "0"),
     causationId: fc.constantFrom("01M/0", "01M/1"),
   })
   .map(
