@@ -3,7 +3,7 @@ NODES ?= 3
 export NODES
 node := node_modules/.bin/node
 
-.PHONY: help setup doctor demo down purge status test agree bench bench-placements bench-scheduler bench-rollout bench-elb
+.PHONY: help setup doctor demo down purge status test agree bench bench-placements bench-restart bench-scheduler bench-rollout bench-elb
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ bench: ## how long commands, deployments and routing take, against plain calls i
 bench-placements: ## durable placements a second on 5,000 simulated nodes: a million while agents rest, 100,000 beside agents
 	@$(node) test/bench/durable.ts 5000 1000 1000 60000-120000 resting
 	@$(node) test/bench/durable.ts 5000 1000 100 60000-120000 working
+
+bench-restart: ## how long a scheduler takes to start on a log of a million placements, with and without a snapshot
+	@$(node) test/bench/restart.ts 5000 1000 1000
 
 bench-scheduler: ## how fast and how well the scheduler plans, beside the figures of Eru, Nomad and Kubernetes
 	@$(node) test/bench/scheduler.ts

@@ -130,19 +130,32 @@ class Writer {
 
   /** In pieces, each with how many values it has and whether there are more. */
   *#collection(object: object): Generator<Uint8Array> {
-    const values = this.#valuesOf(object);
-    for (let from = 0; from === 0 || from < values.length; from += pieceValues) {
-      const to = Math.min(values.length, from + pieceValues);
+    let left = this.#sizeOf(object);
+    let inPiece = 0;
+    const open = (): void => {
+      inPiece = Math.min(left, pieceValues);
+      left -= inPiece;
       this.#begin(sections.contents);
-      this.#out.integer((to - from) * 2 + (to < values.length ? 1 : 0));
-      for (let at = from; at < to; at++) this.#value(values[at]);
-      if (this.#out.full) yield this.#out.take();
+      this.#out.integer(inPiece * 2 + (left > 0 ? 1 : 0));
+    };
+    if (left === 0) open();
+    for (const value of this.#valuesOf(object)) {
+      if (inPiece === 0) open();
+      this.#value(value);
+      inPiece--;
+      if (inPiece === 0 && this.#out.full) yield this.#out.take();
     }
   }
 
-  #valuesOf(object: object): readonly unknown[] {
-    if (object instanceof Map) return [...object].flat(1);
-    return object instanceof Books ? this.#keptOf(object) : [...(object as Iterable<unknown>)];
+  #sizeOf(object: object): number {
+    if (object instanceof Map) return 2 * object.size;
+    if (object instanceof Set) return object.size;
+    return object instanceof Books ? this.#keptOf(object).length : (object as readonly unknown[]).length;
+  }
+
+  #valuesOf(object: object): Iterable<unknown> {
+    if (object instanceof Map) return keysAndValues(object);
+    return object instanceof Books ? this.#keptOf(object) : (object as Iterable<unknown>);
   }
 
   /** Asked for once: what it tells is part of the graph. */
@@ -180,6 +193,13 @@ class Writer {
     const constant = constants.findIndex((one) => Object.is(one, value));
     assert(constant >= 0, `a zone holds no ${typeof value}`);
     return constant * 4 + tags.constant;
+  }
+}
+
+function* keysAndValues(map: ReadonlyMap<unknown, unknown>): Generator<unknown> {
+  for (const [key, value] of map) {
+    yield key;
+    yield value;
   }
 }
 

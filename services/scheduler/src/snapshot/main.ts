@@ -38,7 +38,7 @@ await runMain(name, async (stopped) => {
 
 /** Others get the processor first, and the kernel takes this one first when memory runs out. */
 function giveWay(): void {
-  setPriority(constants.priority.PRIORITY_LOW);
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   try {
     writeFileSync("/proc/self/oom_score_adj", "1000");
   } catch {
