@@ -64,6 +64,7 @@ test("a dry run says on how many nodes, and --wait waits for all of them", async
   expect(await layout()).toEqual({ "n1 v1": 2, "n2 v1": 2, "n3 v1": 2 });
   const shown = (await eru(`deployment show ${id}`)).out;
   expect(shown).toMatch(/sets +2 per node on 3 nodes/);
+  expect((await eru(`why ${id}`)).out).toContain("2 workloads per node of hello v1 wanted in pod demo");
   expect(shown).toMatch(/workloads +6 wanted, 6 placed, 6 healthy/);
 });
 

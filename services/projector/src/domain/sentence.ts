@@ -1,5 +1,5 @@
 import type { DecisionEvent, EruEvent, FactEvent, GivenResources } from "@eru/events";
-import { commandFault, unreachable } from "@eru/events";
+import { commandFault, countsPerNode, unreachable } from "@eru/events";
 import { type AboutDissociation, ofDissociation } from "./dissociation-sentence.ts";
 import { ofPreemption } from "./preempt-sentence.ts";
 import { ofQuota, ofTurn } from "./quota-sentence.ts";
@@ -271,7 +271,7 @@ function ofWish(event: Wish): string {
   if ("quota" in event) return ofQuota(event);
   switch (event.type) {
     case "DeploymentRequested":
-      return `${event.deployment}: ${many(event.count, "workload")} of ${event.template.app} ${event.template.release} wanted in pod ${event.pod}`;
+      return `${event.deployment}: ${many(event.count, "workload")}${countsPerNode(event.strategy) ? " per node" : ""} of ${event.template.app} ${event.template.release} wanted in pod ${event.pod}`;
     case "ScaleRequested":
       return `${event.deployment}: ${many(event.count, "workload")} wanted`;
     case "UpgradeRequested":
