@@ -56,6 +56,6 @@ export const rolloutRows: { readonly [C in Code]: Row<C> } = {
     status: 422,
     field: "settings",
     value: () => undefined,
-    say: ({ message }) => `the entrypoint cannot be like this: ${message}`,
+    say: ({ message }) => `it cannot be like this: ${message}`,
   },
 };

@@ -1,6 +1,8 @@
 import {
   countsPerNode,
+  type DecisionEvent,
   type DeploymentEvent,
+  type FactEvent,
   priorityDefault,
   type Reasons,
   type RecordedEvent,
@@ -132,6 +134,8 @@ export function evolve(
         waiting: 0,
         refused: event.refused,
       };
+    case "PreemptionDecided":
+      return because(waitsForVictims(event));
     case "SetsDecided":
       return decideSets(next, event);
     case "RolloutStepped":
@@ -149,9 +153,7 @@ export function evolve(
     case "ContainerUnhealthy":
       return happened(`${event.workload} is unhealthy: ${event.reason}`);
     case "ContainerExited":
-      return happened(
-        `${event.workload} exited with ${event.exitCode}${event.outOfMemory ? ", out of memory" : ""}`,
-      );
+      return happened(exitText(event));
     case "ContainerFailed":
       return happened(`${event.workload} failed to ${event.step}: ${event.error}`);
     case "NodeLost":
@@ -189,6 +191,16 @@ function scale(current: Deployment, counts: WorkloadCounts, count: number): Depl
     waiting,
     refused: 0,
   };
+}
+
+const exitText = ({ workload, exitCode, outOfMemory }: Extract<FactEvent, { type: "ContainerExited" }>) =>
+  `${workload} exited with ${exitCode}${outOfMemory ? ", out of memory" : ""}`;
+
+/** Whose room a deployment waits for. */
+function waitsForVictims({ places }: Extract<DecisionEvent, { type: "PreemptionDecided" }>): string {
+  const victims = places.reduce((sum, one) => sum + one.victims.length, 0);
+  const on = places.length === 1 ? places[0]?.node : `${places.length} nodes`;
+  return `waits for the room of ${victims} ${victims === 1 ? "workload" : "workloads"} that it displaces on ${on}`;
 }
 
 /** How long those had waited that are refused for that; empty when it is not why. */
