@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { emptyZone } from "../../../services/scheduler/src/domain/zone.ts";
+import { foldInto } from "../../../services/scheduler/src/fold.ts";
+import { History } from "./history.ts";
 import { kubeShapes } from "./kube-shapes.ts";
 import { nomadGrid } from "./nomad-grid.ts";
 import { complementary, lowerBound, packing, seededSets, uniform } from "./packing.ts";
@@ -27,6 +30,12 @@ test("each of kube-scheduler's shapes places every workload", () => {
 test("a thousand more are placed beside those that run already", () => {
   const scales = scaling([{ nodes: 20, before: 2_000 }], 2);
   expect(scales.map(({ placed }) => placed)).toEqual([2_000]);
+});
+
+test("a history for the start of a scheduler holds what agents said of every placement", () => {
+  const zone = emptyZone();
+  foldInto(zone, [...new History({ nodes: 20, deployments: 2, size: 50, facts: true }).stored()]);
+  expect([...zone.workloads.values()].filter(({ phase }) => phase === "healthy")).toHaveLength(100);
 });
 
 test("the sets to be packed are the published ones: their lower bounds are", () => {
