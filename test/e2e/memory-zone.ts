@@ -129,10 +129,11 @@ function startAgent(
   engine: SimEngine,
   signal: AbortSignal,
 ): Promise<void> {
+  engine.subnet = { subnet: `10.1.${node.replace(/\D/g, "")}.0/24` };
   const agent = new NodeAgent({
     settings: {
       node,
-      addressing: { advertise: "container", address: "127.0.0.1" },
+      addressing: { advertise: "container", address: "127.0.0.1", network: "eru", quarantineMs: 300_000 },
       actionsMax: 4,
       agentVersion: "0.1.0",
     },

@@ -50,4 +50,7 @@ test("usage agrees; other bounds and a container that nobody ordered are told, p
   const unchanged = await eru("usage --fix");
   expect(unchanged).toMatchObject({ code: 0, out: "nothing differs: nothing is recorded\n" });
   await eru(`remove ${id} --wait`);
+  await until("its addresses rest", async () =>
+    /n1: addresses: \d at rest after removed containers, 0 in use/.test((await eru("usage --node n1")).out),
+  );
 });

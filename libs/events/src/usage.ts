@@ -67,6 +67,8 @@ export const UsageRequest = z.strictObject({
 });
 export type UsageRequest = z.infer<typeof UsageRequest>;
 
+const InUse = z.object({ inUse: z.int().min(0), resting: z.int().min(0) });
+
 const UsageNode = z.strictObject({
   node: NodeName,
   lines: z.array(UsageLine),
@@ -75,6 +77,11 @@ const UsageNode = z.strictObject({
   onTheWay: z.int().min(0),
   /** Containers there that are none of Eru's business. */
   others: z.int().min(0).optional(),
+  /**
+   * What its agent gives to containers: ports of the machine or addresses of their network. Those that rest served a
+   * workload that is gone, and serve no other for a while.
+   */
+  reach: z.object({ ports: InUse.optional(), addresses: InUse.optional() }).optional(),
   /** Why its agent's account is missing. */
   unanswered: z.string().optional(),
 });
@@ -139,6 +146,7 @@ export const InventoryReply = z.union([
     faults: z.array(InventoryFault).max(inventoryFaultsMax),
     faultsTotal: z.int(),
     others: z.int(),
+    reach: UsageNode.shape.reach,
   }),
   z.object({ error: z.string() }),
 ]);

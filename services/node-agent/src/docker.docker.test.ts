@@ -63,7 +63,11 @@ test("the engine describes itself and its machine", async () => {
 test("a container is created, started, answers at its address, stopped with its exit status, removed", async () => {
   const wanted = spec();
   const created = await engine.create(wanted);
-  expect(await engine.inspect(created.id)).toEqual({ ...created, cpus: "" });
+  expect(await engine.inspect(created.id)).toMatchObject({
+    ...created,
+    cpus: "",
+    bounds: { Memory: 33_554_432 },
+  });
   const before = Date.now();
   await engine.start(created.id);
   const running = await engine.inspect(wanted.name);

@@ -11,6 +11,7 @@ export type InventoryDeps = {
   agent: Agent;
   /** The newest order that was heard. */
   orderSeq: () => number;
+  monotonicMs: () => number;
   /** The agent has learned something. */
   learned: () => void;
 };
@@ -26,7 +27,7 @@ export async function answerInventory(deps: InventoryDeps, signal: AbortSignal):
 }
 
 async function replyTo(
-  { node, engine, agent, orderSeq, learned }: InventoryDeps,
+  { node, engine, agent, orderSeq, monotonicMs, learned }: InventoryDeps,
   body: string,
 ): Promise<InventoryReply> {
   const notReady = agent.notReady();
@@ -41,7 +42,8 @@ async function replyTo(
       agent.listed(begun, containers);
       learned();
     }
-    return { node, atSeq: orderSeq(), ...found, others: others.length };
+    const reach = agent.picture.reach.counts(monotonicMs());
+    return { node, atSeq: orderSeq(), ...found, others: others.length, reach };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { error: `the engine does not answer: ${error.message}` };

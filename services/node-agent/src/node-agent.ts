@@ -97,6 +97,7 @@ export class NodeAgent {
     const inventory = {
       ...{ node: settings.node, live: broker.live, engine, agent: this.#agent },
       orderSeq: () => this.#orderSeq,
+      monotonicMs: edge.monotonicMs,
     };
     const { addressing, agentVersion } = settings;
     const watch = { engine, agent: this.#agent, agentVersion, addressing, logger: log, learned };

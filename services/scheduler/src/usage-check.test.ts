@@ -30,6 +30,7 @@ async function running() {
       const asOrdered = [...scheduler.core.zone.workloads.keys()];
       return JSON.stringify({
         ...{ node: "n1", atSeq: 1_000, asOrdered, busy: [], faults: [], faultsTotal: 0, others: 1 },
+        reach: { addresses: { inUse: 2, resting: 1 } },
       });
     },
   });
@@ -52,7 +53,12 @@ test("accounts agree, and an agent that does not answer is named", async () => {
   expect(reply).toMatchObject({ pod: "p", nodesTotal: 2, differing: 0, unanswered: 1 });
   expect(reply.atSeq).toBe(scheduler.core.zone.seq);
   expect(reply.nodes[0]).toMatchObject({ node: "n2", unanswered: "its agent did not answer" });
-  expect(reply.nodes[1]).toMatchObject({ node: "n1", others: 1, differences: [] });
+  expect(reply.nodes[1]).toMatchObject({
+    node: "n1",
+    others: 1,
+    differences: [],
+    reach: { addresses: { resting: 1 } },
+  });
   expect(looks.at(-1)).toEqual({ look: true });
   expect((await ask({ usage: "p", node: "n1", fix: false })).nodes).toHaveLength(1);
   expect(await ask({ usage: "q", fix: false })).toMatchObject({ code: "pod_unknown" });

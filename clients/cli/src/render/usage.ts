@@ -55,17 +55,27 @@ const alarm = (replaced: boolean, look: Look): string =>
       : "ALARM: what the scheduler has booked is not what the log says: --fix has it go by the log",
   );
 
-const isTold = ({ differences, unanswered, onTheWay }: UsageNode): boolean =>
-  differences.length > 0 || unanswered !== undefined || onTheWay > 0;
+const isTold = (one: UsageNode): boolean =>
+  one.differences.length > 0 || one.unanswered !== undefined || one.onTheWay > 0 || resting(one).length > 0;
 
-function told({ node, differences, unanswered, onTheWay }: UsageNode, look: Look): string {
+function told(one: UsageNode, look: Look): string {
+  const { node, differences, unanswered, onTheWay } = one;
   const lines = [
     ...(unanswered === undefined ? [] : [look.paint("bad", oneLine(unanswered))]),
     ...differences.map(differenceText),
     ...(onTheWay > 0 ? [`${plural(onTheWay, "workload")} on the way`] : []),
+    ...resting(one),
   ];
   return lines.map((line) => `${node}: ${line}\n`).join("");
 }
+
+/** Ports and addresses that serve nobody for a while. */
+const resting = ({ reach }: UsageNode): string[] =>
+  Object.entries(reach ?? {}).flatMap(([what, counts]) =>
+    counts && counts.resting > 0
+      ? [`${what}: ${counts.resting} at rest after removed containers, ${counts.inUse} in use`]
+      : [],
+  );
 
 function differenceText({ what, workload, container, detail, remedy }: UsageDifference): string {
   const name = workload ?? container ?? "";

@@ -64,6 +64,7 @@ export function compare({ node, live, inventory, known }: Compared): UsageNode {
   const lines = linesOf(node, live, nodeBooks(node, differences, found.beyond));
   return {
     ...{ node: node.name, lines, differences, others: inventory.others },
+    ...(inventory.reach && { reach: inventory.reach }),
     onTheWay: found.onTheWay + found.differences.length - differences.length,
   };
 }
