@@ -111,8 +111,9 @@ test("a replacement in place that cannot be gives the old container back, and lo
   const [before] = await workloadsOf(first.deployment);
   const id = before?.workload ?? "";
   const load = traffic();
-  const said = await eru("workload", "replace", id, "--inherit-network", "--wait");
-  expect(said).toContain("the address cannot be kept");
+  const copy = ["--copy", "/none:/none"];
+  const said = await eru("workload", "replace", id, "--inherit-network", ...copy, "--wait");
+  expect(said).toContain("copying /none of the old container");
   await until(
     () => one(id),
     (now) => now?.state === "healthy",
