@@ -125,4 +125,6 @@ test("a correction orders the same bounds once more, once, and nothing for what 
   });
   correct();
   expect(made.passes()).toEqual([]);
+  made.fact({ type: "ReallocDone", node: "n1", workload: `${id}-1`, revision: 1 });
+  expect(made.passes()).toEqual([]);
 });
