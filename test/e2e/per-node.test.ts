@@ -69,7 +69,9 @@ test("a dry run says on how many nodes, and --wait waits for all of them", async
 });
 
 test("scaling is per node", async () => {
-  expect(await eru(`deployment scale ${id} 1 --wait`)).toMatchObject({ code: 0 });
+  expect(await eru(`deployment scale ${id} 1 --wait`)).toMatchObject({
+    ...{ code: 0, err: expect.stringContaining(`${id}: 1 workload per node wanted`) },
+  });
   expect(await layout()).toEqual({ "n1 v1": 1, "n2 v1": 1, "n3 v1": 1 });
   const { code, err } = await eru(`deployment scale ${id} 1001`);
   expect({ code, err }).toMatchObject({ code: 3, err: expect.stringContaining("at most 1000") });

@@ -22,12 +22,29 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]());
 
 test("it looks from the command's sequence on, and again until it is so", async () => {
-  server.on(one, { json: placing }, { json: running });
+  // The first is asked for what its count is for.
+  server.on(one, { json: placing }, { json: placing }, { json: running });
   const { code, out, err } = await eru(place, scale.split(" "));
   expect(code).toBe(0);
   expect(out).toMatch(/^hello-web-abc123: 1 of 1 healthy after \d/);
   expect(err).toMatch(/1 wanted: 1 starting\n.*1 wanted: 1 healthy\n$/s);
-  expect(server.asked(one).map(({ query }) => query)).toEqual([{ after: "12" }, {}]);
+  expect(server.asked(one).map(({ query }) => query)).toEqual([{}, { after: "12" }, {}]);
+});
+
+test.each([
+  ["auto", "1 workload wanted"],
+  ["fill", "1 workload per node wanted"],
+  ["each", "1 workload per node wanted"],
+] as const)("with strategy %s a scale says what its count is for", async (strategy, words) => {
+  server.on(one, { json: aDeployment({ strategy }) }).on("GET /v1/status", { json: {} });
+  const { out } = await eru(place, "scale hello-web-abc123 1".split(" "));
+  expect(out).toBe(`hello-web-abc123: ${words}\n`);
+});
+
+test("a scale that is recorded does not fail because the words for it cannot be had", async () => {
+  server.on(one, "cut").on("GET /v1/status", { json: {} });
+  const { code, out } = await eru(place, "scale hello-web-abc123 1".split(" "));
+  expect({ code, out }).toEqual({ code: 0, out: "hello-web-abc123: 1 workload wanted\n" });
 });
 
 test("with --json there is one document and no progress", async () => {
@@ -51,7 +68,7 @@ test("out of time it ends with 1, says how far it is, and how to go on", async (
 });
 
 test("a server that stops answering is waited for; when it stays away the exit status is 4, not 1", async () => {
-  server.on(one, { json: placing }, "cut");
+  server.on(one, { json: placing }, { json: placing }, "cut");
   const { code, err } = await eru(place, [...scale.split(" "), "--timeout", "2500ms"]);
   expect(code).toBe(4);
   expect(err).toContain("the connection broke");

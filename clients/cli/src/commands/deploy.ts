@@ -19,6 +19,7 @@ import { planText } from "../render/plan.ts";
 import { plural } from "../render/text.ts";
 import { type WishOptions, wishOf, wishOptions } from "../resource-options.ts";
 import { savePlan } from "../saved-plan.ts";
+import { Deployment } from "../views.ts";
 import { waitFor } from "../wait.ts";
 import { path, recorded } from "./common.ts";
 import { countMax, option } from "./options.ts";
@@ -157,9 +158,20 @@ type Named = {
 export async function request(cli: Cli, api: Api, body: Named, options: WaitOptions): Promise<void> {
   const { app, pod, count, entrypoint, strategy } = body;
   const answer = await api.command("POST", "/v1/deployments", Requested, { body });
-  const perNode = strategy === "fill" || strategy === "each" ? " per node" : "";
-  const what = `${answer.deployment}: ${plural(count, "workload")}${perNode} of ${app}/${entrypoint} wanted in pod ${pod}${defaulted(body.resources)}`;
+  const what = `${answer.deployment}: ${plural(count, "workload")}${perNode(strategy)} of ${app}/${entrypoint} wanted in pod ${pod}${defaulted(body.resources)}`;
   await followUp(cli, api, { answer, deployment: answer.deployment, text: what, options });
+}
+
+const perNode = (strategy: string | undefined): string =>
+  strategy === "fill" || strategy === "each" ? " per node" : "";
+
+/** What the count of a deployment is for. It is only a word: nothing fails when it cannot be known. */
+async function perNodeOf(api: Api, deployment: string): Promise<string> {
+  try {
+    return perNode((await api.query(path`/v1/deployments/${deployment}`, Deployment)).strategy);
+  } catch {
+    return "";
+  }
 }
 
 /** What is said of amounts that the app names and the command does not. */
@@ -190,13 +202,12 @@ export function addScale(cli: Cli, parent: Command): void {
     .addOption(option.timeout())
     .action((deployment: string, count: number, options: WaitOptions) =>
       cli.withApi(async (api) => {
-        const answer = await api.order("POST", path`/v1/deployments/${deployment}/scale`, { count });
-        await followUp(cli, api, {
-          answer,
-          deployment,
-          text: `${deployment}: ${plural(count, "workload")} wanted`,
-          options,
-        });
+        const [answer, each] = await Promise.all([
+          api.order("POST", path`/v1/deployments/${deployment}/scale`, { count }),
+          perNodeOf(api, deployment),
+        ]);
+        const text = `${deployment}: ${plural(count, "workload")}${each} wanted`;
+        await followUp(cli, api, { answer, deployment, text, options });
       }),
     );
 }
