@@ -137,7 +137,7 @@ test("a stopped workload is kept and not replaced, and loses no request; a start
 });
 
 const Inspected = z.looseObject({
-  HostConfig: z.looseObject({ NanoCpus: z.number(), Memory: z.number() }),
+  HostConfig: z.looseObject({ NanoCpus: z.number(), Memory: z.number(), CpusetCpus: z.string() }),
   State: z.looseObject({ Running: z.boolean(), StartedAt: z.string() }),
 });
 
@@ -206,6 +206,37 @@ test("all workloads of a deployment get other resources, and those to come have 
   const newest = (await workloadsOf(first.deployment)).at(-1)?.workload ?? "";
   expect(await bounds(newest)).toEqual({ cpu: 0.15, mib: 40 });
   await eru("scale", first.deployment, String(all.length), "--wait");
+});
+
+const Bound = z.looseObject({
+  resources: z.looseObject({ bind: z.boolean().optional() }),
+  granted: z.looseObject({ cores: z.record(z.string(), z.number()).optional() }).nullable(),
+});
+
+test("a running workload is bound to a core of its own and let go, and no request is lost", async () => {
+  const [before] = await workloadsOf(first.deployment);
+  const id = before?.workload ?? "";
+  const shown = async () => Bound.parse(await one(id));
+  const coresOf = async () => (await inspect(id)).HostConfig.CpusetCpus;
+  const load = traffic();
+  expect(await eru("workload", "realloc", id, "--cpu", "0.2", "--bind", "--wait")).toContain(
+    `${id} has 0.2 cpu bound, 40M`,
+  );
+  const { resources, granted } = await shown();
+  expect(resources.bind).toBe(true);
+  const [core = ""] = Object.keys(granted?.cores ?? {});
+  expect(granted?.cores).toEqual({ [core]: 20 });
+  expect(await coresOf()).toBe(core);
+  expect(await eru("workload", "realloc", id, "--cpu", "0.15", "--unbind", "--wait")).toContain(
+    `${id} has 0.15 cpu, 40M`,
+  );
+  expect((await load.stop()).failures).toEqual([]);
+  expect((await shown()).granted?.cores).toBeUndefined();
+  expect((await shown()).resources.bind ?? false).toBe(false);
+  // What is not bound may use every core again: its agent says so a moment later when it was not so at once.
+  await until(coresOf, (cores) => cores !== core);
+  expect(await bounds(id)).toMatchObject({ cpu: 0.15 });
+  expect(await one(id)).toMatchObject({ containerId: before?.containerId, attempt: before?.attempt });
 });
 
 /** Which workload answers a request through the load balancer. */
