@@ -1,6 +1,8 @@
 // Create and rolling update of fifty workloads on one engine, and a lost node of three: Eru, Docker Swarm and plain engine
 // calls, in turns on the same engine in one run, in a world of its own (root):
-//   infra/rig/rig world node_modules/.bin/node test/bench/rollout.ts [rounds]
+//   infra/rig/rig world node_modules/.bin/node test/bench/rollout.ts [rounds] [own | bridge]
+// own: all three start containers on a network of their own, as Eru's agents do; bridge: all three on Docker's, with
+// ERU_AGENT_NETWORK=bridge. Docker takes longer on the former, because it runs a name service for each container there.
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,8 +25,9 @@ const replicas = 9;
 const pod = "bench";
 const image = "hello:bench";
 const world = process.env["RIG"];
-// All three on the engine's bridge: Docker takes longer to start a container on a network with a name service of its own.
-process.env["ERU_AGENT_NETWORK"] ??= "bridge";
+const network = process.argv[3] ?? "own";
+if (network !== "own" && network !== "bridge") throw new Error(`own or bridge, not ${network}`);
+if (network === "bridge") process.env["ERU_AGENT_NETWORK"] = "bridge";
 if (!world)
   throw new Error("run it in a world: infra/rig/rig world node_modules/.bin/node test/bench/rollout.ts");
 // Swarm asks a registry for every image unless it is told that this machine has none.
@@ -50,12 +53,14 @@ async function oneEngine(): Promise<void> {
   const api = await installed(home, 1);
   try {
     await beginSwarm(docker, engine.address);
+    const [plainNetwork, swarmNetwork] = await networks(docker);
     const taken = { plain: [] as Round[], swarm: [] as Round[], eru: [] as Round[] };
     for (let round = 0; round < rounds; round++) {
-      taken.plain.push(await plainRound(docker, image));
-      taken.swarm.push(await swarmRound(docker, image));
+      taken.plain.push(await plainRound(docker, image, plainNetwork));
+      taken.swarm.push(await swarmRound(docker, image, swarmNetwork));
       taken.eru.push(await eruRound(api, pod));
     }
+    console.log(network === "own" ? "containers on networks of their own" : "containers on Docker's bridge");
     for (const part of ["create", "update"] as const) {
       const of = (who: keyof typeof taken) => taken[who].map((one) => one[part]);
       console.table({
@@ -74,6 +79,18 @@ async function oneEngine(): Promise<void> {
 }
 
 /** Power off a node of three: until all replicas run elsewhere. */
+/** What plain calls and Swarm put their containers on; a service on Docker's bridge names none. */
+async function networks(docker: Docker): Promise<[string, string | undefined]> {
+  if (network === "bridge") return ["bridge", undefined];
+  await docker.createNetwork({ Name: "plain" });
+  await docker.createNetwork({
+    Name: "swarm",
+    Driver: "bridge",
+    Scope: "swarm",
+  } as Docker.NetworkCreateOptions);
+  return ["plain", "swarm"];
+}
+
 async function lostNode(): Promise<void> {
   const swarm: number[] = [];
   const eru: number[] = [];

@@ -2,14 +2,19 @@ import type Docker from "dockerode";
 import { timed } from "../figures.ts";
 import { atOnce, batch, count, labelled, memoryMib } from "./setting.ts";
 
-/** What a program could do at best that calls the engine itself: the floor for everybody. */
-export async function plainRound(engine: Docker, image: string): Promise<{ create: number; update: number }> {
+/** What a program could do at best that calls the engine itself: the floor for everybody on that kind of network. */
+export async function plainRound(
+  engine: Docker,
+  image: string,
+  network: string,
+): Promise<{ create: number; update: number }> {
+  const start = (name: string) => startOn(engine, image, network, name);
   const names = Array.from({ length: count }, (_, n) => n);
-  const create = await timed(() => inTurns(names, atOnce, (n) => start(engine, image, `plain-old-${n}`)));
+  const create = await timed(() => inTurns(names, atOnce, (n) => start(`plain-old-${n}`)));
   const update = await timed(async () => {
     for (let at = 0; at < count; at += batch) {
       const now = names.slice(at, at + batch);
-      await inTurns(now, atOnce, (n) => start(engine, image, `plain-new-${n}`));
+      await inTurns(now, atOnce, (n) => start(`plain-new-${n}`));
       await inTurns(now, atOnce, (n) => end(engine, `plain-old-${n}`));
     }
   });
@@ -17,12 +22,12 @@ export async function plainRound(engine: Docker, image: string): Promise<{ creat
   return { create, update };
 }
 
-async function start(engine: Docker, image: string, name: string): Promise<void> {
+async function startOn(engine: Docker, image: string, network: string, name: string): Promise<void> {
   const container = await engine.createContainer({
     name,
     Image: image,
     Labels: labelled,
-    HostConfig: { Memory: memoryMib * 1024 ** 2, NanoCpus: 10_000_000, NetworkMode: "bridge" },
+    HostConfig: { Memory: memoryMib * 1024 ** 2, NanoCpus: 10_000_000, NetworkMode: network },
   });
   await container.start();
 }

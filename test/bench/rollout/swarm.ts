@@ -38,16 +38,22 @@ export async function joinSwarm(
 }
 
 /** Creates so many, replaces them in batches, new ones first, and removes all. */
-export async function swarmRound(engine: Docker, image: string): Promise<{ create: number; update: number }> {
+export async function swarmRound(
+  engine: Docker,
+  image: string,
+  network: string | undefined,
+): Promise<{ create: number; update: number }> {
   const create = await timed(async () => {
-    await engine.createService(spec(image, 0, count));
+    await engine.createService(spec(image, 0, count, network));
     await running(engine, 0, count);
   });
   const update = await timed(async () => {
     const before = z
       .looseObject({ Version: z.looseObject({ Index: z.number() }) })
       .parse(await engine.getService(service).inspect());
-    await engine.getService(service).update({ version: before.Version.Index, ...spec(image, 1, count) });
+    await engine
+      .getService(service)
+      .update({ version: before.Version.Index, ...spec(image, 1, count, network) });
     await running(engine, 1, count);
   });
   await engine.getService(service).remove();
@@ -96,10 +102,11 @@ async function running(engine: Docker, update: number, wanted: number): Promise<
 const tasksOf = async (engine: Docker) =>
   z.array(Task).parse(await engine.listTasks({ filters: JSON.stringify({ service: [service] }) }));
 
-const spec = (image: string, update: number, replicas: number) => ({
+const spec = (image: string, update: number, replicas: number, network?: string) => ({
   Name: service,
   TaskTemplate: {
     ForceUpdate: update,
+    ...(network !== undefined && { Networks: [{ Target: network }] }),
     ContainerSpec: { Image: image, StopGracePeriod: 10_000_000_000 },
     Resources: { Limits: { MemoryBytes: memoryMib * 1024 ** 2, NanoCPUs: 10_000_000 } },
     RestartPolicy: { Condition: "any" as const, Delay: 0 },
