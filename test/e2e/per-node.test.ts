@@ -86,6 +86,23 @@ test("a node that no longer fits loses its set, one that fits again gets it; why
   await becomes({ "n1 v1": 1, "n2 v1": 1, "n3 v1": 1 });
 });
 
+test("a dry run of a replacement says how it would go, and nothing is recorded", async () => {
+  const [one] = await json<{ workload: string }[]>(`workload list --deployment ${id}`);
+  const workload = one?.workload ?? "";
+  const { code, out } = await eru(`workload replace ${workload} --copy /etc/app --dry-run`);
+  expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining("dry run, nothing recorded") });
+  expect(out).toMatch(/in place on n[123]: .* because its deployment has a number of them on each node/);
+  expect(out).toContain("copied: /etc/app");
+  expect(await json(`workload replace ${workload} --inherit-network --dry-run`)).toMatchObject({
+    ...{ workload, how: "in_place", inherits: { network: true } },
+  });
+  expect((await eru(`events --object workload:${workload}`)).out).not.toContain("replace");
+  expect(await eru(`workload replace ${id}-99 --dry-run`)).toMatchObject({
+    ...{ code: 3, err: expect.stringContaining("there is no workload") },
+  });
+  expect((await eru(`workload replace ${workload} --dry-run --wait`)).err).toContain("nothing to --wait for");
+});
+
 test("an upgrade replaces each on its own node", async () => {
   expect(await eru(`upgrade ${id} --release v2 --wait`)).toMatchObject({ code: 0 });
   expect(await layout()).toEqual({ "n1 v2": 1, "n2 v2": 1, "n3 v2": 1 });

@@ -23,6 +23,7 @@ export * from "./preempt.ts";
 export * from "./quota.ts";
 export * from "./realloc.ts";
 export * from "./rebalance.ts";
+export * from "./replace-plan.ts";
 export * from "./resources.ts";
 export * from "./rollout.ts";
 export * from "./route.ts";

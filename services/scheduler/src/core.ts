@@ -8,6 +8,8 @@ import {
   PlanRequest,
   type RebalanceReply,
   RebalanceRequest,
+  type ReplacePlanReply,
+  ReplacePlanRequest,
   type UpgradePlanReply,
   UpgradePlanRequest,
   type WhyNotReply,
@@ -22,6 +24,7 @@ import { awaitedHealth } from "./domain/health-deadline.ts";
 import { Heartbeats } from "./domain/liveness.ts";
 import { type Pass, plan } from "./domain/plan.ts";
 import { rebalance } from "./domain/rebalance.ts";
+import { replacePlan } from "./domain/replace-plan.ts";
 import { touch, touchReplacing } from "./domain/touch.ts";
 import { addedOf } from "./domain/turn.ts";
 import { whyNot } from "./domain/why-not.ts";
@@ -51,7 +54,14 @@ export type CoreOptions = PassOptions & {
 export type Attempt = { pass: Pass; looked: readonly string[] };
 
 /** What a question is answered with. */
-type Reply = PlanReply | UpgradePlanReply | DrainPlanReply | RebalanceReply | WhyNotReply | PlanRefusal;
+type Reply =
+  | PlanReply
+  | UpgradePlanReply
+  | DrainPlanReply
+  | ReplacePlanReply
+  | RebalanceReply
+  | WhyNotReply
+  | PlanRefusal;
 /** The reply, or what has to be read from the log before there is one. */
 export type Answer = Reply | { past: number; tell: (zone: Zone) => Reply };
 
@@ -175,6 +185,13 @@ export class SchedulerCore {
       const { drain: node } = drain.data;
       return drainForecast(this.zone, node, elbs) ?? { error: `node ${node} is not known yet: try again` };
     }
+    const replace = ReplacePlanRequest.safeParse(asked);
+    if (replace.success)
+      return (
+        replacePlan(this.zone, replace.data, elbs) ?? {
+          error: `workload ${replace.data.replace} is not known yet: try again`,
+        }
+      );
     const moves = RebalanceRequest.safeParse(asked);
     if (moves.success)
       return (

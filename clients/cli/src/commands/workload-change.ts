@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { InheritedFile, type WorkloadChange } from "@eru/events";
+import { InheritedFile, ReplacePlanReply, type WorkloadChange } from "@eru/events";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Api, Recorded } from "../api.ts";
 import type { Cli } from "../cli.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { showSpan } from "../quantities.ts";
+import { replacePlanText } from "../render/replace-plan.ts";
 import { oneLine } from "../render/text.ts";
 import { Workload } from "../views.ts";
 import { path, recorded } from "./common.ts";
@@ -19,6 +20,7 @@ type Options = {
   timeout: number;
   copy?: InheritedFile[];
   inheritNetwork?: true;
+  dryRun?: true;
 };
 
 const descriptions: Readonly<Record<WorkloadChange, string>> = {
@@ -52,7 +54,11 @@ function addInheritance(command: Command): void {
       "take a file or directory of the old container over before the new one starts; may be repeated",
       (text: string, before: InheritedFile[] = []) => [...before, inheritedFile(text)],
     )
-    .option("--inherit-network", "the same address or ports; the old container is stopped first");
+    .option("--inherit-network", "the same address or ports; the old container is stopped first")
+    .option(
+      "--dry-run",
+      "show whether it goes beside the old one or in place, and what that costs; record nothing",
+    );
 }
 
 /** `/etc/app.conf:/etc/app.conf`, or one path for both. */
@@ -74,6 +80,7 @@ async function changeWorkload(cli: Cli, api: Api, { id, change, options }: Asked
     ...(options.copy && { copy: options.copy }),
     ...(options.inheritNetwork && { network: true }),
   };
+  if (options.dryRun) return await planReplacement(cli, api, { id, body, options });
   const answer = await api.order("POST", path`/v1/workloads/${id}/${change}`, body);
   if (!options.wait || !answer.changed) {
     await recorded(cli, api, answer, `${id}: ${change} asked for`);
@@ -88,6 +95,21 @@ async function changeWorkload(cli: Cli, api: Api, { id, change, options }: Asked
       ? `${id}: ${change} done in ${took}, it is ${after.state} on ${after.node}\n`
       : `${id}: ${change} done in ${took}, ${successor} serves in its place on ${after.node}\n`,
   );
+}
+
+async function planReplacement(
+  cli: Cli,
+  api: Api,
+  { id, body, options }: { id: string; body: object; options: Options },
+): Promise<void> {
+  if (options.wait) throw new CliError(exitCodes.usage, "--dry-run does nothing to --wait for");
+  const query = { dryRun: true };
+  const plan = await api.command("POST", path`/v1/workloads/${id}/replace`, ReplacePlanReply, {
+    body,
+    query,
+  });
+  if (plan.how === "refused") cli.exitCode = exitCodes.notTrue;
+  cli.answer(plan, () => `dry run, nothing recorded: ${replacePlanText(plan)}`);
 }
 
 /** Looks until the change is over. What it costs is said as soon as it is known. */

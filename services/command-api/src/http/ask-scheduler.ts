@@ -4,6 +4,7 @@ import {
   PlanRefusal,
   type PlanRequest,
   type RebalanceRequest,
+  type ReplacePlanRequest,
   type UpgradePlanRequest,
   type UsageRequest,
   type WhyNotRequest,
@@ -18,6 +19,7 @@ type Question =
   | UpgradePlanRequest
   | DrainPlanRequest
   | RebalanceRequest
+  | ReplacePlanRequest
   | WhyNotRequest
   | UsageRequest;
 

@@ -72,7 +72,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   stageRoutes(routes);
   elbRoutes(routes);
   certificateRoutes(routes, deps.seal);
-  workloadRoutes(routes);
+  workloadRoutes(routes, broker.live);
   dissociationRoutes(routes);
   whyNotRoute(routes, broker.live);
   usageRoutes(routes, broker.live);

@@ -31,7 +31,8 @@ import {
   type Zone,
 } from "./zone.ts";
 
-function draftOf(zone: Zone, pod: Pod, elbs: Signals["elbs"]): Draft {
+/** A pass that decides nothing: the zone as it is, with room for what is tried. */
+export function draftOf(zone: Zone, pod: Pod, elbs: Signals["elbs"]): Draft {
   const draft = new Draft(zone, pod, { ...noSignals, elbs }, { drainDeadlineMs: 0, actionsMax: 0 });
   draft.holds = holdsOf(draft);
   return draft;

@@ -28,21 +28,22 @@ export function changeWorkloads(draft: Draft, deployment: Deployment): void {
       goOn(draft, workload, change);
       continue;
     }
-    const refusal = refusalOf(draft, workload);
+    const refusal = asked && refusalOf(draft, workload, asked.verb);
     if (asked && refusal !== undefined) refuse(draft, workload, asked, refusal);
-    else if (draft.livenessOf(workload.node) === "alive" && mayBegin(draft, workload)) begin(draft, workload);
+    else if (draft.livenessOf(workload.node) === "alive" && (!asked || mayBegin(draft, workload, asked.verb)))
+      begin(draft, workload);
   }
 }
 
 /** Why it will never be done. */
-function refusalOf(draft: Draft, workload: Workload): string | undefined {
-  const { deployment, node, asked } = workload;
+export function refusalOf(draft: Draft, workload: Workload, verb: Verb): string | undefined {
+  const { deployment, node } = workload;
   if (deployment.removed || workload.going || draft.going.has(workload)) return leavingText(workload);
   if (draft.livenessOf(node) === "lost")
     return `node ${node.name} is lost: its workloads are replaced elsewhere; ask again when it is back`;
-  if (asked?.verb === "start" && !workload.stopped && workload.phase !== "failed")
+  if (verb === "start" && !workload.stopped && workload.phase !== "failed")
     return "it is not stopped: there is nothing to start; restart it instead";
-  if (draft.drains(node) && asked?.verb === "replace")
+  if (draft.drains(node) && verb === "replace")
     return `node ${node.name} is being drained: everything there is replaced elsewhere`;
   return undefined;
 }
@@ -50,9 +51,9 @@ function refusalOf(draft: Draft, workload: Workload): string | undefined {
 const takesAway = (verb: Verb): boolean => verb === "restart" || verb === "replace";
 
 /** Stopping is a wish for fewer; what shall come back waits until everything else that is healthy serves. */
-function mayBegin(draft: Draft, workload: Workload): boolean {
-  const { asked, deployment, phase } = workload;
-  if (!asked || !takesAway(asked.verb) || phase !== "healthy") return true;
+export function mayBegin(draft: Draft, workload: Workload, verb: Verb): boolean {
+  const { deployment, phase } = workload;
+  if (!takesAway(verb) || phase !== "healthy") return true;
   for (const other of draft.staying(deployment)) {
     if (other === workload) continue;
     if (draft.began.has(other)) return false;
@@ -84,7 +85,7 @@ function begin(draft: Draft, workload: Workload): void {
       requestSeq: asked.seq,
       drain,
       drainDeadlineMs: drain ? draft.options.drainDeadlineMs : 0,
-      risk: drain ? riskOf(draft, workload, inPlace) : "",
+      risk: drain ? riskOf(draft, workload, asked.verb, inPlace) : "",
       ...(inPlace !== undefined && { inPlace }),
     },
     asked.cause,
@@ -92,12 +93,13 @@ function begin(draft: Draft, workload: Workload): void {
   if (!drain) order(draft, workload, { ...asked, because: "not_routed" }, decision);
 }
 
-function riskOf(draft: Draft, workload: Workload, inPlace: string | undefined): string {
-  const { deployment, asked } = workload;
+/** What it costs when this one alone serves; empty when it costs nothing. */
+export function riskOf(draft: Draft, workload: Workload, verb: Verb, inPlace: string | undefined): string {
+  const { deployment } = workload;
   if (!isRouted(draft.zone, deployment) || workload.phase !== "healthy") return "";
   const others = draft.staying(deployment).some((one) => one !== workload && serves(draft, one));
   if (others) return "";
-  return asked?.verb === "stop"
+  return verb === "stop"
     ? "no other workload of the deployment serves: requests fail from now on"
     : `no other workload of the deployment serves: requests fail until it is healthy again${inPlace === undefined ? "" : `; it is stopped first because ${inPlace}`}`;
 }
