@@ -213,6 +213,8 @@ async function until(
 ): Promise<void> {
   const end = performance.now() + limitMs;
   for (let told = performance.now(); !(await done()); await sleep(lookEveryMs)) {
+    const ended = children.find(({ exitCode }) => exitCode !== null);
+    if (ended) throw new Error(`${ended.spawnargs[1]} ended with ${ended.exitCode}: see above`);
     if (performance.now() > end) throw new Error(`not after ${limitMs / 1000} s: ${await now()}`);
     if (performance.now() - told > 5_000) {
       console.log(await now());
