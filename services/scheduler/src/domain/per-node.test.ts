@@ -326,6 +326,20 @@ describe("upgrades", () => {
     expect(world.layout).toEqual({ n1: 1 });
   });
 
+  test("held at its canary, stop-first takes none early: what came in a draining node's place stays", () => {
+    const world = three().deploy(id, 2, { strategy: "fill", nodesLimit: 2 });
+    world.settle();
+    world.upgrade(id, "v2", 0, { canary: { count: 2 }, order: "stop-first", batch: 2 }).settle();
+    const deployment = world.zone.deployments.get(id);
+    const old = [...(deployment?.workloads.values() ?? [])].find(
+      ({ version }) => version === deployment?.stableVersion,
+    );
+    world.nodeEvent({ type: "DrainRequested", node: old?.node.name ?? "", reason: "" }).settle();
+    expect(deployment?.rollout?.step).toBe("canary");
+    expect(Object.values(world.layout)).toEqual([2, 2]);
+    expect(world.layout).not.toHaveProperty(old?.node.name ?? "");
+  });
+
   test("a failure halts it; what ran goes on everywhere, and going back ends with it", () => {
     const world = three().deploy(id, 2, { strategy: "each" });
     world.settle();

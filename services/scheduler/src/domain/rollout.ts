@@ -111,15 +111,18 @@ function lookAtSets(look: Look): void {
   look.target = sets.total;
 }
 
-/** Takes old ones away, as far as they may go now. */
-function retire(look: Look, { instead }: InPlace): Set<Workload> {
+/**
+ * Takes old ones away, as far as they may go now. While it is held at its canary nothing new follows: none goes early, or its
+ * place would be filled by one like it, over and over.
+ */
+function retire(look: Look, { instead }: InPlace, held = false): Set<Workload> {
   const { draft, rollout, groups, sets, target } = look;
   if (!sets) return removeSurplus(draft, groups.stale, surplusOf(look, instead.length), goes(rollout));
   const stopFirst = rollout.settings.order === "stop-first";
   const over = staleOver(sets, {
     stale: groups.stale,
     serving: instead,
-    batch: stopFirst ? rollout.settings.batch : 0,
+    batch: stopFirst && !held ? rollout.settings.batch : 0,
     most: stopFirst ? Math.max(0, groups.stale.length - (target - freshMost(look))) : groups.stale.length,
   });
   return removeByNode(draft, groups.stale, over, goes(rollout));
@@ -257,7 +260,9 @@ function waitsAtCanary(look: Look, inPlace: InPlace): boolean {
   // While a node is drained, what is above the count are replacements on their way.
   const moving = [...groups.fresh, ...groups.stale].some(({ node }) => draft.drains(node));
   const many = moving && rollout.step === "canary" ? 0 : groups.stale.length + instead.length - target;
-  const retired = look.sets ? retire(look, inPlace) : removeSurplus(draft, groups.stale, many, "upgraded");
+  const retired = look.sets
+    ? retire(look, inPlace, true)
+    : removeSurplus(draft, groups.stale, many, "upgraded");
   const stale = groups.stale.length - retired.size;
   const counts = { fresh: groups.fresh.length, stale };
   if (retired.size > 0) step(look, "retiring", retiringText(look, serving, retired.size), counts);
