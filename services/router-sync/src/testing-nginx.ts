@@ -16,16 +16,17 @@ import { isRunning, NginxProcess, send } from "./nginx-process.ts";
 
 const elbDir = fileURLToPath(new URL("../../../infra/elb", import.meta.url));
 
-/** Waits until `look` gives something, and fails with `what` after thirty seconds. */
+/** Waits until `look` gives something, and fails with `what` after a minute: the longest rest between two starts is 15 s. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const endMs = performance.now() + 30_000;
+  const endMs = performance.now() + 60_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > endMs) throw new Error(`waited 30 s in vain: ${what}`);
+    if (performance.now() > endMs)
+      throw new Error(`waited 60 s in vain: ${typeof what === "string" ? what : what()}`);
     await sleep(10);
   }
 }

@@ -94,4 +94,7 @@ export const ready = (running: Running) =>
   until("the service is ready", () => running.sync.notReady() === undefined);
 
 export const answering = (running: Running, id: string) =>
-  until(`${id} answers`, async () => (await running.client.ask().catch(() => undefined))?.seen?.id === id);
+  until(
+    () => `${id} answers; the service says: ${running.sync.notReady() ?? "ready"}`,
+    async () => (await running.client.ask().catch(() => undefined))?.seen?.id === id,
+  );
